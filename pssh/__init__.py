@@ -1,0 +1,1 @@
+"""Run commands, scripts and file operations on a whole fleet over SSH, in parallel."""

@@ -1,0 +1,166 @@
+"""How a job ended: exactly one Result per job, with a Reply or a Failure and never both.
+
+The union `Reply | Failure` in one field makes "never both, never neither" true by construction. Both carry what the host
+printed, because what was said before a failure is kept and shown.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Status = Literal[
+    "ok",
+    "failed",
+    "timed-out",
+    "unreachable",
+    "host-key",
+    "auth",
+    "lost",
+    "cancelled",
+    "not-run",
+    "skipped",
+    "error",
+]
+State = Literal["not-started", "end-unknown", "finished"]
+Stage = Literal[
+    "dns",
+    "connect",
+    "banner",
+    "kex",
+    "host-key",
+    "auth",
+    "exec",
+    "transfer",
+    "local",
+    "worker",
+    "stop",
+    "rule",
+]
+Phase = Literal["dns", "connect", "banner", "kex", "auth", "open", "run", "transfer", "total"]
+
+
+class Output(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a host printed. If bytes were cut, a stream holds its first and its last part, of equal length."""
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    stdout_cut: int = 0  # bytes left out of the middle
+    stderr_cut: int = 0
+    note: str = ""  # a stable word: "stream-left-open"; or a sentence, such as what was left behind
+
+    @property
+    def stdout_bytes(self) -> int:
+        """How many bytes the host sent, kept or not."""
+        return len(self.stdout) + self.stdout_cut
+
+    @property
+    def stderr_bytes(self) -> int:
+        """How many bytes the host sent, kept or not."""
+        return len(self.stderr) + self.stderr_cut
+
+    @property
+    def truncated(self) -> bool:
+        return bool(self.stdout_cut or self.stderr_cut)
+
+
+class Reply(Output, frozen=True, tag="reply", omit_defaults=True):
+    """What one remote command answered: an exit code, or the signal (without SIG) that ended it."""
+
+    exit_code: int | None = None
+    signal: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.exit_code is None) == (not self.signal):
+            raise ValueError("a reply has an exit code or a signal")
+
+
+class Failure(Output, frozen=True, tag="failure", omit_defaults=True):
+    """Why a job has no exit code, as words: never as a live exception."""
+
+    stage: Stage
+    kind: str  # stable, lower-case, safe to match in scripts: "changed"
+    message: str  # one line for a person; may hold a remote's words, so it is made safe before it is shown
+    hint: str = ""
+    remote_end: Literal["", "killed", "exited", "left running"] = ""  # what became of the command, as seen
+
+    @property
+    def cause(self) -> str:
+        return f"{self.stage}/{self.kind}"
+
+
+class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one job ended."""
+
+    job_id: int
+    host: str
+    operation: str  # the operation's label
+    status: Status
+    state: State
+    end: Reply | Failure
+    changed: bool | None = None  # file operations say it
+    started: float = 0.0  # wall clock, seconds since 1970: for showing only; 0 if it never began
+    seconds: dict[str, float] = {}  # by Phase; "total" over all of them
+    attempts: int = 1
+    worker: int = -1
+    banner: str = ""  # the server's version line
+
+    @property
+    def reply(self) -> Reply | None:
+        return self.end if isinstance(self.end, Reply) else None
+
+    @property
+    def failure(self) -> Failure | None:
+        return self.end if isinstance(self.end, Failure) else None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+    @property
+    def cause(self) -> str:
+        """`stage/kind`, `exit N` or `signal NAME`; empty if the row is ok."""
+        if isinstance(self.end, Failure):
+            return self.end.cause
+        if self.status == "ok":
+            return ""
+        return f"signal {self.end.signal}" if self.end.signal else f"exit {self.end.exit_code}"
+
+
+_STATUS: dict[str, Status] = {
+    "dns": "unreachable",
+    "connect": "unreachable",
+    "banner": "unreachable",
+    "kex": "unreachable",
+    "auth/timeout": "unreachable",
+    "auth/closed": "unreachable",
+    "auth": "auth",
+    "host-key": "host-key",
+    "exec/denied": "failed",
+    "exec/sudo-denied": "failed",
+    "exec/sudo-needs-password": "failed",
+    "exec/total": "timed-out",
+    "exec/stall": "timed-out",
+    "exec/no-answer": "timed-out",
+    "exec/deadline": "timed-out",
+    "exec/tail": "timed-out",
+    "exec": "lost",
+    "transfer/stall": "timed-out",
+    "transfer/connection-closed": "lost",
+    "transfer": "failed",
+    "local": "error",
+    "worker/bug": "error",
+    "rule": "skipped",
+}
+
+
+def status_of(failure: Failure, *, started: bool) -> tuple[Status, State]:
+    """Return the row's status and state; `started`: the command had been requested when it failed."""
+    state: State = "end-unknown" if started else "not-started"
+    if failure.stage == "stop":
+        return ("cancelled" if started else "not-run"), state
+    if failure.cause == "worker/died":
+        return ("lost" if started else "error"), state
+    status = _STATUS.get(failure.cause) or _STATUS[failure.stage]
+    if status == "failed" or failure.remote_end in ("killed", "exited"):
+        state = "finished"
+    return status, state

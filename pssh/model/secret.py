@@ -1,0 +1,35 @@
+"""A secret that does not print itself.
+
+`repr`, `str`, `format` and JSON of a Secret are `***`, so that a log line, a traceback or a report cannot hold one by
+accident. Why not a `str` subclass: every function that takes text would take it, and show it.
+"""
+
+from typing import final
+
+
+@final
+class Secret:
+    """A password or passphrase; `reveal()` is for the module that sends it, and for no other."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the secret itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    __hash__ = None  # type: ignore[assignment]  # a secret is no key of a mapping, and its hash would leak into one
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not pickled")

@@ -1,0 +1,104 @@
+"""A job, its limits, and the two Protocols that let operations and transports not know each other.
+
+An operation is a frozen Struct that says what to do on one open session; a transport opens sessions. A session connects
+when it is first used, so that the first command can travel together with the login.
+"""
+
+from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from pssh.model.host import Connection
+from pssh.model.outcome import Failure, Reply
+from pssh.model.secret import Secret
+
+StreamName = Literal["stdout", "stderr"]
+KEPT_BYTES = 512 << 10  # the first and the last so many bytes of each stream are kept
+
+
+class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one job may take: seconds on the monotonic clock, bytes; 0 is no limit."""
+
+    open: float = 10.0  # from the channel request to the server's answer
+    total: float = 0.0  # the command, from the server's answer
+    stall: float = 0.0  # without a byte in either direction
+    host: float = 0.0  # the whole job
+    kill_after: float = 2.0  # from TERM to giving up
+    drain: float = 2.0  # from the exit status to closing a stream that a background child holds open
+    retries: int = 2  # only of what had not started
+    keep: int = KEPT_BYTES
+    ok: tuple[int, ...] = (0,)  # exit codes that count as success
+    say: bool = False  # send output as it comes
+
+
+class TransportError(Exception):
+    """A session cannot go on; `failure` is the row, with what was printed until then."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Listener(Protocol):
+    """Who hears from a session while it works."""
+
+    def connected(self) -> None:
+        """Called before the first byte of a command leaves; returns once the parent process has been told."""
+
+    def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
+        """Take output as it comes. If something is returned, await it before asking the host for more."""
+
+    def learned(self, line: str) -> None:
+        """A host key was accepted on first sight; `line` is the known_hosts line to append."""
+
+
+class Session(Protocol):
+    """One open connection to one host."""
+
+    seconds: dict[str, float]  # by Phase, filled in as phases end
+    banner: str
+
+    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+        """Run a command with the host's shell and return its reply; raises TransportError.
+
+        `quiet`: what it prints is not what the user asked for, and is not said. Surrogate escapes in `command` are sent
+        as the bytes they stand for.
+        """
+
+    async def host_key(self) -> str:
+        """Return the host's proven key as `type base64`, ending the connection before any login."""
+
+
+class Transport(Protocol):
+    """How hosts are reached; one per worker and kind, made by a factory `(secrets, connect_limit) -> Transport`."""
+
+    def open(
+        self, host: str, connection: Connection, limits: Limits, listener: Listener
+    ) -> AbstractAsyncContextManager[Session]:
+        """Return a session for one job. Leaving the context closes it, and never raises for what a remote does."""
+
+
+class TransportFactory(Protocol):
+    def __call__(self, secrets: Mapping[str, Secret], connect_limit: int) -> Transport: ...
+
+
+class Operation(Protocol):
+    """What is to be done on one host: a frozen Struct, sent to the workers by its import path and its fields."""
+
+    @property
+    def label(self) -> str:
+        """One word or line for reports: what the user asked for."""
+
+    async def perform(self, session: Session) -> Reply: ...
+
+
+class Job(Struct, frozen=True):
+    """One operation for one host, ready to run."""
+
+    id: int  # the host's place in the run, from 0
+    host: str
+    connection: Connection
+    operation: Operation
+    limits: Limits = Limits()
