@@ -1,7 +1,7 @@
 """How a job ended: exactly one Result per job, with a Reply or a Failure and never both.
 
-The union `Reply | Failure` in one field makes "never both, never neither" true by construction. Both carry what the host
-printed, because what was said before a failure is kept and shown.
+The union `Reply | Failure` in one field makes "never both, never neither" true by construction. Both carry what the
+host printed, because what was said before a failure is kept and shown.
 """
 
 from typing import Literal
