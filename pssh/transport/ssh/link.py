@@ -95,7 +95,8 @@ class Link:
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel clears it after each
             self.heard = self._loop.time()
             self._driver.feed(data)
-            if self._open and self._driver.packetizer.out:
+            # With no channel left, a CLOSE waits for what follows at once: the next request, or our DISCONNECT.
+            if self._open and (self._driver.channels or not self._driver.authenticated):
                 self.flush()
         except BlockingIOError:
             pass
