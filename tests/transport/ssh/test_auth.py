@@ -100,9 +100,17 @@ async def test_nothing_to_try_is_said_without_a_request() -> None:
 
 async def test_an_old_server_gets_rsa_with_sha256_and_never_with_sha1() -> None:
     pair = Trying(file_key(RSA))
+    pair.server.server_sig_algs = False
     with pytest.raises(TransportError):
         pair.says(ACCEPT, FAILURE, FAILURE)
     assert [algorithm for _, _, algorithm in pair.asked] == ["rsa-sha2-512", "rsa-sha2-256"]
+
+
+async def test_a_server_that_knows_sha512_is_not_asked_twice_with_one_key() -> None:
+    pair = Trying(file_key(RSA))
+    with pytest.raises(TransportError):
+        pair.says(ACCEPT, FAILURE)
+    assert [algorithm for _, _, algorithm in pair.asked] == ["rsa-sha2-512"]
 
 
 async def test_success_before_anything_was_asked_is_no_success() -> None:
