@@ -17,14 +17,14 @@ from paramiko import PKey, common
 from pssh.model.outcome import Failure
 from pssh.model.secret import Secret
 from pssh.model.work import TransportError
-from pssh.transport.ssh.agent import Agent, AgentError
+from pssh.transport.ssh.agent import RSA_SHA2_256, RSA_SHA2_512, Agent, AgentError
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.hostkeys import fingerprint
 from pssh.transport.ssh.wire import Fields, ProtocolError, text
 
 MAX_KEYS = 5
 _PASSWORD_PROMPT = re.compile(r"pass(word|code|phrase)", re.IGNORECASE)
-_RSA_SHA256, _RSA_SHA512 = 2, 4  # the agent's signature flags
+_AGENT_FLAGS = {"rsa-sha2-512": RSA_SHA2_512, "rsa-sha2-256": RSA_SHA2_256}
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Login:
         driver = self._driver
         assert driver is not None
         request = self._request(credential.blob, signed=True)
-        flags = {"rsa-sha2-512": _RSA_SHA512, "rsa-sha2-256": _RSA_SHA256}.get(self._algorithm, 0)
+        flags = _AGENT_FLAGS.get(self._algorithm, 0)
         try:
             signature = await credential.agent.sign(credential.blob, text(driver.session_id) + request, flags)
             self._ask(request + text(signature))

@@ -33,7 +33,7 @@ HOST_KEYS = (
 
 _PRIVATE = """_handler_table _expected_packet _expect_packet _enforce_strict_kex _send_kex_init _parse_kex_init
     _parse_newkeys _activate_outbound _activate_inbound _verify_key _send_message _log _compute_key _negotiate_keys
-    _parse_ext_info _parse_global_request _parse_channel_open _kex_info _cipher_info _latest_kex_init kex_engine
+    _parse_ext_info _parse_global_request _parse_channel_open _kex_info _cipher_info kex_engine
     initial_kex_done authenticated remote_version local_version session_id server_extensions host_key_type
     agreed_on_strict_kex local_kex_init remote_kex_init H K""".split()
 _probe = Transport(NoSocket())
@@ -84,6 +84,11 @@ class Driver(Transport):
     )
     preferred_keys: tuple[str, ...] = ()  # set for each host; plain types only: certificates are checked by nobody here
     packetizer: BufferPacketizer
+    authenticated: bool
+    kex_engine: Any
+    local_kex_init: bytes
+    remote_kex_init: bytes
+    _expected_packet: tuple[int, ...]
 
     def __init__(
         self,
@@ -91,13 +96,15 @@ class Driver(Transport):
         check: Callable[[str, bytes], None],
         *,
         known: tuple[str, ...] = (),
-        pipeline: bool = False,
+        single: bool = False,
+        cautious: bool = False,
         speculate: bool = False,
     ) -> None:
         """Make a connection that has sent nothing yet.
 
-        `known`: key types known for the host, offered first. `pipeline`: there is one method to try, so that a channel
-        may be opened behind it on any server. `speculate`: request the command with the login where the server is OpenSSH.
+        `known`: key types known for the host, offered first. `single`: there is one method to try, so that a channel may
+        be opened behind it on any server. `cautious`: open nothing behind a login request. `speculate`: request the
+        command with the login where the server is OpenSSH.
         """
         super().__init__(NoSocket(), packetizer_class=BufferPacketizer)
         self.preferred_keys = _host_key_order(known)
@@ -107,11 +114,12 @@ class Driver(Transport):
         self.flush: Callable[[], None] = _nothing
         self.on_phase: Callable[[str], None] = _ignore
         self.on_answer: Callable[[], None] = _nothing  # a global request of ours was answered
+        self.on_error: Callable[[Exception], None] = _ignore  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
         self._login = login
         self._check = check
-        self._pipeline, self._speculate = pipeline, speculate
+        self._single, self._cautious, self._speculate = single, cautious, speculate
         self._held: list[Any] | None = []  # what waits for the end of a key exchange
         self._host_key = b""
         self._taken = 0
@@ -167,7 +175,7 @@ class Driver(Transport):
     def pipeline(self) -> None:
         """A login request with its proof has left: open the channels behind it where that is safe."""
         openssh = self.remote_version.startswith("SSH-2.0-OpenSSH_")
-        if self._pipeline or openssh:
+        if not self._cautious and (self._single or openssh):
             self.piped = True
             self._open_channels(speculate=self._speculate and openssh)
 
@@ -287,7 +295,7 @@ class Driver(Transport):
     def _parse_kex_init(self, m: Message) -> None:
         body = m.asbytes()
         key = (body[16:], self.local_kex_init[17:])
-        if self.initial_kex_done or m.seqno != 0:  # type: ignore[attr-defined]
+        if self.initial_kex_done or m.seqno != 0:
             super()._parse_kex_init(m)
         elif (agreement := _agreements.get(key)) is None:
             super()._parse_kex_init(m)
@@ -357,7 +365,7 @@ def _host_key_order(known: tuple[str, ...]) -> tuple[str, ...]:
 def _nothing() -> None: ...
 
 
-def _ignore(phase: str) -> None: ...
+def _ignore(what: object) -> None: ...
 
 
 __all__ = ["MAX_PACKET", "Channel", "Driver", "Login"]
