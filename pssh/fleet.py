@@ -28,7 +28,7 @@ from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.command import Command
 from pssh.plan import Plan, RunOptions
-from pssh.prepare import Narrowing, Sources, prepare
+from pssh.prepare import Narrowing, Sources, prepare, with_credentials
 from pssh.report.base import Reporter
 from pssh.runner import Stop, events
 
@@ -161,7 +161,8 @@ class Fleet:
     def _plan(self, operation: str | Operation, options: dict[str, Any], say: bool = False) -> Plan:
         wanted = Command(operation) if isinstance(operation, str) else operation
         settled = structs.replace(_options(options), say=say)
-        return prepare(wanted, self.targets, self.sources, self._selection(), settled, self._asked)
+        plan = prepare(wanted, self.targets, self.sources, self._selection(), settled)
+        return with_credentials(plan, self._asked)
 
     def _asked(self, prompt: str) -> Secret | None:
         answer = self.ask(prompt) if self.ask else None

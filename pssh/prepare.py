@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -42,10 +42,6 @@ class Narrowing:
     pick: int | None = None
     slice: str = ""
     seed: int | None = None
-
-
-def nobody(prompt: str) -> None:
-    """Stand for the person where there is no terminal."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +90,11 @@ class Sources:
 
 
 def prepare(
-    operation: Operation,
-    targets: str,
-    sources: Sources,
-    selection: Selection,
-    options: RunOptions,
-    ask: Ask = nobody,
+    operation: Operation, targets: str, sources: Sources, selection: Selection, options: RunOptions
 ) -> Plan:
-    """Return the run of an operation on the selected hosts, with all that its jobs need."""
+    """Return the run of an operation on the selected hosts; what a login needs from the person is still missing."""
     usual = defaults(os.environ, Path.home())
-    wanted = jobs_for(operation, selection.hosts, options, sources.lookup, usual)
-    jobs, secrets = settle(wanted, usual["identity"], ask)
+    jobs = jobs_for(operation, selection.hosts, options, sources.lookup, usual)
     run = Run(
         id="",
         started=time.time(),
@@ -116,7 +106,13 @@ def prepare(
         user=usual["user"],
         options=options.told,
     )
-    return Plan(run, jobs, secrets, _notices(selection, sources, jobs))
+    return Plan(run, jobs, notices=_notices(selection, sources, jobs))
+
+
+def with_credentials(plan: Plan, ask: Ask) -> Plan:
+    """Return the plan with every secret its jobs need; raises CredentialError."""
+    jobs, secrets = settle(plan.jobs, defaults(os.environ, Path.home())["identity"], ask)
+    return replace(plan, jobs=jobs, secrets=secrets)
 
 
 def _notices(selection: Selection, sources: Sources, jobs: Sequence[Job]) -> list[Notice]:

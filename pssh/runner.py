@@ -18,7 +18,7 @@ from msgspec import structs
 
 from pssh.engine.base import Engine
 from pssh.errors import OutputFailed
-from pssh.model.event import Event, HostKeyLearned, JobEnded, Notice, RunEnded, RunStarted
+from pssh.model.event import Event, HostKeyLearned, JobEnded, Notice, RunEnded, RunStarted, Tick
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
 from pssh.model.report import Report
@@ -30,6 +30,7 @@ from pssh.transport.ssh import hostkeys
 BUDGET = 256 << 20  # bytes of output a run keeps, over all hosts
 _SHARE = 64  # one result takes at most this part of what is left of the budget
 _LEAST = 512  # bytes of each stream that a result always keeps
+TICK = 0.1  # seconds without an event after which reporters hear that time has passed
 _SIGNALS = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminate", signal.SIGHUP: "hangup"}
 
 
@@ -130,16 +131,41 @@ class _Audience:
         self.trouble: OSError | None = None
         self._reporters = list(reporters)
         self._engine = engine
+        self._quiet = False  # nothing has happened since the last look
 
     def on(self, event: Event) -> None:
+        self._quiet = False
         for reporter in tuple(self._reporters):
             try:
                 reporter.on(event)
             except OSError as error:
                 self._reporters.remove(reporter)
-                self._engine.hold()
+                self._engine.stop(finish=True)
                 if error.errno != errno.EPIPE:  # a reader that went away has seen enough: `| head`
                     self.trouble = self.trouble or error
+
+
+    def look(self) -> None:
+        """Say that time has passed, if nothing else was said since the last look."""
+        if self._quiet:
+            self.on(Tick())
+        self._quiet = True
+
+
+@contextmanager
+def _ticking(audience: _Audience) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        nonlocal timer
+        audience.look()
+        timer = loop.call_later(TICK, look)
+
+    timer = loop.call_later(TICK, look)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
@@ -164,7 +190,7 @@ async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine) -> Rep
     stop = Stop(engine)
     audience = _Audience(reporters, engine)
     report: Report | None = None
-    with _signals(stop):
+    with _signals(stop), _ticking(audience):
         async with aclosing(events(plan, engine, stop)) as happening:
             async for event in happening:
                 audience.on(event)
