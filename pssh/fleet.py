@@ -78,7 +78,9 @@ class Results(Mapping[str, Result]):
         """Return this, or raise RunFailed if not every host is ok."""
         if failed := self.failed:
             first = failed[0]
-            raise RunFailed(f"{len(failed)} of {len(self)} hosts are not ok, the first is `{first.host}`: {first.cause}")
+            raise RunFailed(
+                f"{len(failed)} of {len(self)} hosts are not ok, the first is `{first.host}`: {first.cause}"
+            )
         return self
 
 

@@ -53,9 +53,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def limits(self) -> Limits:
-        return Limits(
-            total=self.timeout, stall=self.stall, host=self.host_timeout, retries=self.retries, say=self.say
-        )
+        return Limits(total=self.timeout, stall=self.stall, host=self.host_timeout, retries=self.retries, say=self.say)
 
     @property
     def told(self) -> dict[str, Any]:

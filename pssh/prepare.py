@@ -89,9 +89,7 @@ class Sources:
         return self.config.lookup(name, user=user)
 
 
-def prepare(
-    operation: Operation, targets: str, sources: Sources, selection: Selection, options: RunOptions
-) -> Plan:
+def prepare(operation: Operation, targets: str, sources: Sources, selection: Selection, options: RunOptions) -> Plan:
     """Return the run of an operation on the selected hosts; what a login needs from the person is still missing."""
     usual = defaults(os.environ, Path.home())
     jobs = jobs_for(operation, selection.hosts, options, sources.lookup, usual)

@@ -144,7 +144,6 @@ class _Audience:
                 if error.errno != errno.EPIPE:  # a reader that went away has seen enough: `| head`
                     self.trouble = self.trouble or error
 
-
     def look(self) -> None:
         """Say that time has passed, if nothing else was said since the last look."""
         if self._quiet:

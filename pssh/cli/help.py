@@ -20,7 +20,7 @@ class Option(click.Option):
         self.section = section
 
 
-class Sectioned(click.Command):
+class Page(click.Command):
     """A command whose help has sections and examples."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:

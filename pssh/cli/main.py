@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from pssh.cli.help import Sectioned
+from pssh.cli.help import Page
 from pssh.errors import InventoryError, PsshError
 
 # name: (what `pssh --help` says of it, its section)
@@ -32,7 +32,7 @@ EXAMPLES = """
 """
 
 
-class Commands(Sectioned, click.Group):
+class Commands(Page, click.Group):
     """The subcommands by name, each imported when it is called for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,7 +44,9 @@ class Commands(Sectioned, click.Group):
         command: click.Command = import_module(f"pssh.cli.{name}").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS:
             raise PsshError(f"No command `{args[0]}`", hint=_nearest(args[0]))
         return super().resolve_command(ctx, args)

@@ -4,7 +4,7 @@ A flag that is a run option has the name of the field it fills, so that one opti
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, get_args
 
 import click
 
@@ -13,12 +13,12 @@ from pssh.cli.types import COUNT, SECONDS
 from pssh.errors import UsageError
 from pssh.plan import RunOptions
 from pssh.prepare import Narrowing
+from pssh.report.base import Format
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
 
 USUAL = RunOptions()
-FORMATS = ("auto", "table", "gather", "lines", "json", "ndjson")
+FORMATS = get_args(Format)
 
 
 def option(section: str, *names: str, **settings: Any) -> Decorator:
@@ -120,9 +120,12 @@ def narrowed(flags: dict[str, Any]) -> Narrowing:
     return Narrowing(**{name: flags[name] for name in ("exclude", "first", "pick", "slice", "seed")})
 
 
-def chosen_format(flags: dict[str, Any]) -> str:
+def chosen_format(flags: dict[str, Any]) -> Format:
     """Return the one format asked for. Raises UsageError for two."""
-    asked = {flags["format"], flags["gather"] and "gather", flags["lines"] and "lines"} - {None, False}
+    short: tuple[Format, ...] = ("gather", "lines")
+    asked = {flags["format"], *(name for name in short if flags.get(name))} - {None}
     if len(asked) > 1:
-        raise UsageError(f"`{'` and `'.join(sorted(asked))}` are two formats", hint="give one of them")
-    return str(asked.pop()) if asked else "auto"
+        raise UsageError(
+            f"{' and '.join(f'`{name}`' for name in sorted(asked))} are two formats", hint="give one of them"
+        )
+    return asked.pop() if asked else "auto"

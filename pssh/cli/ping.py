@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
-from pssh.cli import options, start
+from pssh.cli import options, start, terminal
 from pssh.cli.help import Page
 from pssh.ops.ping import Ping
+from pssh.report.ping import PingTable
 
 EXAMPLES = """
   pssh ping @all
@@ -16,13 +17,23 @@ EXAMPLES = """
 
 @click.command(cls=Page, examples=EXAMPLES)
 @click.argument("targets", default="@all")
-@options.together(
-    options.inventory, options.narrowing, options.reach, options.login, options.pace, options.quiet, options.color
+@options.together(options.inventory, options.narrowing, options.reach, options.login, options.pace)
+@options.option(
+    "Output",
+    "-f",
+    "--format",
+    type=click.Choice(["table", "json", "ndjson"]),
+    default="table",
+    help="How results are shown.  [table]",
 )
-@click.option("-f", "--format", "format", type=click.Choice(["table", "json", "ndjson"]), default="table", hidden=True)
+@options.together(options.quiet, options.color)
 def command(targets: str, **flags: Any) -> int:
-    """Log in to every host of TARGETS (default: @all), run `true`, and show how long each phase took.
+    """Log in to every host of TARGETS (default: @all), run true there, and show how long each phase took.
 
-    The phases are tcp, banner, kex, host key, auth and exec. The one that failed names its cause.
+    The phases are tcp, banner, kex, host key, auth and exec; the one that failed names its cause.
     """
-    return 0
+    color = start.display(flags).color
+    table = (
+        None if flags["format"] != "table" else lambda screen: PingTable(screen, width=terminal.width(), color=color)
+    )
+    return start.launch(Ping(), targets, flags, table)

@@ -16,7 +16,9 @@ def preview(plan: Plan, options: RunOptions) -> str:
         f"{len(run.hosts)} hosts: {words.hosts(run.hosts)}\n"
         f"inventory: {safe(', '.join(run.inventory)) or 'none'}\n{safe(said, newlines=True)}\n"
     )
-    return head + grid(["HOST", "BY", "USER", "ADDRESS", "PORT", "KEYS"], [_row(job) for job in plan.jobs], right=["PORT"])
+    return head + grid(
+        ["HOST", "BY", "USER", "ADDRESS", "PORT", "KEYS"], [_row(job) for job in plan.jobs], right=["PORT"]
+    )
 
 
 def _row(job: Job) -> list[str]:

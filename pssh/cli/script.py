@@ -36,7 +36,7 @@ def command(targets: str, file: Path, args: tuple[str, ...], **flags: Any) -> in
 
     Options stand before TARGETS; all that follows FILE is for the script. Without a `#!` line it is run by sh.
     """
-    return start.launch(Script(file.name, _content(file), args), targets, flags, start.shown(flags))
+    return start.launch(Script(file.name, _content(file), args), targets, flags)
 
 
 def _content(file: Path) -> bytes:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from pssh.model.secret import Secret
-from pssh.report.base import Display
 
 
 def wants_color(choice: str, environ: Mapping[str, str], is_terminal: bool) -> bool:
@@ -29,13 +28,6 @@ def wants_color(choice: str, environ: Mapping[str, str], is_terminal: bool) -> b
 def width() -> int:
     """Return the columns of stdout, 0 if it is no terminal and none were said: then nothing is cut."""
     return shutil.get_terminal_size((0, 0)).columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else 0
-
-
-def display(choice: str, *, quiet: bool = False, **how: object) -> Display:
-    """Return how to show a run on this terminal; `choice` is that of `--color`."""
-    color = wants_color(choice, os.environ, sys.stdout.isatty())
-    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return Display(quiet=quiet, color=color, width=width(), live=live, **how)  # type: ignore[arg-type]  # click checked
 
 
 def streams() -> tuple[BinaryIO, BinaryIO]:

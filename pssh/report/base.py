@@ -47,13 +47,17 @@ def reporters(
     err: BinaryIO,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
+    shows: Callable[[Screen], Reporter] | None = None,
 ) -> list[Reporter]:
-    """Return the reporters of a display, in the order in which they hear; `clock` for intervals, `now` for times."""
+    """Return the reporters of a display, in the order in which they hear; `clock` for intervals, `now` for times.
+
+    `shows` makes the reporter that writes stdout, where it is none of the known formats.
+    """
     screen = Screen(out, err)
     made: list[Reporter] = [Notices(screen)]
     if display.live and not display.quiet:
         made.append(Live(screen, width=display.width or 80, color=display.color, clock=clock))
-    made.extend(_results(display, screen, clock, now))
+    made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
     if not display.quiet:
         made.append(Summary(screen))
     return made
