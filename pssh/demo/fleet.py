@@ -14,14 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-import pssh
 from pssh.demo import sandbox
 from pssh.demo.faults import Fault, Level
 from pssh.errors import PsshError
 
 _START_SECONDS = 30.0
 _END_SECONDS = 3.0
-_ROOT = Path(pssh.__file__).parent.parent
+_ROOT = Path(__file__).parents[2]  # the folder that `pssh` lies in
 
 
 class DemoHost(NamedTuple):

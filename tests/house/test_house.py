@@ -9,7 +9,14 @@ from tests.support.house import findings, inside, read
 
 ROOT = Path(__file__).parents[2]
 # What only a worker, the embedded fleet or a test imports.
-NOT_IN_THE_PARENT = ("pssh.transport", "pssh.engine.worker", "pssh.demo.server", "pssh.testing", "pssh.__main__")
+NOT_IN_THE_PARENT = (
+    "pssh.transport",
+    "pssh.engine.worker",
+    "pssh.demo.server",
+    "pssh.demo.connection",
+    "pssh.testing",
+    "pssh.__main__",
+)
 # Of the SSH room, what the parent reads before any worker has a job.
 IN_THE_PARENT = tuple(f"pssh.transport.ssh.{name}" for name in ("userconfig", "hostkeys", "keyfiles", "agent"))
 
