@@ -1,9 +1,9 @@
 """Logging in: our credentials, one after another, on one connection whose host key was accepted.
 
-Promises: a password is sent once, only over a connection whose host key was checked; at most five keys are offered, because
-sshd counts each against MaxAuthTries (6); nothing is ever asked of a person here. A key is used with its signature at once,
-without asking first whether the host would take it (RFC 4252 section 7): that saves a round trip. Keys of an agent are asked
-about first, because signing may want a touch or a confirmation.
+Promises: a password is sent once, only over a connection whose host key was checked; at most five keys are offered,
+because sshd counts each against MaxAuthTries (6); nothing is ever asked of a person here. A key is used with its
+signature at once, without asking first whether the host would take it (RFC 4252 section 7): that saves a round trip.
+Keys of an agent are asked about first, because signing may want a touch or a confirmation.
 """
 
 import asyncio

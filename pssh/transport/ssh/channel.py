@@ -1,8 +1,8 @@
 """One command on one session channel: its request, its streams within their windows, and its end (RFC 4254 section 6).
 
-Promises: a reply needs an exit status or an exit signal, else the command is `lost`; both streams are read in one place, so
-that neither can block the other; the window is enforced against the host and opened only for what was taken; a limit or a
-stop ends the command by TERM, and what became of it is said as seen.
+Promises: a reply needs an exit status or an exit signal, else the command is `lost`; both streams are read in one
+place, so that neither can block the other; the window is enforced against the host and opened only for what was
+taken; a limit or a stop ends the command by TERM, and what became of it is said as seen.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Exec:
     # ---- towards the host
 
     def request_open(self, *, speculate: bool) -> None:
-        """Ask for a session; `speculate`: the command goes right behind, to the number that sshd gives the first one."""
+        """Ask for a session; `speculate`: the command goes right behind, to the number that sshd gives the first."""
         opening = text("session") + u32(self.number) + u32(WINDOW) + u32(MAX_DATA)
         if speculate and not self._stdin:
             self._listener.connected()

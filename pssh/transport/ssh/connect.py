@@ -1,9 +1,9 @@
 """Open sessions on hosts over SSH: addresses, the handshake within its limits, the host key decision, and the login.
 
-Promises: the host key is decided before any byte of authentication; connecting and logging in have a deadline each on the
-monotonic clock, and waiting for a handshake slot does not count; what was not requested is `unreachable`, `host-key` or
-`auth`, what may have run and has no end is `lost`. A session connects at its first command, so that the command's channel
-is opened together with the login.
+Promises: the host key is decided before any byte of authentication; connecting and logging in have a deadline each on
+the monotonic clock, and waiting for a handshake slot does not count; what was not requested is `unreachable`,
+`host-key` or `auth`, what may have run and has no end is `lost`. A session connects at its first command, so that the
+command's channel is opened together with the login.
 """
 
 import asyncio

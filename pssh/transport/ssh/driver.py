@@ -5,9 +5,9 @@ Promises: no byte after the key exchange leaves before the host key was proven a
 key-exchange messages leave (RFC 4253 section 7.1); messages out of order end the connection; what a peer may make us
 hold before login is bounded.
 
-Why not `Transport.start()`: one thread and several timers a connection, polled every 0.1 s, cost five times the CPU and
-report a failure as whatever exception came last. Private names of paramiko are used here and in `wire`; they are checked
-when this module is imported, so that an unsupported release is one clear line and not a failure in mid-run.
+Why not `Transport.start()`: one thread and several timers a connection, polled every 0.1 s, cost five times the CPU
+and report a failure as whatever exception came last. Private names of paramiko are used here and in `wire`; they are
+checked when this module is imported, so that an unsupported release is one clear line and not a failure in mid-run.
 """
 
 import os
@@ -102,9 +102,9 @@ class Driver(Transport):
     ) -> None:
         """Make a connection that has sent nothing yet.
 
-        `known`: key types known for the host, offered first. `single`: there is one method to try, so that a channel may
-        be opened behind it on any server. `cautious`: open nothing behind a login request. `speculate`: request the
-        command with the login where the server is OpenSSH.
+        `known`: key types known for the host, offered first. `single`: there is one method to try, so that a channel
+        may be opened behind it on any server. `cautious`: open nothing behind a login request. `speculate`: request
+        the command with the login where the server is OpenSSH.
         """
         super().__init__(NoSocket(), packetizer_class=BufferPacketizer)
         self.preferred_keys = _host_key_order(known)
