@@ -9,7 +9,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.command import Command
 from pssh.plan import Plan, RunOptions
-from pssh.prepare import Narrowing, Sources, prepare, with_credentials
+from pssh.prepare import NOT_NARROWED, Narrowing, Sources, prepare, with_credentials
 from pssh.report.base import Reporter
 from pssh.runner import Stop, events
 
@@ -90,7 +90,7 @@ class Fleet:
 
     sources: Sources
     targets: str = "@all"
-    narrowing: Narrowing = Narrowing()
+    narrowing: Narrowing = NOT_NARROWED
     ask: Callable[[str], str | None] | None = None
 
     @classmethod
@@ -140,7 +140,9 @@ class Fleet:
                     report = event.report
         return Results(report)
 
-    def stream(self, operation: str | Operation, *, engine: Engine | None = None, **options: Any) -> Iterator[Result]:
+    def stream(
+        self, operation: str | Operation, *, engine: Engine | None = None, **options: Any
+    ) -> Generator[Result, None, None]:
         """Yield each result as its host finishes. Leaving the loop early ends the run."""
         plan = self._plan(operation, options)
         with closing(_in_a_thread(plan, engine or _pool(plan, options))) as happening:
@@ -148,7 +150,7 @@ class Fleet:
 
     async def astream(
         self, operation: str | Operation, *, engine: Engine | None = None, **options: Any
-    ) -> AsyncIterator[Result]:
+    ) -> AsyncGenerator[Result, None]:
         """Yield each result as its host finishes, in the running event loop. Closing it early ends the run."""
         plan = self._plan(operation, options)
         chosen = engine or _pool(plan, options)
@@ -201,11 +203,11 @@ class _Callbacks:
             return
         try:
             callback(event.result if isinstance(event, JobEnded) else event)
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever a callback raises costs no result
             _log.exception("A callback of this run failed; the run goes on")
 
 
-def _in_a_thread(plan: Plan, engine: Engine) -> Iterator[Event]:
+def _in_a_thread(plan: Plan, engine: Engine) -> Generator[Event, None, None]:
     """Run the jobs in a thread of their own and yield the events in this one; closing it ends the run first."""
     handed: queue.Queue[Event | BaseException | None] = queue.Queue(_AHEAD)
     stop = Stop(engine)
@@ -221,7 +223,7 @@ def _in_a_thread(plan: Plan, engine: Engine) -> Iterator[Event]:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(work())
-        except BaseException as error:  # it is raised again where the events are read
+        except BaseException as error:  # noqa: BLE001  it is raised again where the events are read
             last = error
         handed.put(last)
 

@@ -6,7 +6,7 @@ what was typed in the targets themselves. Nothing is looked up here; every sourc
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from os.path import expanduser
+from os.path import expanduser  # leaves an unknown user's `~` alone, where Path raises
 from typing import Any
 
 from msgspec import Struct, structs
@@ -86,7 +86,7 @@ def connection(host: Host, config: Settings, options: RunOptions, defaults: Sett
         **host.typed,
     }
     for files in ("identity", "known_hosts"):
-        said[files] = tuple(expanduser(path) for path in said.get(files, ()))
+        said[files] = tuple(map(expanduser, said.get(files, ())))
     return Connection(**said)
 
 

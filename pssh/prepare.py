@@ -44,6 +44,9 @@ class Narrowing:
     seed: int | None = None
 
 
+NOT_NARROWED = Narrowing()
+
+
 @dataclass(frozen=True)
 class Sources:
     """The inventory and the ssh_config in use, each read when it is first needed."""
@@ -70,7 +73,7 @@ class Sources:
         """The inventories in use, named as briefly as they can be from here."""
         return tuple(map(_short, self.paths))
 
-    def select(self, targets: str, narrowing: Narrowing = Narrowing()) -> Selection:
+    def select(self, targets: str, narrowing: Narrowing = NOT_NARROWED) -> Selection:
         """Return the hosts that the targets name; raises TargetsError or NoHosts."""
         found = select(
             targets,

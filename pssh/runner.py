@@ -10,16 +10,15 @@ import errno
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from typing import Protocol
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 from msgspec import structs
 
 from pssh.engine.base import Engine
 from pssh.errors import OutputFailed
 from pssh.model.event import Event, HostKeyLearned, JobEnded, Notice, RunEnded, RunStarted, Tick
-from pssh.model.outcome import Failure, Reply, Result
+from pssh.model.outcome import Failure, Result
 from pssh.model.output import trim
 from pssh.model.report import Report
 from pssh.model.work import Job
@@ -94,7 +93,7 @@ def _missing(job: Job) -> Result:
     )
 
 
-async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncIterator[Event]:
+async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event, None]:
     """Run the jobs and yield all that happens, from RunStarted to RunEnded; closing it early ends the run."""
     began = time.monotonic()
     kept = Kept(plan.jobs)
@@ -151,20 +150,18 @@ class _Audience:
         self._quiet = True
 
 
-@contextmanager
-def _ticking(audience: _Audience) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
+@asynccontextmanager
+async def _ticking(audience: _Audience) -> AsyncGenerator[None, None]:
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            audience.look()
 
-    def look() -> None:
-        nonlocal timer
-        audience.look()
-        timer = loop.call_later(TICK, look)
-
-    timer = loop.call_later(TICK, look)
+    task = asyncio.create_task(look())
     try:
         yield
     finally:
-        timer.cancel()
+        task.cancel()
 
 
 @contextmanager
@@ -189,8 +186,8 @@ async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine) -> Rep
     stop = Stop(engine)
     audience = _Audience(reporters, engine)
     report: Report | None = None
-    with _signals(stop), _ticking(audience):
-        async with aclosing(events(plan, engine, stop)) as happening:
+    with _signals(stop):
+        async with _ticking(audience), aclosing(events(plan, engine, stop)) as happening:
             async for event in happening:
                 audience.on(event)
                 if isinstance(event, RunEnded):

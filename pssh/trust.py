@@ -74,7 +74,7 @@ def _judged(result: Result, job: Job, keys: HostKeys, listed: "Fingerprints | No
 
 
 class Fingerprints:
-    """Fingerprints from a trusted source, each line with the host's name, as `ssh-keygen -l` or a person writes them."""
+    """Fingerprints from a trusted source, each on a line with the host's name, as `ssh-keygen -l` writes them."""
 
     def __init__(self, text: str) -> None:
         self._names: dict[str, set[str]] = {}

@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from pssh.cli.help import Page
-from pssh.errors import InventoryError, PsshError
+from pssh.errors import PsshError
 
 # name: (what `pssh --help` says of it, its section)
 COMMANDS = {
@@ -126,7 +127,7 @@ def _where(error: BaseException) -> str:
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
-    name = os.path.basename(trace.tb_frame.f_code.co_filename) if trace else "?"
+    name = Path(trace.tb_frame.f_code.co_filename).name if trace else "?"
     return f"at {name}:{trace.tb_lineno if trace else 0}; please report it"
 
 
