@@ -161,6 +161,8 @@ def status_of(failure: Failure, *, started: bool) -> tuple[Status, State]:
     if failure.cause == "worker/died":
         return ("lost" if started else "error"), state
     status = _STATUS.get(failure.cause) or _STATUS[failure.stage]
-    if status == "failed" or failure.remote_end in ("killed", "exited"):
+    if status in ("unreachable", "host-key", "auth"):
+        state = "not-started"  # also where a command was sent along with a login that the host refused
+    elif status == "failed" or failure.remote_end in ("killed", "exited"):
         state = "finished"
     return status, state

@@ -1,0 +1,302 @@
+"""One command on one session channel: its request, its streams within their windows, and its end (RFC 4254 section 6).
+
+Promises: a reply needs an exit status or an exit signal, else the command is `lost`; both streams are read in one
+place, so that neither can block the other; the window is enforced against the host and opened only for what was
+taken; a limit or a stop ends the command by TERM, and what became of it is said as seen.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Literal
+
+from msgspec.structs import replace
+from paramiko import common
+
+from pssh.model.outcome import Failure, Reply
+from pssh.model.output import Heard
+from pssh.model.work import Limits, Listener, StreamName, TransportError
+from pssh.transport.ssh.driver import Driver
+from pssh.transport.ssh.failures import ended, timed_out
+from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
+
+WINDOW, MAX_DATA = 2 << 20, 128 << 10  # larger windows make sshd burn tens of seconds of CPU per GB
+_MOST_STDIN = 32 << 10  # bytes of standard input in one packet
+_STDERR = 1  # SSH_EXTENDED_DATA_STDERR
+_EXPIRED = b"Password change required"
+_REFUSED = {1: "administratively prohibited", 2: "open failed", 3: "unknown channel type", 4: "resource shortage"}
+
+
+class OpenRefused(Exception):
+    """The host logged us in but opens no further session on this connection (MaxSessions)."""
+
+
+class Exec:
+    """One command. `done` becomes its Reply or a TransportError; `OpenRefused` if nothing was requested."""
+
+    def __init__(
+        self, driver: Driver, command: str, stdin: bytes, limits: Limits, listener: Listener, *, quiet: bool
+    ) -> None:
+        self._driver = driver
+        self._loop = asyncio.get_running_loop()
+        self._command = command
+        self._stdin = memoryview(stdin)
+        self._limits = limits
+        self._listener = listener
+        self._quiet = quiet or not limits.say
+        self._out, self._err = Heard(limits.keep), Heard(limits.keep)
+        self._remote = 0
+        self._window = WINDOW  # what the host may still send
+        self._room = self._packet = 0  # what we may still send; bytes in one packet
+        self._code: int | None = None
+        self._signal = ""
+        self._note = ""
+        self._why: Failure | None = None  # what we end it for
+        self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._refill: asyncio.Task[None] | None = None
+        self.sent = False  # the request left: from here on it may have run
+        self.answered = 0.0  # when the host said that it runs; 0: not yet
+        self.heard = 0.0  # when the last byte came
+        self.done: asyncio.Future[Reply] = self._loop.create_future()
+        self.number = driver.add(self)
+
+    # ---- towards the host
+
+    def request_open(self, *, speculate: bool) -> None:
+        """Ask for a session; `speculate`: the command goes right behind, to the number that sshd gives the first."""
+        opening = text("session") + u32(self.number) + u32(WINDOW) + u32(MAX_DATA)
+        if speculate and not self._stdin:
+            self._listener.connected()
+            self._driver.send(b"\x5a" + opening)
+            self._request()
+        else:
+            self._driver.send(b"\x5a" + opening)
+
+    def logged_in(self) -> None:
+        """The login ended: the host now has `limits.open` seconds to answer."""
+        if not self.answered:
+            self._arm(self._limits.open, self._unanswered)
+
+    def end(self, why: Failure) -> None:
+        """End the command, and raise `why` once that is seen or the grace time is over."""
+        if self._why is not None or self.done.done():
+            return
+        self._why = why
+        if not self.sent:
+            self._finish()
+            return
+        self.signal("TERM")
+        self._arm(self._limits.kill_after, self._leave)
+
+    def signal(self, name: str) -> None:
+        """Send a signal (RFC 4254 section 6.9). sshd refuses it for some users, and says nothing."""
+        self._driver.send(b"\x62" + u32(self._remote) + text("signal") + b"\0" + text(name))
+        self._driver.flush()
+
+    def _request(self) -> None:
+        self.sent = True
+        self._driver.send(b"\x62" + u32(self._remote) + text("exec") + b"\1" + text(self._command))
+        if not self._stdin:
+            self._driver.send(b"\x60" + u32(self._remote))  # EOF at once, or `cat` would wait for ever
+
+    def _pump(self) -> None:
+        while self._stdin and self._room:
+            size = min(len(self._stdin), self._room, self._packet, _MOST_STDIN)
+            self._driver.send(b"\x5e" + u32(self._remote) + text(bytes(self._stdin[:size])))
+            self._stdin, self._room = self._stdin[size:], self._room - size
+            if not self._stdin:
+                self._driver.send(b"\x60" + u32(self._remote))
+
+    # ---- from the host
+
+    def on(self, kind: int, fields: Fields) -> None:
+        """Take one channel message."""
+        if kind == common.MSG_CHANNEL_DATA:
+            self._take("stdout", self._out, fields.string())
+        elif kind == common.MSG_CHANNEL_EXTENDED_DATA:
+            stderr = fields.u32() == _STDERR
+            self._take("stderr", self._err if stderr else Heard(0), fields.string())
+        elif kind == common.MSG_CHANNEL_OPEN_SUCCESS:
+            self._opened(fields)
+        elif kind == common.MSG_CHANNEL_WINDOW_ADJUST:
+            self._room = min(self._room + fields.u32(), 0xFFFFFFFF)
+            self._pump()
+        elif kind == common.MSG_CHANNEL_SUCCESS:
+            self._runs()
+        elif kind == common.MSG_CHANNEL_REQUEST:
+            self._on_request(fields)
+        elif kind == common.MSG_CHANNEL_CLOSE:
+            self._on_close()
+        elif kind == common.MSG_CHANNEL_FAILURE:
+            self._denied()
+        elif kind == common.MSG_CHANNEL_OPEN_FAILURE:
+            code, words = fields.u32(), fields.words()[:200]
+            del self._driver.channels[self.number]
+            if self.sent:
+                raise ProtocolError("a session that was already in use was refused")
+            self._settle(OpenRefused(f"no session: {_REFUSED.get(code, code)}: {words}"))
+        elif kind != common.MSG_CHANNEL_EOF:
+            raise ProtocolError(f"unexpected packet {kind}")
+
+    def _opened(self, fields: Fields) -> None:
+        remote, self._room, self._packet = fields.u32(), fields.u32(), max(fields.u32(), 1)
+        if self.sent:  # speculated, on the number that the first session of sshd has
+            if remote != self._remote:
+                raise ProtocolError(f"session {remote} where {self._remote} was taken for granted")
+            return
+        self._remote = remote
+        if self._why is None:
+            self._listener.connected()
+            self._request()
+            self._pump()
+
+    def _runs(self) -> None:
+        self.answered = self.heard = self._loop.time()
+        if self._why is None:
+            self._arm(self._limits.total, self._out_of_time)
+            if self._limits.stall:
+                self._stalled = self._loop.call_later(self._limits.stall, self._check_stall)
+
+    def _take(self, name: StreamName, heard: Heard, data: bytes) -> None:
+        self._window -= len(data)
+        if self._window < 0 or len(data) > MAX_DATA:
+            raise ProtocolError("the host sent more than its window allows")
+        heard.add(data)
+        self.heard = self._loop.time()
+        wait = None if self._quiet else self._listener.said(name, data)
+        if wait is not None and self._refill is None:
+            self._refill = asyncio.ensure_future(self._refill_after(wait))
+        elif self._window < WINDOW // 2 and self._refill is None:
+            self._open_window()
+
+    async def _refill_after(self, wait: Awaitable[None]) -> None:
+        # Who shows the output is slower than the host. Only the window holds the host back: the socket is still read,
+        # because signs of life and key changes arrive there.
+        await wait
+        self._refill = None
+        if not self._closed:
+            self._open_window()
+            self._driver.flush()
+
+    def _open_window(self) -> None:
+        self._driver.send(b"\x5d" + u32(self._remote) + u32(WINDOW - self._window))
+        self._window = WINDOW
+
+    def _on_request(self, fields: Fields) -> None:
+        kind, want_reply = fields.string(), fields.bool()
+        if kind == b"exit-status":
+            self._code = fields.u32()
+        elif kind == b"exit-signal":
+            self._signal = fields.words()[:32] or "unknown"
+        elif want_reply:  # sshd's ClientAliveInterval asks so, and hangs up if not answered
+            self._driver.send(b"\x64" + u32(self._remote))
+            return
+        else:
+            return
+        self._arm(self._limits.drain, self._drained)
+
+    def _on_close(self) -> None:
+        self._driver.send(b"\x61" + u32(self._remote))
+        del self._driver.channels[self.number]
+        self._closed = True
+        self._finish()
+
+    def _denied(self) -> None:
+        self.sent = False  # the host says that it did not run it
+        message = "the host refuses to run commands (a forced command, or no login)"
+        self._settle(TransportError(Failure(stage="exec", kind="denied", message=message)))
+
+    # ---- its end
+
+    def fail(self, error: Exception) -> None:
+        """The connection ended."""
+        self._closed = True
+        if self._code is not None or self._signal or self._why is not None:
+            self._finish()
+        elif isinstance(error, TransportError):
+            self._settle(TransportError(self._with_output(error.failure)))
+        else:
+            phase = self._driver.phase if self._driver.phase != "run" else "auth"
+            failure = ended(error, phase, self._driver.before_banner, sent=self.sent)
+            self._settle(TransportError(self._with_output(failure)))
+
+    def _finish(self) -> None:
+        over = self._code is not None or bool(self._signal)
+        if self._why is not None:
+            end: Literal["", "killed", "exited", "left running"] = "left running" if self.sent else ""
+            if over:
+                end = "killed" if self._signal else "exited"
+            self._settle(TransportError(replace(self._with_output(self._why), remote_end=end)))
+        elif not over:
+            message = "the session was closed without an exit status"
+            failure = Failure(stage="exec", kind="connection-closed", message=message)
+            self._settle(TransportError(self._with_output(failure)))
+        elif self._code == 1 and self._err.size < 4096 and self._err.kept().startswith(_EXPIRED):
+            message = "the password has expired: " + self._err.kept().decode("utf-8", "replace").strip()
+            self._settle(TransportError(Failure(stage="auth", kind="password-expired", message=message)))
+        else:
+            exit_code = None if self._signal else self._code
+            self._settle(Reply(exit_code=exit_code, signal=self._signal, **self._output()))
+
+    def _settle(self, outcome: Reply | Exception) -> None:
+        self._arm(0, self._leave)
+        if self._stalled is not None:
+            self._stalled.cancel()
+        if self._refill is not None:
+            self._refill.cancel()
+        if self.done.done():  # cancelled, or settled by a limit
+            return
+        if isinstance(outcome, Reply):
+            self.done.set_result(outcome)
+        else:
+            self.done.set_exception(outcome)
+
+    def _output(self) -> dict[str, Any]:
+        return {
+            "stdout": self._out.kept(),
+            "stderr": self._err.kept(),
+            "stdout_cut": self._out.cut,
+            "stderr_cut": self._err.cut,
+            "note": self._note,
+        }
+
+    def _with_output(self, failure: Failure) -> Failure:
+        return replace(failure, **self._output()) if self._out.size or self._err.size else failure
+
+    # ---- time
+
+    def _arm(self, seconds: float, then: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()  # a forgotten timer would keep the output of a finished host alive
+        self._timer = self._loop.call_later(seconds, then) if seconds else None
+
+    def _unanswered(self) -> None:
+        seconds = self._limits.open
+        if self.sent:
+            message = f"the host did not answer the request within {seconds:g} s"
+            self.end(Failure(stage="exec", kind="no-answer", message=message))
+        else:
+            self._settle(TransportError(timed_out("open", seconds, "", [])))
+
+    def _out_of_time(self) -> None:
+        message = f"the command ran longer than {self._limits.total:g} s (`--timeout`)"
+        self.end(Failure(stage="exec", kind="total", message=message))
+
+    def _check_stall(self) -> None:
+        left = self.heard + self._limits.stall - self._loop.time()
+        if left > 0:
+            self._stalled = self._loop.call_later(left, self._check_stall)
+        else:
+            message = f"nothing came for {self._limits.stall:g} s (`--stall`)"
+            self.end(Failure(stage="exec", kind="stall", message=message))
+
+    def _drained(self) -> None:
+        self._note = "stream-left-open"
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close without waiting any longer; the entry stays until the host's CLOSE comes."""
+        self._driver.send(b"\x61" + u32(self._remote))
+        self._driver.flush()
+        self._finish()

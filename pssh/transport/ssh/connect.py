@@ -1,0 +1,258 @@
+"""Open sessions on hosts over SSH: addresses, the handshake within its limits, the host key decision, and the login.
+
+Promises: the host key is decided before any byte of authentication; connecting and logging in have a deadline each on
+the monotonic clock, and waiting for a handshake slot does not count; what was not requested is `unreachable`,
+`host-key` or `auth`, what may have run and has no end is `lost`. A session connects at its first command, so that the
+command's channel is opened together with the login.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from pssh.model.host import Connection
+from pssh.model.outcome import Failure, Reply
+from pssh.model.secret import Secret
+from pssh.model.work import Limits, Listener, TransportError
+from pssh.transport.ssh.auth import Login
+from pssh.transport.ssh.channel import Exec, OpenRefused
+from pssh.transport.ssh.credentials import Keyring
+from pssh.transport.ssh.driver import Channel, Driver
+from pssh.transport.ssh.failures import Closed, timed_out
+from pssh.transport.ssh.hostkeys import HostKeys
+from pssh.transport.ssh.link import Link, prepare
+from pssh.transport.ssh.resolve import Resolver, connect
+from pssh.transport.ssh.slots import Slots
+from pssh.transport.ssh.verify import Scan, Verifier
+from pssh.transport.ssh.watch import Watch
+
+
+class SSHTransport:
+    """Everything that the sessions of one worker share."""
+
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+        self.keyring = Keyring(secrets)
+        self.resolver = Resolver()
+        self.slots = Slots(connect_limit)
+        self.watch = Watch()
+        self._host_keys: dict[tuple[str, ...], HostKeys] = {}
+
+    def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> "SSHSession":
+        return SSHSession(self, host, connection, limits, listener)
+
+    def host_keys(self, files: tuple[str, ...]) -> HostKeys:
+        """Return the index of these known_hosts files, read once."""
+        if files not in self._host_keys:
+            self._host_keys[files] = HostKeys.load(files)
+        return self._host_keys[files]
+
+
+class SSHSession:
+    """One connection to one host, made when it is first used."""
+
+    def __init__(
+        self, transport: SSHTransport, host: str, connection: Connection, limits: Limits, listener: Listener
+    ) -> None:
+        self.seconds: dict[str, float] = {}
+        self.banner = ""
+        self._transport = transport
+        self._connection = connection
+        self._limits = limits
+        self._listener = _Once(listener)
+        self._verifier = Verifier(host, connection, transport.host_keys(connection.known_hosts), listener.learned)
+        self._destination = f"{connection.address}:{connection.port}"
+        self._loop = asyncio.get_running_loop()
+        self._driver: Driver | None = None
+        self._link: Link | None = None
+        self._running: Exec | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._phase, self._since = "", 0.0
+        self._slot = False
+        self._cautious = False  # send nothing behind a login request
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._drop()
+
+    async def close(self) -> None:
+        """Leave the host; what still runs there is not ended by that."""
+        self._drop()
+
+    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+        """Run a command with the host's shell; raises TransportError."""
+        fresh = self._driver is None
+        try:
+            return await self._exec(command, stdin, quiet=quiet)
+        except OpenRefused as error:
+            if fresh:
+                raise TransportError(Failure(stage="exec", kind="denied", message=str(error))) from None
+        except TransportError as error:
+            if not self._was_piped(error.failure):
+                raise
+            self._cautious = True
+        # Either the host allows one session per connection, or it hung up over what came behind the login request: both
+        # mean that nothing was run, and another connection may do.
+        self._drop()
+        try:
+            return await self._exec(command, stdin, quiet=quiet)
+        except OpenRefused as error:
+            raise TransportError(Failure(stage="exec", kind="denied", message=str(error))) from None
+
+    async def host_key(self) -> str:
+        """Return the host's proven key as `type base64`, ending the connection before any login."""
+        scan = Scan()
+        driver = self._driver = Driver(scan, scan.check, known=self._verifier.known)
+        scan.attach(driver)
+        await self._dial(driver)
+        return await scan.done
+
+    def end(self, why: Failure) -> None:
+        """End the running command; its `exec` raises `why`, completed by what was printed and what became of it."""
+        if self._running is not None:
+            self._running.end(why)
+
+    async def _exec(self, command: str, stdin: bytes, *, quiet: bool) -> Reply:
+        fresh = self._driver is None
+        driver = self._driver or await self._prepare()
+        running = self._running = Exec(driver, command, stdin, self._limits, self._listener, quiet=quiet)
+        try:
+            if fresh:
+                await self._dial(driver)
+            elif self._link is None:
+                running.fail(Closed())
+            else:
+                self._enter("open")
+                running.logged_in()
+                driver.open(running)
+            return await running.done
+        finally:
+            self._running = None
+            if running.answered:
+                self._add("open", running.answered - self._since)
+                self._add("run", self._loop.time() - running.answered)
+                self._phase = ""
+
+    async def _prepare(self) -> Driver:
+        credentials = await self._transport.keyring.credentials(self._connection)
+        login = Login(self._connection.user, credentials, asyncio.ensure_future)
+        self._driver = Driver(
+            login,
+            self._verifier.check,
+            known=self._verifier.known,
+            single=login.single,
+            cautious=self._cautious,
+            speculate=self._connection.speculate,
+        )
+        return self._driver
+
+    async def _dial(self, driver: Driver) -> None:
+        connection, transport = self._connection, self._transport
+        await transport.slots.take(self._destination)
+        self._slot = True
+        deadline = self._loop.time() + connection.connect_timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                self._enter("dns")
+                addresses = await transport.resolver.addresses(connection.address, connection.port)
+                self._enter("connect")
+                sock = await connect(addresses, partial(prepare, keepalive=connection.keepalive))
+        except TimeoutError:
+            failure = timed_out(self._phase, connection.connect_timeout, self._destination, [])
+            raise TransportError(failure) from None
+        self._enter("banner")
+        self._timer = self._loop.call_at(deadline, self._late)
+        driver.on_phase = self._on_phase
+        self._link = Link(sock, driver, self._ended)
+        self._link.start()
+
+    def _on_phase(self, phase: str) -> None:
+        assert self._driver is not None and self._link is not None
+        if phase == "kex":
+            self._enter("kex")
+            self.banner = self._driver.remote_version
+        elif phase == "auth":
+            self._enter("auth")
+            self._arm(self._connection.auth_timeout)
+        else:
+            self._enter("open")
+            self._arm(0)
+            self._free_slot()
+            self._transport.watch.add(self._link, self._driver, self._connection.keepalive)
+            if self._running is not None:
+                self._running.logged_in()
+
+    def _late(self) -> None:
+        if self._link is not None and self._driver is not None:
+            seconds = self._connection.auth_timeout if self._phase == "auth" else self._connection.connect_timeout
+            failure = timed_out(self._phase, seconds, self._destination, self._driver.before_banner)
+            if self._running is not None and self._running.sent:
+                failure = Failure(stage="exec", kind="no-answer", message=failure.message)
+            self._link.fail(TransportError(failure))
+
+    def _ended(self, error: Exception) -> None:
+        """The connection is no more; whoever waits for it is told."""
+        self._arm(0)
+        self._free_slot()
+        assert self._driver is not None and self._link is not None
+        self._transport.watch.remove(self._link)
+        self._link = None
+        channels: list[Channel] = list(self._driver.channels.values())
+        for channel in channels:
+            channel.fail(error)
+
+    def _drop(self) -> None:
+        self._arm(0)
+        self._free_slot()
+        if self._link is not None:
+            self._transport.watch.remove(self._link)
+            self._link.close()
+        if self._driver is not None:
+            self._driver.dissolve()
+        self._driver = self._link = None
+
+    def _was_piped(self, failure: Failure) -> bool:
+        """The host hung up over a channel that was opened behind a login request, without having answered that."""
+        if failure.kind == "throttled":
+            self._transport.slots.throttled(self._destination)
+        driver = self._driver
+        return driver is not None and driver.piped and not driver.refused and failure.cause == "auth/closed"
+
+    def _free_slot(self) -> None:
+        if self._slot:
+            self._slot = False
+            self._transport.slots.free(self._destination)
+
+    def _arm(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._late) if seconds else None
+
+    def _enter(self, phase: str) -> None:
+        now = self._loop.time()
+        if self._phase:
+            self._add(self._phase, now - self._since)
+        self._phase, self._since = phase, now
+
+    def _add(self, phase: str, seconds: float) -> None:
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + max(0.0, seconds)
+
+
+class _Once:
+    """Tells the listener once that a command is about to be requested, however many a session runs."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._told = False
+        self._listener = listener
+        self.said = listener.said
+        self.learned = listener.learned
+
+    def connected(self) -> None:
+        if not self._told:
+            self._told = True
+            self._listener.connected()

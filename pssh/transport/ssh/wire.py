@@ -1,0 +1,227 @@
+"""Packets to and from byte buffers: paramiko's packetizer without its socket, its threads and its waiting.
+
+Output collects in `out`; input is given to `take()`, and `packets()` yields every whole packet at hand. The cipher
+state is read again for each packet, because keys change *between* two packets of one segment. Four framings: clear,
+AES-GCM, encrypt-then-MAC and MAC-then-encrypt (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5).
+
+Why not `Packetizer.read_message`: it cannot be left in mid-packet, and it allocates whatever length a peer names.
+"""
+
+import hmac
+import itertools
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from paramiko import Message
+from paramiko.packet import Packetizer
+
+MAX_PACKET = 256 << 10
+_u32 = struct.Struct(">I")
+u32 = _u32.pack
+
+
+class ProtocolError(Exception):
+    """The peer broke the protocol; the text is for the row."""
+
+
+class NoSocket:
+    """Stands where paramiko wants a socket: bytes pass through buffers instead."""
+
+    def settimeout(self, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Payload(bytes):
+    """A whole message, type byte first; paramiko asks it for `asbytes()` only."""
+
+    __slots__ = ()
+    asbytes = bytes.__bytes__
+
+
+def text(value: bytes | str) -> bytes:
+    """Return an SSH string (RFC 4251 section 5)."""
+    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    return u32(len(data)) + data
+
+
+class Fields:
+    """Reads a message field by field; a short message is a ProtocolError, where paramiko's Message pads with zeros."""
+
+    __slots__ = ("at", "data")
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data = data
+        self.at = at
+
+    def u32(self) -> int:
+        if self.at + 4 > len(self.data):
+            raise ProtocolError("a message was cut short")
+        (value,) = _u32.unpack_from(self.data, self.at)
+        self.at += 4
+        return int(value)
+
+    def bool(self) -> bool:
+        if self.at >= len(self.data):
+            raise ProtocolError("a message was cut short")
+        self.at += 1
+        return self.data[self.at - 1] != 0
+
+    def string(self) -> bytes:
+        length = self.u32()
+        start, self.at = self.at, self.at + length
+        if self.at > len(self.data):
+            raise ProtocolError("a message was cut short")
+        return self.data[start : self.at]
+
+    def words(self) -> str:
+        """Return a string that is meant for people; what is not UTF-8 is replaced."""
+        return self.string().decode("utf-8", "replace")
+
+
+def message(body: bytes, seqno: int) -> Message:
+    """Return what paramiko's own handlers take; they check `seqno` for strict key exchange."""
+    parsed = Message(body)
+    parsed.seqno = seqno
+    return parsed
+
+
+def _nonces(iv: bytes) -> Iterator[bytes]:
+    # The one place that counts, so that no nonce can be used twice under one key.
+    return (
+        iv[:4] + (n & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big") for n in itertools.count(int.from_bytes(iv[4:], "big"))
+    )
+
+
+class BufferPacketizer(Packetizer):
+    """Between two byte buffers. It never waits, and never allocates more than a peer has sent."""
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self.out = bytearray()
+        self.used = 0  # bytes under the present keys, either way
+        self._input = b""
+        self._at = 0  # where the next packet begins in the input: cut off once per turn, not once per packet
+        self._sequence_in = 0
+        self._seal: Any = None
+        self._open: Any = None
+        self._clear: Any = None  # decryptor of a cipher that has its MAC apart
+        self._nonces_out: Iterator[bytes] = iter(())
+        self._nonces_in: Iterator[bytes] = iter(())
+        self._mac: tuple[Any, int, bytes, bool] = (None, 0, b"", False)  # hash, size, key, encrypt-then-MAC
+        self._first = b""  # a first block that was decrypted before its packet was whole
+
+    def write_all(self, out: bytes) -> None:
+        self.out += out
+        self.used += len(out)
+
+    def set_outbound_cipher(self, block_engine: Any, *args: Any, **kw: Any) -> None:
+        super().set_outbound_cipher(block_engine, *args, **kw)
+        self.used = 0
+        self._seal = block_engine if kw["aead"] else None
+        self._nonces_out = _nonces(kw["iv_out"]) if kw["aead"] else iter(())
+
+    def set_inbound_cipher(self, block_engine: Any, *args: Any, **kw: Any) -> None:
+        super().set_inbound_cipher(block_engine, *args, **kw)
+        if kw["aead"]:
+            self._open, self._nonces_in, self._clear = block_engine, _nonces(kw["iv_in"]), None
+        else:
+            self._open, self._clear = None, block_engine
+            self._mac = (kw["mac_engine"], kw["mac_size"], kw["mac_key"], kw["etm"])
+
+    def reset_seqno_in(self) -> None:
+        super().reset_seqno_in()
+        # packets() adds one after the packet whose handling brought us here: NEWKEYS
+        self._sequence_in = -1
+
+    def send_message(self, data: Any) -> None:
+        if self._seal is None:
+            super().send_message(data)
+            return
+        payload = data.asbytes()
+        pad = 16 - (len(payload) + 1) % 16
+        if pad < 4:
+            pad += 16
+        length = u32(1 + len(payload) + pad)
+        plain = b"".join((bytes((pad,)), payload, bytes(pad)))
+        sealed = self._seal.encrypt(next(self._nonces_out), plain, length)
+        self.out += length
+        self.out += sealed
+        self.used += len(sealed) + 4
+
+    def take(self, data: bytes) -> None:
+        """Add what the peer sent."""
+        self._input = self._input[self._at :] + data if self._at < len(self._input) else data
+        self._at = 0
+
+    def line(self) -> bytes | None:
+        """Take one line off the input, without its end; None if there is no whole line."""
+        end = self._input.find(b"\n", self._at)
+        if end < 0:
+            return None
+        line, self._at = self._input[self._at : end], end + 1
+        return line.removesuffix(b"\r")
+
+    @property
+    def pending(self) -> int:
+        """Bytes taken that no packet has used yet."""
+        return len(self._input) - self._at
+
+    def packets(self) -> Iterator[tuple[int, bytes, int]]:
+        """Yield every whole packet as (type, body, sequence number)."""
+        while (taken := self._next()) is not None:
+            kind, body = taken
+            yield kind, body, self._sequence_in
+            self._sequence_in = (self._sequence_in + 1) & 0xFFFFFFFF
+
+    def _next(self) -> tuple[int, bytes] | None:
+        buf, at = self._input, self._at
+        if len(buf) - at < 4:
+            return None
+        if self._clear is not None:
+            body = self._next_with_mac(buf, at)
+            if body is None:
+                return None
+        else:
+            length = _checked(_u32.unpack_from(buf, at)[0])
+            end = at + 4 + length + (16 if self._open else 0)
+            if len(buf) < end:
+                return None
+            body = buf[at + 4 : end]
+            if self._open:
+                body = self._open.decrypt(next(self._nonces_in), body, buf[at : at + 4])
+            self._at = end
+        self.used += self._at - at
+        stop = len(body) - body[0]
+        if stop < 2:
+            raise ProtocolError("a packet has no content")
+        return body[1], body[2:stop]
+
+    def _next_with_mac(self, buf: bytes, at: int) -> bytes | None:
+        """Return the next body once it is whole; the MAC covers sequence number, length and body."""
+        engine, size, key, etm = self._mac
+        if etm:
+            head = buf[at : at + 4]
+        else:
+            if not self._first:
+                if len(buf) - at < 16:
+                    return None
+                self._first = self._clear.update(buf[at : at + 16])  # once: the cipher's stream moves on
+            head = self._first[:4]
+        end = at + 4 + _checked(_u32.unpack(head)[0])
+        if len(buf) < end + size:
+            return None
+        covered = buf[at:end] if etm else self._first + self._clear.update(buf[at + 16 : end])
+        proof = hmac.digest(key, u32(self._sequence_in) + covered, engine)[:size]
+        if not hmac.compare_digest(proof, buf[end : end + size]):
+            raise ProtocolError("a packet's checksum is wrong")
+        self._first, self._at = b"", end + size
+        body = covered[4:]
+        return self._clear.update(body) if etm else body
+
+
+def _checked(length: int) -> int:
+    if not 5 <= length <= MAX_PACKET:
+        raise ProtocolError(f"a packet of {length} bytes")
+    return length
