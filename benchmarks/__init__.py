@@ -1,0 +1,1 @@
+"""`pssh run` beside its peers, on loopback hosts, in one run: `make bench`."""
