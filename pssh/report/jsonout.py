@@ -164,7 +164,7 @@ def encode(fields: Fields) -> bytes:
         data = msgspec.json.encode(_speakable(fields), enc_hook=str)
     if data.isascii() and b"\x7f" not in data:
         return data
-    return UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), data.decode()).encode()
+    return UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], data.decode()).encode()
 
 
 def _streams(**streams: bytes) -> Fields:

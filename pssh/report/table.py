@@ -13,6 +13,7 @@ from pssh.model.outcome import Result
 from pssh.model.report import BY_WEIGHT, Report
 from pssh.report import words
 from pssh.report.grid import GAP, clip, grid, width_of, wrap
+from pssh.report.safe import safe
 from pssh.report.screen import Screen
 from pssh.report.style import paint
 
@@ -63,9 +64,9 @@ def _single(results: Iterable[Result]) -> Groups:
 
 
 def _by_cause(results: Iterable[Result]) -> Groups:
-    found: dict[tuple[str, str, str], list[Result]] = {}
+    found: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        found.setdefault((result.status, result.cause, words.code(result)), []).append(result)
+        found.setdefault((result.status, result.cause, words.code(result), words.notes(result.end)), []).append(result)
     return sorted(found.values(), key=lambda group: (_weight(group[0]), -len(group)))
 
 
@@ -75,8 +76,8 @@ def _weight(result: Result) -> int:
 
 def _common_cause(group: Sequence[Result]) -> str:
     """Return the whole cause if all have the same words, else only its name."""
-    first = words.cause(group[0])
-    return first if all(words.cause(result) == first for result in group[1:]) else group[0].cause
+    first = words.cause_and_notes(group[0])
+    return first if all(words.cause_and_notes(result) == first for result in group[1:]) else safe(group[0].cause)
 
 
 def _row(group: Sequence[Result], rows: str, last: str, text: str) -> Row:

@@ -51,7 +51,19 @@ def first_line(result: Result) -> str:
         line = cause(result)
     elif end.signal:
         line = f"signal {safe(end.signal)}{line and f': {line}'}"
-    return f"{line}  ({safe(end.note)})".lstrip() if end.note else line
+    return _joined(line, notes(end))
+
+
+def cause_and_notes(result: Result) -> str:
+    return _joined(cause(result), notes(result.end))
+
+
+def notes(end: Output) -> str:
+    """Return in parentheses what else there is to know of an output; usually nothing."""
+    said = [safe(end.note)] if end.note else []
+    if end.truncated:
+        said.append(f"truncated: {end.stdout_bytes + end.stderr_bytes:,} bytes printed")
+    return f"({', '.join(said)})" if said else ""
 
 
 def block(end: Output) -> str:
@@ -68,6 +80,10 @@ def is_short(result: Result) -> bool:
     if isinstance(end, Failure):
         return not (end.stdout or end.stderr)
     return not end.truncated and _lines(end.stdout) + _lines(end.stderr) <= 1
+
+
+def _joined(*parts: str) -> str:
+    return "  ".join(filter(None, parts))
 
 
 def _first(data: bytes) -> str:

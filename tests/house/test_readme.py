@@ -41,7 +41,7 @@ def words(line: str) -> list[str]:
 
 def parse(line: str) -> None:
     """Let the command line read a line, without doing what it says. Raises click.UsageError."""
-    _, name, *rest = words(line.replace("[", "").replace("]...", "") if line.endswith("...") else line)
+    _, name, *rest = words(re.sub(r"\[([A-Z]+)\](\.\.\.)?", r"\1", line))
     context = click.Context(program, info_name="pssh")
     subcommand = program.get_command(context, name)
     assert subcommand, f"no command `{name}`"

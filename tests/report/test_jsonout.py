@@ -4,6 +4,7 @@ import json
 from base64 import b64decode
 from pathlib import Path
 
+from hypothesis import example as instance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,6 +127,7 @@ def test_sizes_are_those_of_what_was_printed_not_of_what_was_kept() -> None:
 
 
 @given(st.binary(), st.text(st.characters()))
+@instance(b"\x7f\x9b", "\x7f\x9b\u202e\U000e0041")
 def test_whatever_is_said_comes_back_exactly_and_could_be_typed_on_a_terminal(data: bytes, message: str) -> None:
     end = Failure(stage="exec", kind="total", message=message, stdout=data)
     text, _ = shown(report([result("a", end)]), JSON)

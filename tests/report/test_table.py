@@ -114,6 +114,12 @@ def test_the_table_of_causes_puts_equal_causes_together() -> None:
     )
 
 
+def test_the_table_of_causes_tells_what_was_left_behind_and_left_out() -> None:
+    left = Reply(exit_code=0, stdout=b"x", stdout_cut=999, note="stream-left-open")
+    lines = cause_table(report([ok("a"), result("b", left), result("c", left)])).splitlines()[2:]
+    assert [line.split(maxsplit=6)[-1] for line in lines] == ["(stream-left-open, truncated: 1,000 bytes printed)", "s"]
+
+
 def test_a_run_without_results_has_no_table() -> None:
     assert shown(report([]), Display(quiet=True)) == ("", "")
 

@@ -24,6 +24,7 @@ from tests.support.runs import failed, ok, result
         (result("a", Reply(signal="SEGV", stderr=b"core dumped\n")), "signal SEGV: core dumped"),
         (result("a", Reply(exit_code=0, note="stream-left-open")), "(stream-left-open)"),
         (result("a", Reply(exit_code=0, stdout=b"x", note="stream-left-open")), "x  (stream-left-open)"),
+        (result("a", Reply(exit_code=0, stdout=b"x", stdout_cut=999)), "x  (truncated: 1,000 bytes printed)"),
         (failed("a", "connect/refused", "port 22 is closed"), "connect/refused: port 22 is closed"),
         (failed("a", "auth/denied", "said \x1b]0;x\x07"), r"auth/denied: said \x1b]0;x\x07"),
     ],
