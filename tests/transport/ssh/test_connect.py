@@ -18,7 +18,7 @@ from pssh.model.secret import Secret
 from pssh.model.work import Limits, TransportError
 from pssh.transport.ssh.connect import SSHTransport
 from tests.support.faulty import Faulty
-from tests.support.peer import STOP, Silent
+from tests.support.peer import Silent
 from tests.support.processes import descendants
 from tests.support.sshd import Sshd
 
@@ -261,15 +261,17 @@ async def test_a_command_over_its_time_says_what_became_of_it(sshd: Sshd) -> Non
     assert isinstance(end, Failure) and end.remote_end in ("killed", "left running") and end.stdout == b"begun\n"
 
 
-async def test_a_stop_ends_the_command_within_its_grace(sshd: Sshd) -> None:
-    transport = SSHTransport({}, 32)
-    async with transport.open("h", reach(sshd), Limits(kill_after=0.3), Silent()) as session:
-        running = asyncio.create_task(session.exec("sleep 60"))
-        await eventually(lambda: session.seconds.get("auth"))
-        session.end(STOP)
+async def test_a_cancelled_command_is_ended_and_what_it_printed_is_kept(sshd: Sshd) -> None:
+    listener = Silent()
+    async with SSHTransport({}, 32).open("h", reach(sshd), Limits(kill_after=0.3, say=True), listener) as session:
+        running = asyncio.create_task(session.exec("echo begun; sleep 60"))
+        await eventually(lambda: listener.heard)
+        running.cancel()
         with pytest.raises(TransportError) as caught:
             await running
-    assert caught.value.failure.cause == "stop/interrupt"
+    failure = caught.value.failure
+    assert (failure.cause, failure.stdout) == ("stop/interrupt", b"begun\n")
+    assert failure.remote_end in ("killed", "left running")
 
 
 async def test_speculation_runs_the_command_once(sshd: Sshd, tmp_path: Path) -> None:
