@@ -301,5 +301,5 @@ SILENT = frozenset(
     localforward loglevel logverbose numberofpasswordprompts obscurekeystroketiming permitremoteopen protocol
     proxyusefdpass rekeylimit remoteforward securitykeyprovider sendenv serveralivecountmax stdinnull
     streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tunnel tunneldevice updatehostkeys
-    usekeychain useprivilegedport useroaming versionaddendum visualhostkey warnweakcrypto xauthlocation""".split()  # noqa: SIM905  a table of words; quoted it is 80 lines
+    usekeychain useprivilegedport useroaming versionaddendum visualhostkey warnweakcrypto xauthlocation""".split()
 )
