@@ -17,6 +17,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Awaitable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
@@ -29,8 +30,9 @@ from pssh.model.secret import Secret
 from pssh.model.work import Limits, Listener, StreamName, TransportError
 
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
-_LOOK_AGAIN = 0.02  # seconds between two looks at a group: the kernel tells of its leader's end only
+_LOOK_AGAIN = 0.02  # seconds to the second look at a group: the kernel tells of its leader's end only
 _AFTER_KILL = 1.0  # seconds to see the end of what was killed; a process stuck in the kernel takes longer
+_CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended from outside")
 
 
 class LocalTransport:
@@ -62,7 +64,7 @@ class LocalSession:
         await self.close()
 
     async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
-        """Run `/bin/sh -c command`; raises TransportError. Cancelled, it ends the command before it raises."""
+        """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
         if not self._told:
@@ -180,14 +182,11 @@ class _Command(asyncio.SubprocessProtocol):
         """Return the reply, or raise TransportError with why there is none."""
         try:
             why = await self._run()
-            if why is None:
-                await self._drain()
-                return self._reply()
-            raise TransportError(replace(why, remote_end=await self._stop(), **self._output()))
-        except asyncio.CancelledError:
-            if not self._exited.done():
-                await self._stop()
-            raise
+            if why is not None:
+                remote_end = await self._stop()
+                raise TransportError(replace(why, remote_end=remote_end, **self._output()))
+            await self._drain()
+            return self._reply()
         finally:
             self._leave()
 
@@ -199,7 +198,10 @@ class _Command(asyncio.SubprocessProtocol):
             left, overdue = min((self._until_total(), self._until_stall()), key=lambda limit: limit[0])
             if left <= 0:
                 return overdue
-            await _first(self._exited, self._why, seconds=left)
+            try:
+                await _first(self._exited, self._why, seconds=left)
+            except asyncio.CancelledError:
+                return _CANCELLED
         return None
 
     def _until_total(self) -> tuple[float, Failure]:
@@ -218,6 +220,12 @@ class _Command(asyncio.SubprocessProtocol):
     async def _drain(self) -> None:
         """Wait for the streams to end, or until the drain time is over with nothing of ours held back."""
         until = self._loop.time() + self._limits.drain
+        with contextlib.suppress(asyncio.CancelledError):  # the command has ended, and its reply is at hand
+            await self._drained(until)
+        if not self._silent.done():
+            self._note = "stream-left-open"
+
+    async def _drained(self, until: float) -> None:
         while not self._silent.done() and not self._why.done():
             left = until - self._loop.time()
             if self._holding is not None:
@@ -226,8 +234,6 @@ class _Command(asyncio.SubprocessProtocol):
                 break
             else:
                 await _first(self._silent, self._why, seconds=left)
-        if not self._silent.done():
-            self._note = "stream-left-open"
 
     async def _stop(self) -> Literal["killed", "exited", "left running"]:
         """End the group, and return what became of its leader as seen."""
@@ -242,20 +248,18 @@ class _Command(asyncio.SubprocessProtocol):
 
     async def _gone(self, seconds: float) -> bool:
         """Wait so long for the end of the leader, then of the rest of its group."""
-        until = self._loop.time() + seconds
+        until, pause = self._loop.time() + seconds, _LOOK_AGAIN
         await _first(self._exited, seconds=seconds)
-        while self._signal(0):
+        while _lives(self._transport.get_pid()):
             if self._loop.time() >= until:
                 return False
-            await asyncio.sleep(_LOOK_AGAIN)
-        return self._exited.done()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, max(until - self._loop.time(), 0))
+        return True
 
-    def _signal(self, number: int) -> bool:
-        """Send a signal to the group, 0 to look only; return whether there is anybody."""
+    def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._transport.get_pid(), number)
-            return True
-        return False
 
     def _leave(self) -> None:
         if not self._exited.done():  # a second stop, or stuck in the kernel
@@ -285,6 +289,27 @@ async def _first(*futures: asyncio.Future[Any], seconds: float = math.inf) -> No
     """Wait for the first of them, or so long; neither cancels any of them."""
     timeout = seconds if seconds < math.inf else None
     await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _lives(group: int) -> bool:
+    """Whether anybody in a process group runs. In a container orphans may stay unreaped for ever: they do not count."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    stats = list(Path("/proc").glob("[0-9]*/stat"))
+    return not stats or any(_runs_in(group, stat) for stat in stats)
+
+
+def _runs_in(group: int, stat: Path) -> bool:
+    """Read state and group, which stand behind the name in parentheses (proc(5))."""
+    try:
+        state, _, its_group = stat.read_bytes().rpartition(b")")[2].split()[:3]
+    except (OSError, ValueError):
+        return False
+    return int(its_group) == group and state not in (b"Z", b"X")
 
 
 @contextlib.contextmanager
