@@ -19,6 +19,7 @@ from pssh import plugins
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure
 from pssh.model.work import Limits, Session, Transport, TransportError
+from pssh.ops.script import Script
 
 MB = 1 << 20
 STOP = Failure(stage="stop", kind="interrupt", message="stopped")
@@ -54,7 +55,12 @@ def speculating(request: pytest.FixtureRequest) -> Connection:
     return replace(sshd(request), speculate=True)
 
 
-WAYS = (local, demo, sshd, speculating)
+def scripted(request: pytest.FixtureRequest) -> Connection:
+    return Connection(address="scripted", user="", transport="scripted")
+
+
+WAYS = (local, demo, sshd, speculating)  # where a real shell answers
+everywhere = pytest.mark.parametrize("opened", (*WAYS, scripted), indirect=True, ids=lambda way: way.__name__)
 
 
 @dataclass
@@ -135,11 +141,18 @@ async def as_it_says(failure: Failure, pid: Path) -> None:
 # ---- how a command ends
 
 
-@pytest.mark.parametrize(("command", "code"), [("true", 0), ("exit 3", 3), ("exit 255", 255), ("no-such-tool", 127)])
+@everywhere
+@pytest.mark.parametrize(("command", "code"), [("true", 0), ("exit 3", 3), ("exit 255", 255)])
 async def test_the_exit_code_is_the_commands(opened: Open, command: str, code: int):
     async with opened() as session:
         reply = await session.exec(command)
         assert (reply.exit_code, reply.signal) == (code, "")
+
+
+async def test_a_command_that_is_not_there_is_the_shells_127(opened: Open):
+    async with opened() as session:
+        reply = await session.exec("no-such-tool")
+        assert (reply.exit_code, b"no-such-tool" in reply.stderr) == (127, True)
 
 
 @pytest.mark.parametrize("name", ["TERM", "KILL", "USR1"])
@@ -149,6 +162,7 @@ async def test_a_command_ended_by_a_signal_has_its_name_and_no_code(opened: Open
         assert (reply.exit_code, reply.signal) == (None, name)
 
 
+@everywhere
 async def test_several_commands_run_one_after_the_other(opened: Open):
     async with opened() as session:
         codes = [(await session.exec(f"exit {code}")).exit_code for code in (1, 0, 7)]
@@ -237,15 +251,15 @@ async def test_nothing_is_said_of_a_quiet_command_or_when_nobody_asked(opened: O
 
 
 async def test_who_is_slow_to_listen_holds_the_command_back(opened: Open, tmp_path: Path):
-    slow = asyncio.Event()
-    ear = Ear(wait=lambda: None if slow.is_set() else slow.wait())  # type: ignore[return-value]
+    shown = asyncio.get_running_loop().create_future()
+    ear = Ear(wait=lambda: None if shown.done() else asyncio.shield(shown))
     async with opened(ear, say=True, stall=5) as session:
         running = asyncio.ensure_future(session.exec(f"head -c {32 * MB} /dev/zero; echo > {tmp_path}/done"))
         await until(lambda: ear.heard["stdout"])
         await asyncio.sleep(0.3)  # for what must not happen there is nothing to wait for
         assert not written(tmp_path / "done")
         assert len(ear.heard["stdout"]) <= 8 * MB
-        slow.set()
+        shown.set_result(None)
         assert (await running).stdout_bytes == 32 * MB
         assert len(ear.heard["stdout"]) == 32 * MB
 
@@ -294,6 +308,7 @@ async def test_a_cancelled_command_answers_with_what_it_has(opened: Open, tmp_pa
         await as_it_says(failure, tmp_path / "pid")
 
 
+@everywhere
 async def test_a_stop_without_a_command_does_nothing(opened: Open):
     async with opened() as session:
         session.end(STOP)
@@ -309,9 +324,31 @@ async def test_phases_are_timed(opened: Open):
         assert all(seconds >= 0 for seconds in session.seconds.values())
 
 
+@everywhere
 async def test_many_sessions_share_one_transport(opened: Open):
     async def one(code: int) -> int | None:
         async with opened() as session:
             return (await session.exec(f"exit {code}")).exit_code
 
     assert await asyncio.gather(*map(one, range(10))) == list(range(10))
+
+
+# ---- what operations rest on
+
+
+async def test_a_script_runs_with_its_arguments_and_leaves_nothing(opened: Open):
+    async with opened() as session:
+        reply = await Script("tidy.sh", b'echo "$0" "$@"; exit 3', ("a b", "=c")).perform(session)
+        path, _, args = reply.stdout.decode().partition(" ")
+        assert (reply.exit_code, args, path.endswith("/tidy.sh")) == (3, "a b =c\n", True)
+        assert not Path(path).parent.exists()
+
+
+async def test_a_script_over_its_time_leaves_nothing(opened: Open, tmp_path: Path):
+    async with opened(total=0.3, kill_after=0.5) as session:
+        with pytest.raises(TransportError) as caught:
+            await Script("t", f'echo "$0"; echo $$ > {tmp_path}/pid; exec sleep 60'.encode()).perform(session)
+        failure = caught.value.failure
+        assert (failure.cause, failure.note) == ("exec/total", "")
+        await as_it_says(failure, tmp_path / "pid")
+        assert not Path(failure.stdout.decode().strip()).parent.exists()
