@@ -37,7 +37,7 @@ def settle(jobs: Sequence[Job], usual: Collection[str], ask: Ask) -> tuple[list[
         secrets[PASSWORD] = _password(over_ssh, ask)
     held = set(chain.from_iterable(map(_held, {connection.agent for connection in over_ssh} - {""})))
     files = _inspected(over_ssh)
-    locked = [path for path, file in files.items() if file.locked and file.public not in held]
+    locked = [path for path, file in files.items() if file.locked and not file.problem and file.public not in held]
     other = bool(secrets or held or any(map(_ready, files.values())))
     unused = {path for path in locked if other and path in usual}
     for path in locked:
@@ -45,7 +45,9 @@ def settle(jobs: Sequence[Job], usual: Collection[str], ask: Ask) -> tuple[list[
             secrets[f"passphrase:{path}"] = _passphrase(path, ask)
     if not held and not secrets and files and not any(map(_ready, files.values())):
         file = next(iter(files.values()))
-        raise CredentialError(file.problem, hint="no host can log in without a key; `--identity FILE` names another")
+        raise CredentialError(
+            f"The key `{file.path}` {file.problem}", hint="`--identity FILE` names another; without one no host lets us in"
+        )
     return [_without(job, unused) for job in jobs], secrets
 
 

@@ -96,11 +96,10 @@ def test_commands_end_with_it_even_if_it_is_killed(tmp_path: Path) -> None:
         options = [f"-oUserKnownHostsFile={fleet.known_hosts}", f"-i{fleet.identity}", f"-p{host.port}"]
         command = "setsid sleep 4714 </dev/null >/dev/null 2>&1 & echo $!"
         argv = ["ssh", "-F/dev/null", *options, f"{fleet.user}@{fleet.address}", command]
-        subprocess.run(argv, capture_output=True, check=True)
-        left = processes.named("sleep\x004714")
-        assert left, "a command that left its group lives on while the fleet does"
+        left = int(subprocess.run(argv, capture_output=True, check=True).stdout)
+        assert processes.alive([left]), "a command that left its group lives on while the fleet does"
         os.kill(fleet.pid, signal.SIGKILL)
-    assert processes.gone(left)
+    assert processes.gone([left])
 
 
 def test_a_fleet_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -28,7 +28,6 @@ from pssh.transport.ssh.slots import Slots
 from pssh.transport.ssh.verify import Scan, Verifier
 from pssh.transport.ssh.watch import Watch
 
-
 _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended")
 
 
@@ -88,7 +87,7 @@ class SSHSession:
         self._drop()
 
     async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
-        """Run a command with the host's shell; raises TransportError. Cancelled, it ends the command before it raises."""
+        """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
         fresh = self._driver is None
         try:
             return await self._exec(command, stdin, quiet=quiet)
