@@ -17,12 +17,12 @@ Limits, listeners and `end` are served as a real transport serves them.
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NoReturn, cast
 
 from msgspec.structs import replace
@@ -75,7 +75,7 @@ class ScriptedSession:
         acts = [act.split() for act in command.split(";")] if reply is None else []
         scene = self._running = _Scene(self._limits, None if quiet else self._listener)
         try:
-            await self._reach(acts)
+            await self._reach(acts, scene)
             if isinstance(reply, Failure):
                 self._raise(reply)
             self._connected()
@@ -96,12 +96,13 @@ class ScriptedSession:
         """Leave; from here on every command fails."""
         self._closed = True
 
-    async def _reach(self, acts: list[list[str]]) -> None:
+    async def _reach(self, acts: list[list[str]], scene: "_Scene") -> None:
         for act in acts:
             match act:
                 case ["connect", seconds]:
                     async with self._handshakes:
-                        await asyncio.sleep(float(seconds))
+                        if await scene.idle(float(seconds)):
+                            raise TransportError(scene.why.result())
                     self.seconds["connect"] = float(seconds)
                 case ["fail", cause, *times] if not times or self._tries <= int(times[0]):
                     stage, _, kind = cause.partition("/")
@@ -127,11 +128,19 @@ class _Scene:
         self._heard: dict[StreamName, Heard] = {"stdout": Heard(limits.keep), "stderr": Heard(limits.keep)}
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._why: asyncio.Future[Failure] = self._loop.create_future()
+        self.why: asyncio.Future[Failure] = self._loop.create_future()
 
     def end(self, why: Failure) -> None:
-        if not self._why.done():
-            self._why.set_result(why)
+        if not self.why.done():
+            self.why.set_result(why)
+
+    async def idle(self, seconds: float) -> bool:
+        """Wait so long, and return whether the command was ended from outside."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({self.why}, timeout=seconds if seconds < math.inf else None)
+            return self.why.done()
+        self.end(Failure(stage="stop", kind="interrupt", message="the command was ended from outside"))
+        return True
 
     async def play(self, acts: list[list[str]]) -> Reply:
         for act in acts:
@@ -167,9 +176,8 @@ class _Scene:
             (stall or math.inf, "stall"),
             key=lambda pair: pair[0],
         )
-        ended, _ = await asyncio.wait({self._why}, timeout=due if due < math.inf else None)
-        if ended:
-            raise TransportError(replace(self._why.result(), remote_end="killed", **self._output()))
+        if await self.idle(due):
+            raise TransportError(replace(self.why.result(), remote_end="killed", **self._output()))
         if why is not None:
             message = f"the scripted command passed its limit `{why}`"
             raise TransportError(
@@ -214,10 +222,10 @@ class ScriptedTransport:
 
     def open(
         self, host: str, connection: Connection, limits: Limits, listener: Listener
-    ) -> AbstractAsyncContextManager[ScriptedSession]:
+    ) -> contextlib.AbstractAsyncContextManager[ScriptedSession]:
         return self._open(host, limits, listener)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _open(self, host: str, limits: Limits, listener: Listener) -> AsyncIterator[ScriptedSession]:
         self._tries[host] += 1
         session = ScriptedSession(

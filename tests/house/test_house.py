@@ -24,7 +24,8 @@ IN_THE_PARENT = tuple(f"pssh.transport.ssh.{name}" for name in ("userconfig", "h
 def loaded(*modules: str) -> set[str]:
     """Return the top-level names a fresh interpreter has loaded after importing these."""
     code = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
     return set(done.stdout.split())
 
 

@@ -20,7 +20,7 @@ BROKEN = {
     "a leaf imports another leaf": ("pssh/report/table.py", "from pssh.inventory.model import Host\n"),
     "a lower floor imports a higher one": ("pssh/model/work.py", "import pssh.engine.pool\n"),
     "a lower floor imports the public names": ("pssh/runner.py", "from pssh import Fleet\n"),
-    "two rooms of one floor meet": ("pssh/runner.py", "import pssh.credentials\n"),
+    "two rooms of one floor meet": ("pssh/runner.py", "import pssh.prepare\n"),
     "an import inside a function counts": ("pssh/ops/script.py", "def f():\n    from pssh.transport import local\n"),
     "an import by a call counts": ("pssh/ops/script.py", "__import__('pssh.engine.pool')\n"),
     "a module in no room": ("pssh/helpers.py", "x = 1\n"),

@@ -32,7 +32,6 @@ AuthorizedKeysFile {folder}/authorized_keys
 UsePAM no
 UseDNS no
 StrictModes no
-MaxStartups 2000
 PerSourceMaxStartups none
 MaxSessions 100
 PasswordAuthentication no
@@ -150,7 +149,9 @@ def _key(file: Path) -> None:
 def _start(folder: Path, config: str) -> Sshd:
     for _ in range(5):  # another process may take the port between our looking and sshd's asking
         port = _free_port()
-        (folder / "sshd_config").write_text(f"{config}\n{_CONFIG.format(folder=folder, port=port)}")
+        usual = _CONFIG.format(folder=folder, port=port)
+        startups = "" if "MaxStartups" in config else "MaxStartups 2000\n"  # here the last value wins, not the first
+        (folder / "sshd_config").write_text(f"{config}\n{startups}{usual}")
         log = folder / "sshd.log"
         log.write_bytes(b"")
         with (folder / "sshd.err").open("wb") as err:

@@ -38,10 +38,9 @@ def test_a_configuration_that_sshd_refuses_is_named(start_sshd: Callable[..., Ss
 
 def test_nothing_of_it_is_left_when_it_is_stopped(tmp_path_factory: pytest.TempPathFactory) -> None:
     with support.sshd_fleet(tmp_path_factory.mktemp("sshd")) as daemon:
-        daemon.ssh("setsid sleep 4712 </dev/null >/dev/null 2>&1 & echo up")
-        left = processes.named("sleep\x004712")
-        assert left
-    assert processes.gone([*left, daemon.pid])
+        left = int(daemon.ssh("setsid sleep 4712 </dev/null >/dev/null 2>&1 & echo $!").stdout)
+        assert processes.alive([left])
+    assert processes.gone([left, daemon.pid])
 
 
 def test_without_sshd_a_test_is_left_out_with_one_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,3 +136,13 @@ async def test_a_closed_session_answers_nothing():
 async def test_raise_is_an_exception_nobody_foresaw():
     with pytest.raises(RuntimeError):
         await ScriptedSession().exec("raise")
+
+
+@pytest.mark.parametrize(("act", "told"), [("connect 9", []), ("hang", ["connected"])])
+async def test_a_cancelled_command_answers_with_what_it_has(act: str, told: list[str]):
+    listener = Heard()
+    session = ScriptedSession(listener=listener)
+    running = asyncio.ensure_future(failure_of(session, act))
+    await asyncio.sleep(0)
+    running.cancel()
+    assert ((await running).cause, listener.told) == ("stop/interrupt", told)

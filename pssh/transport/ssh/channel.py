@@ -80,6 +80,8 @@ class Exec:
 
     def end(self, why: Failure) -> None:
         """End the command, and raise `why` once that is seen or the grace time is over."""
+        if self.done.cancelled():
+            self.done = self._loop.create_future()  # who waited was cancelled, and now waits for the end
         if self._why is not None or self.done.done():
             return
         self._why = why

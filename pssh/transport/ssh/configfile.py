@@ -219,7 +219,10 @@ def _seconds(arguments: list[str]) -> float | None:
     text = arguments[0].lower()
     if not re.fullmatch(r"(?:[0-9]+[smhdw]?)+", text):
         raise ValueError
-    return float(sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhdw]?)", text)))
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhdw]?)", text))
+    if seconds >= 1 << 31:
+        raise ValueError
+    return float(seconds)
 
 
 def _files(arguments: list[str]) -> list[str]:
@@ -298,5 +301,5 @@ SILENT = frozenset(
     localforward loglevel logverbose numberofpasswordprompts obscurekeystroketiming permitremoteopen protocol
     proxyusefdpass rekeylimit remoteforward securitykeyprovider sendenv serveralivecountmax stdinnull
     streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tunnel tunneldevice updatehostkeys
-    usekeychain useprivilegedport useroaming versionaddendum visualhostkey warnweakcrypto xauthlocation""".split()  # noqa: SIM905  a table of words; quoted it is 80 lines
+    usekeychain useprivilegedport useroaming versionaddendum visualhostkey warnweakcrypto xauthlocation""".split()
 )

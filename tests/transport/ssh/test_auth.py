@@ -1,4 +1,6 @@
 import asyncio
+import base64
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +201,20 @@ async def test_a_password_is_not_sent_before_the_host_key_is_accepted() -> None:
         pair.move()
     assert isinstance(pair.client, Driver)
     assert b"hush" not in bytes(pair.client.packetizer.out) and 50 not in pair.server.types
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+@pytest.mark.parametrize("form", ["RFC4716", "PKCS8", "PEM"])
+@pytest.mark.parametrize("passphrase", ["", "hush hush"])
+def test_key_files_of_every_form_are_read(tmp_path: Path, kind: str, form: str, passphrase: str) -> None:
+    if kind == "ed25519" and form != "RFC4716":
+        form = "RFC4716"  # ssh-keygen writes it in no other form
+    file = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-m", form, "-N", passphrase, "-f", file], check=True)
+    public = base64.b64decode((tmp_path / "key.pub").read_text().split()[1])
+    secrets = {f"passphrase:{file}": Secret(passphrase)} if passphrase else {}
+    assert load_key(str(file), secrets).blob == public
+    if passphrase:
+        for wrong in ({}, {f"passphrase:{file}": Secret("wrong")}):
+            with pytest.raises(ValueError, match=f"`{file}`"):
+                load_key(str(file), wrong)

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pssh.transport.ssh import hostkeys
 from pssh.transport.ssh.hostkeys import HostKeys, append, fingerprint, known_hosts_line
@@ -160,6 +162,21 @@ def test_what_is_learned_counts_at_once(tmp_path):
     keys.add(known_hosts_line("Web1", 2222, "ssh-ed25519", key(1), hashed=True))
     assert kind(keys, "web1", key(1), 2222) == "ok"
     assert kind(keys, "web1", key(2), 2222) == "changed"
+
+
+WORDS = st.sampled_from(
+    ["web1", "@revoked", "@", "|1|", "ssh-ed25519", "AAAA", ",", "!", "*", "#", "\t", "\r", line("", key(1))]
+)
+
+
+@given(text=st.lists(WORDS | st.text(max_size=4), max_size=8).map(" ".join))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_in_the_file_a_good_line_counts_and_a_bad_one_only_refuses(tmp_path, text):
+    data = text.encode("utf-8", "surrogatepass") + b"\n" + line("web2", key(2)).encode()
+    keys = loaded(tmp_path, data)
+    assert kind(keys, "web2", key(2)) in ("ok", "unreadable-line", "revoked")
+    assert kind(keys, "web2", key(3)) != "unknown"
+    assert kind(keys, "web3", key(3)) in ("unknown", "changed", "unreadable-line")
 
 
 def test_ten_thousand_lines_load_in_less_than_a_tenth_of_a_second(tmp_path):

@@ -9,6 +9,8 @@ from pwd import getpwuid
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pssh.errors import ConfigError
 from pssh.transport.ssh.userconfig import UserConfig
@@ -90,9 +92,9 @@ def test_none_means_none(tmp_path):
         ProxyJump bastion
     """
     read = config(tmp_path, text)
-    settings = read.lookup("web1")
-    assert (settings["identity"], settings["agent"], read.notices) == ([], "", [])
-    assert settings["known_hosts"][0] == "/dev/null"  # the file that is written to
+    answer = read.lookup("web1")
+    assert (answer["identity"], answer["agent"], read.notices) == ([], "", [])
+    assert answer["known_hosts"][0] == "/dev/null"  # the file that is written to
 
 
 def test_a_connect_timeout_without_a_limit_leaves_ours_in_force(tmp_path):
@@ -109,14 +111,14 @@ def test_a_named_file_is_read_alone_and_none_is_no_file(tmp_path):
     (tmp_path / "system").write_text("Port 2222\n")
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "config").write_text("User me\n")
-    for path, settings in (
+    for path, answer in (
         (None, {"port": 2222, "user": "me"}),
         (str(tmp_path / "system"), {"port": 2222}),
         ("~/.ssh/config", {"user": "me"}),
         ("none", {}),
         ("/dev/null", {}),
     ):
-        assert UserConfig.load(path, home=tmp_path, system=tmp_path / "system").lookup("web1") == settings
+        assert UserConfig.load(path, home=tmp_path, system=tmp_path / "system").lookup("web1") == answer
     with pytest.raises(ConfigError, match="There is no file"):
         UserConfig.load(str(tmp_path / "missing"), home=tmp_path)
     assert UserConfig.load(None, home=tmp_path / "nobody", system=tmp_path / "missing").lookup("web1") == {}
@@ -236,6 +238,7 @@ def test_a_token_that_stands_for_nothing_is_an_error(tmp_path):
         "StrictHostKeyChecking perhaps",
         "ConnectTimeout 5x",
         "ConnectTimeout -5",
+        "ConnectTimeout 3000000000",
         "UserKnownHostsFile a none",
         "IdentityFile a b",
         "HostName a b",
@@ -268,6 +271,24 @@ def test_a_thousand_lookups_take_less_than_a_twentieth_of_a_second(tmp_path):
             read.lookup(f"web{number}")
         best = min(best, time.perf_counter() - began)
     assert best < 0.05
+
+
+WORDS = st.sampled_from(
+    """Host Match Include Port User IdentityFile HostName UserKnownHostsFile ConnectTimeout ProxyJump IdentityAgent
+    IgnoreUnknown web1 ! * ? = " ' \\ # % ${ } ~ ~x ~/ %h %n none yes 22 [ ] / 99999999999999999999m""".split()  # noqa: SIM905  a table of words
+) | st.text(max_size=4)
+LINES = st.lists(st.lists(WORDS, max_size=5).map(" ".join), max_size=6).map("\n".join)
+
+
+@given(text=LINES)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_read_or_refused_in_one_line(tmp_path, text):
+    (tmp_path / "any").write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        config = UserConfig.load(str(tmp_path / "any"), home=HOME, environ=VARIABLES)
+        config.lookup("web1")
+    except ConfigError as error:
+        assert "\n" not in error.message
 
 
 PATTERNS = ["web1", "web*", "!web2", "*", "?eb1", "db1", "*.lab", "!*.lab", "10.0.0.*", "w*1"]
@@ -358,7 +379,7 @@ def test_the_answer_is_that_of_ssh(tmp_path, seed):
     for case in range(16):
         name = rng.choice(NAMES)
         text = generated(rng, tmp_path)
-        settings = config(tmp_path, text, f"config{case}").lookup(name)
+        answer = config(tmp_path, text, f"config{case}").lookup(name)
         defaults = by_openssh("/dev/null", name)
-        ours = {**expected(name, defaults, defaults), **settings}
+        ours = {**expected(name, defaults, defaults), **answer}
         assert ours == expected(name, by_openssh(f"{tmp_path}/config{case}", name), defaults), text
