@@ -6,6 +6,7 @@ where we look for ours, so that it works from a checkout and from `python -`, an
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ _BOOT = (
     "from pssh.engine.worker import main;main(sys.argv[1:3])"
 )
 _ROOT = str(Path(__file__).parents[2])
+_STREAMS = 3
 _STDERR = 4 << 10
 _PIPE = 64 << 10  # what a pipe holds: one read empties it
 _REAP = 1.0  # seconds; a killed process ends in milliseconds, unless the kernel holds it
@@ -52,7 +54,7 @@ class Process:
         self._stderr = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link: Link | None = None
-        self._sock, theirs = socket.socketpair()
+        self._sock, theirs = _pair()
         path = [part for part in sys.path if isinstance(part, str)]
         try:
             self._popen = subprocess.Popen(
@@ -196,3 +198,12 @@ class Process:
         self._stderr = (self._stderr + data)[-_STDERR:]
         if not data and self._loop is not None:  # a pipe without a writer is readable for ever
             self._loop.remove_reader(self._errors)
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Return two connected sockets, neither in the place of a standard stream that we were started without."""
+    pair = socket.socketpair()
+    high = [socket.socket(fileno=fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, _STREAMS)) for end in pair]
+    for end in pair:
+        end.close()
+    return high[0], high[1]

@@ -65,6 +65,7 @@ class Worker:
                 self._define(message)
             case wire.Setup():
                 self._number = message.number
+                _allow_files(message.files)
                 self._transports = Transports(message.transports, message.secrets, message.connect_limit)
                 for name in message.transports:
                     self._transports.find(name)
@@ -140,15 +141,20 @@ def _fitting(result: Result) -> Result:
 
 
 def _bind_to_parent() -> None:
-    """Die with the parent, dump nothing, and take all the open files that we may have."""
+    """Die with the parent, and dump nothing."""
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None).prctl
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _allow_files(count: int) -> None:
+    """Raise the limit of open files, but no further than needed: a command on this machine inherits it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
