@@ -221,7 +221,9 @@ import asyncio, json, sys
 sys.path.insert(0, {root!r})
 from pssh.engine.pool import Pool
 import tests.engine.support.toy as toy
-print(json.dumps([result.status for result in asyncio.run(toy.run(Pool(toy.options()), toy.jobs("exit 0", "exit 1")))]))
+engine = Pool(toy.options())
+engine.warm(1, ())
+print(json.dumps([result.status for result in asyncio.run(toy.run(engine, toy.jobs("exit 0", "exit 1")))]))
 """
 
 
