@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from pssh import plugins
 from pssh.engine import endings, wire
 from pssh.engine.clock import Clock
-from pssh.engine.lanes import Lane, Transports
+from pssh.engine.lanes import UNUSABLE, Lane, Transports
 from pssh.engine.link import Link
 from pssh.model.event import JobEnded
 from pssh.model.outcome import Failure, Reply, Result
@@ -180,6 +180,6 @@ def main(arguments: list[str]) -> None:
     sys.modules["invoke"] = None  # type: ignore[assignment]  # paramiko imports it only to guess at what runs it, 0.1 s
     descriptor, preload = arguments
     for name in filter(None, preload.split(",")):
-        with contextlib.suppress(Exception):  # the job that asks for it is told
+        with contextlib.suppress(*UNUSABLE):  # the job that asks for it is told
             plugins.find("pssh.transports", name)
     asyncio.run(_serve(socket.socket(fileno=int(descriptor))))
