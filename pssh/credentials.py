@@ -46,7 +46,8 @@ def settle(jobs: Sequence[Job], usual: Collection[str], ask: Ask) -> tuple[list[
     if not held and not secrets and files and not any(map(_ready, files.values())):
         file = next(iter(files.values()))
         raise CredentialError(
-            f"The key `{file.path}` {file.problem}", hint="`--identity FILE` names another; without one no host lets us in"
+            f"The key `{file.path}` {file.problem}",
+            hint="`--identity FILE` names another; without one no host lets us in",
         )
     return [_without(job, unused) for job in jobs], secrets
 

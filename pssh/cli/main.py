@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from pssh import __version__
 from pssh.cli.help import Page
 from pssh.errors import PsshError
 
@@ -66,9 +67,7 @@ def _nearest(word: str) -> str:
 
 def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version  # costs more than all else here
-
-        click.echo(f"pssh {version('pssh-fleet')}")
+        click.echo(f"pssh {__version__}")
         ctx.exit()
 
 
