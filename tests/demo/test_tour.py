@@ -31,6 +31,33 @@ def test_hosts_that_fail_are_part_of_the_tour_and_a_command_that_fails_is_not(de
     assert tour(demo_fleet, io.StringIO(), lambda words, env, folder: (2, "")) == 1
 
 
+@pytest.mark.parametrize("hosts", [1, 3, 4])
+def test_a_small_fleet_is_toured_without_asking_for_groups_it_has_not(hosts: int) -> None:
+    seen: list[str] = []
+
+    def run(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, str]:
+        seen.append(" ".join(words))
+        return 0, ""
+
+    with DemoFleet(hosts) as fleet:
+        tour(fleet, io.StringIO(), run)
+        text = fleet.inventory.read_text()
+    assert ("[groups.db]" in text) == ("[groups.cache]" in text) == any("@db" in words for words in seen)
+    assert "ping @all" in seen
+
+
+def test_where_hosts_never_answer_each_command_has_a_bound() -> None:
+    seen: list[Sequence[str]] = []
+
+    def run(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, str]:
+        seen.append(words)
+        return 0, ""
+
+    with DemoFleet(12, faults="storm") as fleet:
+        tour(fleet, io.StringIO(), run)
+    assert all("--host-timeout" in words for words in seen if words[0] != "hosts")
+
+
 def test_settings_of_the_user_take_no_part(demo_fleet: DemoFleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PSSH_INVENTORY", "/home/ada/hosts.toml")
     monkeypatch.setenv("PSSH_PARALLEL", "1")
