@@ -99,15 +99,19 @@ def tour(fleet: DemoFleet, out: IO[str], run: Run | None = None) -> int:
 def _run(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, str]:
     # `-F none`: what the user's ssh_config says of 127.0.0.1 is not meant for these hosts.
     aside = ["-F", "none"] if words[0] != "hosts" else []
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "pssh", words[0], *aside, *words[1:]],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=env,
-        cwd=folder,
-        timeout=_STEP_SECONDS,
-    )
+    argv = [sys.executable, "-P", "-m", "pssh", words[0], *aside, *words[1:]]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=folder,
+            timeout=_STEP_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return 1, f"no end after {_STEP_SECONDS:.0f} s\n"
     return done.returncode, done.stdout.decode(errors="replace")
 
 
