@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,8 +28,9 @@ from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.command import Command
 from pssh.plan import Plan, RunOptions
-from pssh.prepare import NOT_NARROWED, Narrowing, Sources, prepare, with_credentials
+from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report.base import Reporter
+from pssh.report.table import table
 from pssh.runner import Stop, events
 
 _log = logging.getLogger("pssh")
@@ -71,8 +72,8 @@ class Results(Mapping[str, Result]):
         return self.report.groups()
 
     def table(self) -> str:
-        """Return the table that the command line shows."""
-        raise NotImplementedError
+        """Return the table that the command line shows, as wide as it gets."""
+        return table(self.report)
 
     def check(self) -> Self:
         """Return this, or raise RunFailed if not every host is ok."""
@@ -90,7 +91,7 @@ class Fleet:
 
     sources: Sources
     targets: str = "@all"
-    narrowing: Narrowing = NOT_NARROWED
+    narrowing: dict[str, Any] = field(default_factory=dict)
     ask: Callable[[str], str | None] | None = None
 
     @classmethod
@@ -108,7 +109,7 @@ class Fleet:
 
     def select(self, targets: str, **narrowing: Any) -> Self:
         """Return the fleet of the hosts that the targets name; takes `exclude first pick slice seed` as options do."""
-        return replace(self, targets=targets, narrowing=Narrowing(**narrowing))
+        return replace(self, targets=targets, narrowing=narrowing)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -160,7 +161,7 @@ class Fleet:
                     yield event.result
 
     def _selection(self) -> Selection:
-        return self.sources.select(self.targets, self.narrowing)
+        return self.sources.select(self.targets, **self.narrowing)
 
     def _plan(self, operation: str | Operation, options: dict[str, Any], say: bool = False) -> Plan:
         wanted = Command(operation) if isinstance(operation, str) else operation

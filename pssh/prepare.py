@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import structs
 from platformdirs import user_config_path
 
 from pssh.credentials import Ask, settle
@@ -31,20 +32,6 @@ UNCHECKED = Notice(
     "Host keys are not checked: whoever is on the path can read and change what is sent",
     hint="`pssh trust TARGETS` collects them once, then `--host-keys off` is not needed",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowing:
-    """What takes hosts away from a finished set of targets; see the selection for their order."""
-
-    exclude: str = ""
-    first: int | None = None
-    pick: int | None = None
-    slice: str = ""
-    seed: int | None = None
-
-
-NOT_NARROWED = Narrowing()
 
 
 @dataclass(frozen=True)
@@ -73,20 +60,27 @@ class Sources:
         """The inventories in use, named as briefly as they can be from here."""
         return tuple(map(_short, self.paths))
 
-    def select(self, targets: str, narrowing: Narrowing = NOT_NARROWED) -> Selection:
-        """Return the hosts that the targets name; raises TargetsError or NoHosts."""
+    def select(
+        self,
+        targets: str,
+        *,
+        exclude: str = "",
+        slice: str = "",
+        pick: int | None = None,
+        seed: int | None = None,
+        first: int | None = None,
+    ) -> Selection:
+        """Return the hosts that the targets name, then narrowed in this order; raises TargetsError or NoHosts."""
         found = select(
             targets,
             self.inventory,
-            exclude=narrowing.exclude,
+            exclude=exclude,
             is_named=lambda name: name in self.config.names(),
             read_stdin=sys.stdin.read,
             cwd=Path.cwd(),
         )
-        hosts = narrow(
-            found.hosts, first=narrowing.first, pick=narrowing.pick, slice=narrowing.slice, seed=narrowing.seed
-        )
-        return Selection(hosts=tuple(hosts), notices=found.notices)
+        hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
+        return structs.replace(found, hosts=hosts)
 
     def lookup(self, name: str, user: str = "") -> Settings:
         return self.config.lookup(name, user=user)
@@ -123,7 +117,6 @@ def _notices(selection: Selection, sources: Sources, jobs: Sequence[Job]) -> lis
 
 
 def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    here = Path.cwd()
+    shown = str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return f"{shown}/" if path.is_dir() else shown

@@ -35,13 +35,13 @@ def command(targets: str, expand: bool, count: bool, groups: bool, variables: bo
         raise UsageError("`-e`, `--count`, `--groups` and `--vars` do not go together")
     sources = Sources.found(flags["inventory"], flags["config_file"])
     try:
-        selection = sources.select(targets, options.narrowed(flags))
-        hosts, notices = selection.hosts, selection.notices
+        selection = sources.select(targets, **options.narrowed(flags))
+        hosts, notices, conflicts = selection.hosts, selection.notices, selection.conflicts
     except NoHosts:
         if not flags["allow_empty"]:
             raise
-        hosts, notices = (), ()
-    for notice in notices:
+        hosts, notices, conflicts = (), (), ()
+    for notice in (*notices, *(map(str, conflicts) if variables else ())):
         click.echo(f"pssh: {safe(notice)}", err=True)
     if expand:
         text = "".join(f"{safe(host.name)}\n" for host in hosts)

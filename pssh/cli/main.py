@@ -48,7 +48,7 @@ class Commands(Page, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise PsshError(f"No command `{args[0]}`", hint=_nearest(args[0]))
         return super().resolve_command(ctx, args)
 
@@ -95,19 +95,33 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except PsshError as error:
         code = _complain(error.message, error.hint, getattr(error, "findings", ()), error.exit_code)
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "pssh"
-        code = _complain(error.format_message().rstrip("."), f"`{path} --help` shows how")
+        code = _complain(*_worded(error))
     except click.exceptions.Exit as error:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         code = 130
     except BrokenPipeError:
-        code = 0
+        pass  # whoever read has seen enough
     except OSError as error:
         code = _complain(f"{error.strerror or error}" + (f": `{error.filename}`" if error.filename else ""), code=1)
     except Exception as error:  # noqa: BLE001  a bug of ours is one line too, with where it was
         code = _complain(f"This is a bug in pssh: {type(error).__name__}: {error}", _where(error), code=1)
     _leave(code)
+
+
+def _worded(error: click.UsageError) -> tuple[str, str]:
+    """Return click's message as one of ours, and a hint."""
+    path = error.ctx.command_path if error.ctx else "pssh"
+    text = error.format_message().replace("'", "`").rstrip(".")
+    if isinstance(error, click.NoSuchOption):
+        text = f"No option `{error.option_name}`"
+        if error.option_name == "-h":
+            return text, f"help is `{path} --help`"
+        if error.possibilities:
+            return text, f"did you mean `{error.possibilities[0]}`?"
+    if isinstance(error, click.MissingParameter) and error.param:
+        text = f"{error.param.make_metavar(error.ctx) if error.ctx else error.param.name} is missing"
+    return text, f"`{path} --help` shows how"
 
 
 def _complain(message: str, hint: str = "", findings: Sequence[str] = (), code: int = 2) -> int:

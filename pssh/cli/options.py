@@ -4,7 +4,7 @@ A flag that is a run option has the name of the field it fills, so that one opti
 """
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import click
 
@@ -12,13 +12,11 @@ from pssh.cli.help import Option
 from pssh.cli.types import COUNT, SECONDS
 from pssh.errors import UsageError
 from pssh.plan import RunOptions
-from pssh.prepare import Narrowing
-from pssh.report.base import Format
 
 Decorator = Callable[[Any], Any]
 
 USUAL = RunOptions()
-FORMATS = get_args(Format)
+FORMATS = ("auto", "table", "gather", "lines", "json", "ndjson")
 
 
 def option(section: str, *names: str, **settings: Any) -> Decorator:
@@ -52,7 +50,7 @@ config_file = option(
 )
 reach = together(
     option("Connection", "-l", "--user", metavar="USER", default="", help="Log in as USER."),
-    option("Connection", "--port", type=click.IntRange(1, 65535), metavar="PORT", default=0, help="Connect to PORT."),
+    option("Connection", "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Connect to PORT."),
     config_file,
     option("Connection", "--connect-timeout", type=SECONDS, default=0.0, help="From name to handshake.  [10s]"),
 )
@@ -111,18 +109,20 @@ output = together(
 
 def run_options(flags: dict[str, Any]) -> RunOptions:
     """Return the flags that are run options; what is no such flag is left alone."""
-    said = {name: value for name, value in flags.items() if name in RunOptions.__struct_fields__}
+    fields = RunOptions.__struct_fields__
+    said = {name: value for name, value in flags.items() if name in fields and value is not None}
     said["identity"] = tuple(said.get("identity", ()))
     return RunOptions(**said)
 
 
-def narrowed(flags: dict[str, Any]) -> Narrowing:
-    return Narrowing(**{name: flags[name] for name in ("exclude", "first", "pick", "slice", "seed")})
+def narrowed(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the flags that take hosts away from the targets."""
+    return {name: flags[name] for name in ("exclude", "first", "pick", "slice", "seed")}
 
 
-def chosen_format(flags: dict[str, Any]) -> Format:
+def chosen_format(flags: dict[str, Any]) -> str:
     """Return the one format asked for. Raises UsageError for two."""
-    short: tuple[Format, ...] = ("gather", "lines")
+    short = ("gather", "lines")
     asked = {flags["format"], *(name for name in short if flags.get(name))} - {None}
     if len(asked) > 1:
         raise UsageError(

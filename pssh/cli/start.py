@@ -43,7 +43,7 @@ def launch(
 def display(flags: dict[str, Any]) -> Display:
     """Return how the flags and the terminal want a run to be shown."""
     return Display(
-        format=options.chosen_format(flags),
+        format=options.chosen_format(flags),  # type: ignore[arg-type]  # click has checked it
         rows=flags.get("rows", "result"),
         quiet=flags["quiet"],
         color=terminal.wants_color(flags["color"], os.environ, sys.stdout.isatty()),
@@ -57,7 +57,7 @@ def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: R
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
     sources = Sources.found(flags["inventory"], wanted.config_file)
     try:
-        selection = sources.select(targets, options.narrowed(flags))
+        selection = sources.select(targets, **options.narrowed(flags))
     except NoHosts:
         if flags["allow_empty"]:
             return None

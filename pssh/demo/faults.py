@@ -24,7 +24,7 @@ class Planned(NamedTuple):
 
 
 def plan(hosts: int, seed: int, faults: Level) -> list[Planned]:
-    """Return the hosts in order: two in three are `web`, the others `db` and `cache`.
+    """Return the hosts in order: two in three are `web`, the others `db` and `cache`; fewer than four are all `web`.
 
     `default` has a few fixed faults; `storm` has every fault on one host in twelve, and on one at least.
     """
@@ -45,7 +45,7 @@ def _faults(hosts: int, level: Level) -> list[Fault]:
 
 def _names(hosts: int) -> Iterator[tuple[str, str]]:
     db = hosts // 4
-    cache = hosts // 10
+    cache = min(db, max(1, hosts // 10))
     web = hosts - db - cache
     width = max(2, len(str(web)))
     yield from ((f"web{number:0{width}}", "web") for number in range(1, web + 1))

@@ -20,6 +20,9 @@ from pssh.demo.fleet import DemoFleet, environment
 from pssh.model.names import fold
 
 _STEP_SECONDS = 60.0
+# Where a host never answers, patience needs a bound; the words stand in the tour for all to see.
+_ENDLESS = {"silent", "drip", "hang"}
+_BOUNDS = ("--connect-timeout", "2", "--host-timeout", "3")
 _FAULTS = {
     "differs": "older, with a full disk",
     "denied": "refuses our key",
@@ -45,6 +48,7 @@ Run = Callable[[Sequence[str], dict[str, str], Path], tuple[int, str]]
 class _Step(NamedTuple):
     why: str
     words: tuple[str, ...]
+    least: int = 1  # how many hosts there must be for its targets to name one
 
 
 _STEPS = (
@@ -52,8 +56,8 @@ _STEPS = (
     _Step("Who can be reached, and how fast each phase is:", ("ping", "@all")),
     _Step("One command everywhere; equal answers are one row:", ("run", "@all", "uname", "-r")),
     _Step("Longer answers are gathered, and what differs stands out:", ("run", "@prod", "df -h /; uname -m")),
-    _Step("A group without another, and without one host:", ("run", "@prod!@db!web01", "systemctl is-active nginx")),
-    _Step("A script with an argument, sent, run and removed:", ("script", "@db,@cache", "disk.sh", "90")),
+    _Step("A group without another, and without one host:", ("run", "@prod!@db!web01", "systemctl is-active nginx"), 4),
+    _Step("A script with an argument, sent, run and removed:", ("script", "@db,@cache", "disk.sh", "90"), 4),
 )
 
 
@@ -77,36 +81,45 @@ def tour(fleet: DemoFleet, out: IO[str], run: Run | None = None) -> int:
     (fleet.folder / "disk.sh").write_text(_SCRIPT)
     clean = {name: value for name, value in environment().items() if not name.startswith("PSSH_")}
     clean |= {"PSSH_INVENTORY": str(fleet.inventory), "COLUMNS": str(shutil.get_terminal_size().columns)}
+    bounds = _BOUNDS if _ENDLESS & {host.fault for host in fleet.hosts} else ()
     broken = 0
-    for step in _STEPS:
-        _say(out, "", step.why, f"$ pssh {shlex.join(step.words)}")
-        code, text = (run or _run)(step.words, clean, fleet.folder)
+    for why, (verb, *rest), least in _STEPS:
+        if len(fleet.hosts) < least:
+            continue
+        words = [verb, *bounds, *rest] if verb != "hosts" else [verb, *rest]
+        _say(out, "", why, f"$ pssh {shlex.join(words)}")
+        code, text = (run or _run)(words, clean, fleet.folder)
         out.write(text)
         out.flush()
-        broken |= code not in (0, 3, 4, 5)  # those say how the hosts fared
+        if code not in (0, 3, 4, 5):  # those say how the hosts fared
+            broken = 1
     return broken
 
 
 def _run(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, str]:
     # `-F none`: what the user's ssh_config says of 127.0.0.1 is not meant for these hosts.
     aside = ["-F", "none"] if words[0] != "hosts" else []
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "pssh", words[0], *aside, *words[1:]],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=env,
-        cwd=folder,
-        timeout=_STEP_SECONDS,
-    )
+    argv = [sys.executable, "-P", "-m", "pssh", words[0], *aside, *words[1:]]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=folder,
+            timeout=_STEP_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return 1, f"no end after {_STEP_SECONDS:.0f} s\n"
     return done.returncode, done.stdout.decode(errors="replace")
 
 
 def _describe(fleet: DemoFleet, out: IO[str]) -> None:
     _say(out, f"{len(fleet.hosts)} hosts are up, each an SSH server on a port of {fleet.address}.")
-    for fault, words in _FAULTS.items():
-        if names := [host.name for host in fleet.hosts if host.fault == fault]:
-            _say(out, f"  {fold(names)}  {words}")
+    wrong = {words: fold(host.name for host in fleet.hosts if host.fault == fault) for fault, words in _FAULTS.items()}
+    width = max(map(len, wrong.values()))
+    _say(out, *(f"  {names:{width}}  {words}" for words, names in wrong.items() if names))
 
 
 def _how_to_use(fleet: DemoFleet) -> list[str]:

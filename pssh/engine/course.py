@@ -28,6 +28,7 @@ class Course(ABC):
         self.mail = Mailbox()
         self.hopeless: Failure | None = None  # nobody is left to take jobs
         self.loop = asyncio.get_running_loop()
+        self.abandoned = False  # some jobs were still in hand when their time was over
         self._cancelling = False
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
@@ -37,7 +38,7 @@ class Course(ABC):
 
     @abstractmethod
     def cancel(self) -> None:
-        """Have every job in hand end."""
+        """Have every job in hand end; the second time without waiting for its host."""
 
     @abstractmethod
     def listen(self) -> None:
@@ -72,10 +73,12 @@ class Course(ABC):
 
     def stop(self, cause: str, finish: bool) -> None:
         """Begin nothing more, and unless what runs may `finish`, end it; at once, if that was asked before."""
-        self.ledger.cause = self.ledger.cause or cause
         if self._cancelling:
             self._abandon()
-        elif not finish:
+        elif finish:
+            self.ledger.cause = self.ledger.cause or cause
+        else:
+            self.ledger.cause = cause
             self._cancelling = True
             self.after(self.options.grace + _AFTER_GRACE, self._abandon)
             self.cancel()
@@ -88,7 +91,9 @@ class Course(ABC):
         self._timers[do] = self.loop.call_later(seconds, do)
 
     def _abandon(self) -> None:
-        """Give the results here that did not come from there."""
+        """Give the results here that did not come from there, and let what is left be dropped."""
+        self.abandoned = self.abandoned or self.ledger.busy
+        self.cancel()
         for event in self.ledger.abandon(self.loop.time()):
             self.mail.put(event)
 

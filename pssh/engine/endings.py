@@ -3,8 +3,6 @@
 Here and nowhere else, so that both sides of the process border word them alike.
 """
 
-from msgspec.structs import replace
-
 from pssh.model.outcome import Failure, Reply, Result, status_of
 from pssh.model.work import Job
 
@@ -17,20 +15,17 @@ _STOPS = {
 }
 
 
-def stopped(cause: str, so_far: Failure | None = None) -> Failure:
-    """Return the failure of a job ended by a stop; what a transport handed over on its way out is kept."""
+def stopped(cause: str) -> Failure:
+    """Return the failure of a job ended by a stop."""
     kind, message = _STOPS.get(cause, (cause, f"the run was stopped: {cause}"))
-    if so_far is None:
-        return Failure(stage="stop", kind=kind, message=message)
-    return replace(so_far, stage="stop", kind=kind, message=message, hint="")
+    return Failure(stage="stop", kind=kind, message=message)
 
 
-def late(seconds: float, begun: bool, so_far: Failure | None = None) -> Failure:
+def late(seconds: float, begun: bool) -> Failure:
     """Return the failure of a job whose own limit has passed."""
-    if not begun:
-        return Failure(stage="connect", kind="timeout", message=f"no command could be sent within {seconds:g} s")
-    end = so_far or Failure(stage="exec", kind="deadline", message="", remote_end="left running")
-    return replace(end, stage="exec", kind="deadline", message=f"the host took longer than {seconds:g} s", hint="")
+    if begun:
+        return Failure(stage="exec", kind="deadline", message=f"the host took longer than {seconds:g} s")
+    return Failure(stage="connect", kind="timeout", message=f"no command could be sent within {seconds:g} s")
 
 
 def bug(error: BaseException) -> Failure:

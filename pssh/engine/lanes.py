@@ -21,6 +21,7 @@ from pssh.model.work import Job, Session, StreamName, Transport, TransportError
 
 _TRIED_AGAIN_STAGES = {"connect", "banner", "kex"}
 _TRIED_AGAIN_KINDS = {"refused", "reset", "closed", "throttled"}
+_LEAVING = 1.0  # seconds for a command that was killed to be seen ending, and for what an operation cleans up
 _BACK_OFF = 0.5  # seconds before the first new try at most; twice that before the next
 
 
@@ -46,7 +47,9 @@ class Lane:
         self._attempt, self._worker = attempt, worker
         self._session: Session | None = None
         self._reply: Reply | None = None
-        self._cause = ""
+        self._why: Failure | None = None  # what ends the job from our side
+        self._stopped = False
+        self._cutting: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Result] | None = None
         self._since, self._started = clock.now(), clock.wall()
 
@@ -67,18 +70,42 @@ class Lane:
         self._outlet.tell(HostKeyLearned(self.job.id, self.job.host, file, line))
 
     def stop(self, cause: str) -> None:
-        """End the job; its result says so, unless the host had answered already."""
-        self._cause = cause
-        if self._task is not None:
+        """End the job; its result says so, unless the host has answered. The second time no host is waited for."""
+        if self._stopped and self._task is not None:
             self._task.cancel()
+        self._stopped = True
+        self._interrupt(endings.stopped(cause))
 
     async def run(self, transport: Transport) -> Result:
         """Return the job's result; raises nothing."""
+        loop, seconds = asyncio.get_running_loop(), self.job.limits.host
         self._task = asyncio.current_task()
+        limit = loop.call_later(seconds, self._late) if seconds else None
         try:
-            return self.result(endings.stopped(self._cause) if self._cause else await self._limited(transport))
+            return self.result(self._why or await self._outcome(transport))
         except (Exception, SystemExit) as error:  # noqa: BLE001  a bug in one operation must cost one row, not the run
             return self.result(endings.bug(error))
+        finally:
+            for timer in (limit, self._cutting):
+                if timer is not None:
+                    timer.cancel()
+            self._session = self._task = self._reply = None  # a session knows its listener: no collector is waited for
+
+    def _late(self) -> None:
+        self._interrupt(endings.late(self.job.limits.host, self.begun))
+
+    def _interrupt(self, why: Failure) -> None:
+        """End the command on the host if there is one, else whatever we do here."""
+        if self._why is not None or self._task is None:
+            self._why = self._why or why
+            return
+        self._why = why
+        if self.begun and self._session is not None and self._reply is None:
+            self._session.end(why)
+            seconds = self.job.limits.kill_after + _LEAVING
+            self._cutting = asyncio.get_running_loop().call_later(seconds, self._task.cancel)
+        else:
+            self._task.cancel()
 
     def result(self, end: Reply | Failure) -> Result:
         """Return the result of this job with that end."""
@@ -95,29 +122,18 @@ class Lane:
             label=False,
         )
 
-    async def _limited(self, transport: Transport) -> Reply | Failure:
-        """Try within the job's own limit. A transport may answer being cancelled with what it has, or not at all."""
-        host = self.job.limits.host
-        end: Reply | Failure | None = None
+    async def _outcome(self, transport: Transport) -> Reply | Failure:
         try:
-            async with asyncio.timeout(host or None) as limit:
-                end = await self._tries(transport)
+            end = await self._tries(transport)
         except asyncio.CancelledError:
-            if not self._cause:
-                raise RuntimeError("cancelled, but not by a stop") from None
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        if self._reply is not None:  # the host has answered: nothing after that changes how the job ended
-            note = self._reply.note or (end.message if isinstance(end, Failure) else "")
-            return replace(self._reply, note=note) if note != self._reply.note else self._reply
-        so_far = end if isinstance(end, Failure) else None
-        if self._cause:
-            return endings.stopped(self._cause, so_far)
-        if limit.expired():
-            return endings.late(host, self.begun, so_far)
-        assert end is not None  # only a stop and the limit leave it open
-        return end
+            if self._why is None:
+                raise RuntimeError("cancelled, but not by us") from None
+            end = replace(self._why, remote_end="left running") if self.begun else self._why
+        if self._reply is None:
+            return end
+        # The host had answered: what went wrong after that does not change how the job ended.
+        note = self._reply.note or (end.message if isinstance(end, Failure) else "")
+        return self._reply if note == self._reply.note else replace(self._reply, note=note)
 
     async def _tries(self, transport: Transport) -> Reply | Failure:
         tried = 0
@@ -141,17 +157,26 @@ class Lane:
                 self._reply = reply
             return reply
         except TransportError as error:
+            _forget(error)
             return error.failure
 
     def _again(self, end: Reply | Failure, tried: int) -> bool:
         return (
             isinstance(end, Failure)
             and not self.begun
-            and not self._cause
+            and self._why is None
             and tried < self.job.limits.retries
             and end.stage in _TRIED_AGAIN_STAGES
             and end.kind in _TRIED_AGAIN_KINDS
         )
+
+
+def _forget(error: BaseException) -> None:
+    """Drop the frames that an exception went through: they hold what was printed, and the exception itself."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__context__
 
 
 class Transports:

@@ -63,6 +63,11 @@ class Ledger:
         """How many jobs nobody has."""
         return self._unseen + len(self._again)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody has a job in hand."""
+        return bool(self._in_hand)
+
     def take(self, who: Any, number: int, now: float, started: float) -> tuple[InHand, JobStarted] | None:
         """Hand the next job to `who`, worker `number`; None if there is none, or not now."""
         if self.cause or not self.waiting:

@@ -30,7 +30,7 @@ class Link:
         gone: Callable[[str], None],
         turn: Callable[[int], None] = lambda size: None,
     ) -> None:
-        """`hear` gets each value; `turn` follows the values of one read, with its size; `gone` says what was garbled."""
+        """`hear` gets each value; `turn` follows those of one read, with its size; `gone` says what was garbled."""
         sock.setblocking(False)
         self.closed = False
         self._sock, self._fd = sock, sock.fileno()

@@ -7,6 +7,7 @@ Why not the stock pools: with a ProcessPoolExecutor one killed worker fails ever
 multiprocessing never returns after a kill; both pickle, in both directions, what hostile hosts have sent.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -20,6 +21,7 @@ from pssh.model.outcome import Failure
 from pssh.model.work import Job
 
 _HELD = 4 << 20  # bytes of events not taken yet, above which workers are not listened to
+_LAST = 0.2  # seconds for workers to drop what was abandoned: a command on this machine is killed, not left
 _BARREN = 5  # workers that died in a row before any job came to its command or its end
 
 
@@ -83,6 +85,8 @@ class _PoolCourse(Course):
 
     async def end(self) -> None:
         await super().end()
+        if self.abandoned and self._workers:
+            await asyncio.sleep(_LAST)
         while self._workers:
             self._workers.popitem()[1].end()
 

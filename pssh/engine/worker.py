@@ -28,7 +28,9 @@ from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
 from pssh.model.work import Job, Operation, Session
 
-_JOBS_PER_COLLECTION = 5_000  # lanes break their cycles themselves; this is the net below them
+# Sessions and lanes break their cycles themselves; below them, garbage is looked for after so many bytes of results.
+_COLLECTED_AFTER = 64 << 20
+_JOB = 12 << 10  # what a job without output counts
 _WORDS = 4 << 10  # of each text in a result that is too large
 _SPARE = 64 << 10  # of a frame, for everything but the two streams
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
@@ -43,7 +45,7 @@ class Worker:
         self._operations: dict[int, Operation] = {}
         self._transports = Transports({}, {}, 1)
         self._clock = Clock()
-        self._done = 0
+        self._sent = 0
         self._loop = asyncio.get_running_loop()
         self._link = Link(sock, wire.ToWorker, wire.TO_WORKER, self._hear, lambda why: os._exit(0))
         self.tell = self._link.send
@@ -91,9 +93,6 @@ class Worker:
     def _ended(self, lane: Lane, task: asyncio.Task[Result]) -> None:
         del self._lanes[lane.job.id]
         self._end(lane, task.result())
-        self._done += 1
-        if self._done % _JOBS_PER_COLLECTION == 0:
-            gc.collect()
 
     def _end(self, lane: Lane, result: Result) -> None:
         """Send a result that the parent can read and that fits, whatever an operation put into it."""
@@ -105,6 +104,10 @@ class Worker:
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raw = wire.pack(JobEnded(lane.result(endings.bug(error))))
         self._link.send_raw(raw)
+        self._sent += len(raw) + _JOB
+        if self._sent > _COLLECTED_AFTER:
+            self._sent = 0
+            gc.collect()
 
 
 class _Unusable:

@@ -53,6 +53,11 @@ def plain(name: str) -> bool:
     return _WORD.fullmatch(name) is not None or ipv6(name)
 
 
+def word(name: str) -> bool:
+    """Whether this is a plain name and no address that could be mistaken for notation."""
+    return _WORD.fullmatch(name) is not None
+
+
 def ipv6(text: str) -> bool:
     """Whether this is a literal IPv6 address, with or without a zone."""
     if ":" not in text or not _IPV6.fullmatch(text):
@@ -89,6 +94,11 @@ def elements(text: str) -> list[tuple[str, bool]]:
 def count(text: str) -> int:
     """Return how many names a text stands for, before duplicates are dropped and without building one."""
     return sum(1 if quoted else _size(_pieces(part)) for part, quoted in elements(text))
+
+
+def size(text: str) -> int:
+    """Return how many texts `spread` would give, before duplicates are dropped and without building one."""
+    return _size(_pieces(text))
 
 
 def expand(text: str, *, most: int = MOST_NAMES) -> list[str]:

@@ -25,9 +25,9 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """Return every line that a reader is told to type and that calls pssh."""
+    """Return every line that a reader is told to type and that calls pssh; the bare name of a subcommand is none."""
     typed = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
-    quoted = re.findall(r"`(pssh [^`]*)`", README)
+    quoted = re.findall(r"`(pssh \w+ [^`]*)`", README)
     return [line for line in (*typed, *quoted) if line.startswith("pssh ") and line != "pssh COMMAND --help"]
 
 

@@ -1,12 +1,14 @@
-"""A transport whose sessions do what the words of a command say, for engines under test; runs inside workers."""
+"""A transport for engines under test: scripted sessions with words more, which need a real worker around them."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -14,146 +16,129 @@ from msgspec import Struct
 from pssh.engine.base import Engine, EngineOptions
 from pssh.model.event import Event, JobEnded
 from pssh.model.host import Connection
-from pssh.model.outcome import Failure, Output, Reply, Result
+from pssh.model.outcome import Reply, Result
 from pssh.model.secret import Secret
-from pssh.model.work import Job, Limits, Listener, Session, Transport, TransportError
+from pssh.model.work import Job, Limits, Listener, Session, Transport
+from pssh.transport.scripted import ScriptedSession, ScriptedTransport
 
-TOY = {"toy": "tests.engine.support.toy:ToyTransport"}
+TOY = {"toy": "tests.engine.support.toy:ToyTransport", "broken": "tests.engine.support.toy:broken"}
+_LINK = 1  # where a worker's arguments name the descriptor of its socket
+
+_ODD: dict[str, Any] = {
+    "nothing": None,
+    "text": "text",
+    "number": Reply(exit_code=1 << 80),
+    "types": Reply(exit_code=0, stdout="text"),  # type: ignore[arg-type]  # as an operation without a type checker might
+    "surrogate": Reply(exit_code=0, note="\udcff"),
+}
 
 
 class Do(Struct, frozen=True):
-    """Performs a command of words."""
+    """Performs a command; any text, so that some of it cannot cross the border."""
 
     text: Any
-    label: str = "do"
+
+    @property
+    def label(self) -> str:
+        return f"do {self.text}"
 
     async def perform(self, session: Session) -> Reply:
-        return await session.exec(self.text)
+        command = self.text
+        if command.startswith("odd "):
+            return _ODD[command.removeprefix("odd ")]  # type: ignore[no-any-return]
+        return await session.exec(command)
 
 
 class ToySession:
-    def __init__(self, host: str, limits: Limits, listener: Listener, transport: "ToyTransport") -> None:
-        self.seconds: dict[str, float] = {"connect": 0.001}
-        self.banner = "SSH-2.0-Toy"
-        self._host, self._limits, self._listener, self._transport = host, limits, listener, transport
+    """Does its own words, which stand first, before the command is requested; a scripted session does the others."""
+
+    def __init__(self, host: str, inner: ScriptedSession, listener: Listener, about: str) -> None:
+        self._host, self._inner, self._listener, self._about = host, inner, listener, about
+        self.seconds, self.banner, self.end, self.host_key = inner.seconds, inner.banner, inner.end, inner.host_key
 
     async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
-        for step in command.split(";"):
-            reply = await self._step(*step.split())
-            if reply is not None:
+        words = command.split(";")
+        while words and (reply := await self._own(*words[0].split())) is not None:
+            if isinstance(reply, Reply):
                 return reply
-        return Reply(exit_code=0)
+            del words[0]
+        return await self._inner.exec(";".join(words), stdin=stdin, quiet=quiet)
 
-    async def host_key(self) -> str:
-        return "ssh-toy AAAA"
-
-    async def _step(self, word: str, *more: str) -> Reply | None:
+    async def _own(self, word: str, *more: str) -> Reply | bool | None:
         match word, more:
-            case "connect", ():
+            case "begin", ():
                 self._listener.connected()
-            case "note", (file,):  # leaves a mark outside, to count by
-                with open(file, "a") as out:
-                    out.write(f"{self._host}\n")
-            case "exit", (code,):
-                return Reply(exit_code=int(code))
-            case "sleep", (seconds,):
+            case "early", (seconds,):
                 await asyncio.sleep(float(seconds))
-            case "stubborn", (seconds,):  # answers being cancelled with what it has, but takes its time
-                try:
-                    await asyncio.sleep(3600)
-                except asyncio.CancelledError:
-                    await asyncio.sleep(float(seconds))
-                    raise TransportError(
-                        Failure(
-                            stage="exec", kind="connection-closed", message="", stdout=b"so far", remote_end="killed"
-                        )
-                    ) from None
-            case "deaf", ():  # cannot be cancelled at all
-                while True:
-                    try:
-                        await asyncio.sleep(3600)
-                    except asyncio.CancelledError:
-                        pass
-            case "print", (size,):
-                return Reply(exit_code=0, stdout=b"x" * int(size), stderr=b"y" * int(size))
-            case "say", (size,):
-                for _ in range(int(size) >> 16):
-                    if wait := self._listener.said("stdout", b"z" * (1 << 16)):
-                        await wait
+            case "note", (file,):  # leaves a line outside, to count by
+                _append(Path(file), self._host)
             case "learn", ():
                 self._listener.learned(f"{self._host} ssh-toy AAAA")
-            case "fail", (cause,):
-                stage, kind = cause.split("/")
-                raise TransportError(Failure(stage=stage, kind=kind, message="as told"))  # type: ignore[arg-type]
-            case "fail", (cause, times):
-                self._transport.failed[self._host] = self._transport.failed.get(self._host, 0) + 1
-                if self._transport.failed[self._host] <= int(times):
-                    await self._step("fail", cause)
-            case "bug", ():
-                raise ZeroDivisionError("a bug\nin two lines")
-            case "odd", (what,):
-                return {
-                    "none": None,
-                    "text": "text",
-                    "number": Reply(exit_code=1 << 80),
-                    "str": Reply(exit_code=0, stdout="s"),
-                }[what]  # type: ignore[return-value,arg-type]
-            case "surrogate", ():
-                return Reply(exit_code=0, note="\udcff")
-            case "handshake", (seconds,):
-                async with self._transport.slots:
-                    await self._step("mark", "+handshake")
-                    await asyncio.sleep(float(seconds))
-                    await self._step("mark", "-handshake")
-            case "die", ():
-                os.kill(os.getpid(), signal.SIGKILL)
-            case "die-once", (file,):
-                if not os.path.exists(file):
-                    open(file, "w").close()
-                    os.kill(os.getpid(), signal.SIGKILL)
-            case "exit-process", ():
-                print("the last words", file=sys.stderr)
+            case "deaf", (seconds,):  # cannot be cancelled
+                end = asyncio.get_running_loop().time() + float(seconds)
+                while (left := end - asyncio.get_running_loop().time()) > 0:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.sleep(left)
+            case "once", (file, *rest):  # the first who comes
+                if not _append(Path(file), self._host):
+                    return await self._own(*rest)
+            case "kill", (name,):
+                os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
+            case "leave", ():
+                sys.stderr.write("the last words\n")
+                sys.stderr.flush()
                 os._exit(7)
-            case "freeze", ():
-                os.kill(os.getpid(), signal.SIGSTOP)
+            case "system-exit", ():
+                sys.exit("by an operation")
             case "block", (seconds,):
-                time.sleep(float(seconds))  # noqa: ASYNC251  a hung loop is what is wanted
-            case "garbage", (words,):
-                os.write(int(sys.argv[1]), words.encode())
-            case "oversized", ():
-                os.write(int(sys.argv[1]), b"\x7f\xff\xff\xff")
-            case "pid", ():
-                return Reply(exit_code=0, stdout=f"{os.getpid()} {os.getpgid(0)} {os.getppid()}".encode())
+                time.sleep(float(seconds))  # noqa: ASYNC251  a loop that hangs is what is wanted
+            case "garbage", (size,):
+                os.write(int(sys.argv[_LINK]), int(size).to_bytes(4, "big") + b"\xc1" * 64)
+            case "pids", ():
+                return Reply(exit_code=0, stdout=f"{os.getpid()} {os.getsid(0)}".encode())
             case "about", ():
-                return Reply(exit_code=0, stdout=self._transport.about().encode())
+                return Reply(exit_code=0, stdout=self._about.encode())
             case _:
-                raise AssertionError(f"not a word: {word}")
-        return None
+                return None
+        return True
+
+
+def _append(file: Path, line: str) -> bool:
+    """Add a line; return whether there were any."""
+    with file.open("a") as out:
+        before = out.tell() > 0
+        out.write(f"{line}\n")
+        return before
 
 
 class ToyTransport:
     def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
-        self.secrets, self.connect_limit = secrets, connect_limit
-        self.slots = asyncio.Semaphore(connect_limit)
-        self.failed: dict[str, int] = {}
+        opened = ",".join(f"{name}={secret.reveal()}" for name, secret in secrets.items())
+        self._about = f"{connect_limit} {opened}"
+        self._inner = ScriptedTransport(secrets, connect_limit)
+
+    def open(
+        self, host: str, connection: Connection, limits: Limits, listener: Listener
+    ) -> AbstractAsyncContextManager[ToySession]:
+        return self._open(host, connection, limits, listener)
 
     @asynccontextmanager
-    async def open(
+    async def _open(
         self, host: str, connection: Connection, limits: Limits, listener: Listener
     ) -> AsyncIterator[ToySession]:
-        yield ToySession(host, limits, listener, self)
-
-    def about(self) -> str:
-        opened = ",".join(f"{name}={secret.reveal()}" for name, secret in self.secrets.items())
-        return f"{self.connect_limit} {opened}"
+        async with self._inner.open(host, connection, limits, listener) as inner:
+            yield ToySession(host, inner, listener, self._about)
 
 
 def broken(secrets: Mapping[str, Secret], connect_limit: int) -> Transport:
     raise ImportError("paramiko 4.0 is not supported")
 
 
-def jobs(*texts: Any, limits: Limits = Limits(), transport: str = "toy") -> list[Job]:
-    """One job for each text, `h0`, `h1` ...; equal texts share an operation."""
+NO_LIMITS = Limits()
+
+
+def jobs(*texts: Any, limits: Limits = NO_LIMITS, transport: str = "toy") -> list[Job]:
+    """One job for each text, for `h0`, `h1` ...; equal texts share an operation."""
     operations = {text: Do(text) for text in texts}
     connection = Connection(address="127.0.0.1", user="u", transport=transport, known_hosts=("/kh",))
     return [Job(at, f"h{at}", connection, operations[text], limits) for at, text in enumerate(texts)]
@@ -175,7 +160,3 @@ def results(seen: Sequence[Event]) -> list[Result]:
 
 async def run(engine: Engine, work: Sequence[Job]) -> list[Result]:
     return results(await events(engine, work))
-
-
-def output(result: Result) -> Output:
-    return result.end

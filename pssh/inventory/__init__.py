@@ -1,0 +1,1 @@
+"""What is known of the fleet before anything connects: inventories, and the target expressions over them."""

@@ -1,0 +1,56 @@
+"""Which files of a folder are inventories, and which source reads a file.
+
+A format that is known by its suffix but has no source is an error and never left out in silence: a run on half of an
+inventory is worse than none.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pssh import plugins
+from pssh.errors import InventoryError
+from pssh.inventory.document import Document
+
+POINT = "pssh.inventory"
+_FOREIGN = {
+    ".yaml": "YAML",
+    ".yml": "YAML",
+    ".ini": "INI",
+    ".cfg": "ClusterShell",
+    ".conf": "ClusterShell",
+    ".json": "JSON",
+}
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the inventory files of a folder in name order; hidden files, backups and notes are not among them."""
+    ours = set(plugins.names(POINT))
+    try:
+        names = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+    except OSError as error:
+        raise InventoryError(f"`{folder}` cannot be read: {error.strerror}") from None
+    return [path for path in names if path.suffix in ours or path.suffix in _FOREIGN or _bare_ini(path)]
+
+
+def source(path: Path) -> Callable[[Path], Document]:
+    """Return the function that reads this file; raises InventoryError if the format has none."""
+    ours = plugins.names(POINT)
+    if path.suffix in ours:
+        found: Callable[[Path], Document] = plugins.find(POINT, path.suffix)
+        return found
+    hint = f"This version reads {', '.join(f'`{suffix}`' for suffix in ours)}"
+    if path.suffix in _FOREIGN or _bare_ini(path):
+        form = _FOREIGN.get(path.suffix, "INI")
+        raise InventoryError(f"`{path}` is an inventory in {form} form, and this version cannot read it", hint=hint)
+    raise InventoryError(f"`{path}` is no inventory by its name", hint=hint)
+
+
+def _bare_ini(path: Path) -> bool:
+    """Whether this is a file without suffix and with a section, as Ansible's `hosts`."""
+    if path.suffix:
+        return False
+    try:
+        with path.open("rb") as file:
+            return any(line.strip().startswith(b"[") for line in file.read(1 << 20).splitlines())
+    except OSError:
+        return False
