@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# SIGINT is ignored before anything of ours is imported.
+# Before anything of ours is imported SIGINT is ignored, and the collector is off: in imports it finds next to nothing,
+# and takes a tenth of their time.
 _BOOT = (
-    "import signal,sys;signal.signal(2,signal.SIG_IGN);sys.path[:]=sys.argv[3:];"
+    "import gc,signal,sys;gc.disable();signal.signal(2,signal.SIG_IGN);sys.path[:]=sys.argv[3:];"
     "from pssh.engine.worker import main;main(sys.argv[1:3])"
 )
 _ROOT = str(Path(__file__).parents[2])

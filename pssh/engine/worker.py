@@ -68,7 +68,7 @@ class Worker:
                 self._transports = Transports(message.transports, message.secrets, message.connect_limit)
                 for name in message.transports:
                     self._transports.find(name)
-                _settle()
+                gc.freeze()  # so that a collection passes over what the imports made
                 self._link.send(wire.Ready())
             case wire.Stop(cause=cause):
                 for lane in self._lanes.values():
@@ -139,13 +139,6 @@ def _fitting(result: Result) -> Result:
     return replace(result, end=end, banner=result.banner[:_WORDS])
 
 
-def _settle() -> None:
-    """Stop looking for garbage: what the imports left stays, and lanes free what they made."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-
-
 def _bind_to_parent() -> None:
     """Die with the parent, dump nothing, and take all the open files that we may have."""
     if sys.platform == "linux":
@@ -180,6 +173,7 @@ async def _serve(sock: socket.socket) -> None:
 def main(arguments: list[str]) -> None:
     """Run a worker; `arguments`: the socket's descriptor, and the transports to import before all else."""
     signal.signal(signal.SIGINT, _ignore)
+    gc.disable()
     _bind_to_parent()
     sys.modules["invoke"] = None  # type: ignore[assignment]  # paramiko imports it only to guess at what runs it, 0.1 s
     descriptor, preload = arguments
