@@ -86,7 +86,9 @@ class _PoolCourse(Course):
     async def end(self) -> None:
         await super().end()
         if self.abandoned and self._workers:
-            await asyncio.sleep(_LAST)
+            await asyncio.sleep(_LAST / 2)
+            self.cancel()  # a lane that was just ending its command is told once more
+            await asyncio.sleep(_LAST / 2)
         while self._workers:
             self._workers.popitem()[1].end()
 
