@@ -64,6 +64,8 @@ sshd:
 	  install="apt-get install -qq --no-install-recommends openssh-server"; \
 	  $$install >/dev/null 2>&1 || { apt-get update -qq && $$install >/dev/null; } && exit 0; \
 	fi; \
+	if [ "$$CI" = true ]; then \
+	  echo "no sshd here, and CI=true asks for one: apt-get install openssh-server" >&2; exit 1; \
+	fi; \
 	echo "no sshd here: the tests that need a real one are left out and counted below" \
-	  "(as root, apt-get install openssh-server)" >&2; \
-	[ "$$CI" != true ]
+	  "(as root, apt-get install openssh-server)" >&2

@@ -53,14 +53,19 @@ def measure(argv: Sequence[str], env: Mapping[str, str], *, sample: bool = False
 
 def descendants(pid: int) -> Iterator[int]:
     """Yield the processes below `pid`, as far as they are still there."""
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = [int(word) for word in task.read_text().split()]
-        except OSError:
-            continue
-        for child in children:
-            yield child
-            yield from descendants(child)
+    for child in _children(pid):
+        yield child
+        yield from descendants(child)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of all threads of a process; what ends while it is looked at has none."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def pss(pid: int) -> int:

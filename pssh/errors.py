@@ -44,3 +44,9 @@ class RunFailed(PsshError):
     """`check()` was asked and not every host is ok."""
 
     exit_code = 5
+
+
+class OutputFailed(PsshError):
+    """What the run had to say could not be written; the jobs themselves went their way."""
+
+    exit_code = 1

@@ -59,10 +59,14 @@ class Notice(Struct, frozen=True, tag=True):
     hint: str = ""
 
 
+class Tick(Struct, frozen=True, tag=True):
+    """Nothing has happened for a while: what waits for its time to be shown may be shown now."""
+
+
 class RunEnded(Struct, frozen=True, tag=True):
     """The last event, with everything that came of the run."""
 
     report: Report
 
 
-Event = RunStarted | JobStarted | JobConnected | JobSaid | HostKeyLearned | JobEnded | Notice | RunEnded
+Event = RunStarted | JobStarted | JobConnected | JobSaid | HostKeyLearned | JobEnded | Notice | Tick | RunEnded

@@ -148,7 +148,8 @@ _STATUS: dict[str, Status] = {
     "transfer/connection-closed": "lost",
     "transfer": "failed",
     "local": "error",
-    "worker/bug": "error",
+    "worker": "error",
+    "stop": "cancelled",
     "rule": "skipped",
 }
 
@@ -156,11 +157,11 @@ _STATUS: dict[str, Status] = {
 def status_of(failure: Failure, *, started: bool) -> tuple[Status, State]:
     """Return the row's status and state; `started`: the command had been requested when it failed."""
     state: State = "end-unknown" if started else "not-started"
-    if failure.stage == "stop":
-        return ("cancelled" if started else "not-run"), state
     if failure.cause == "worker/died":
         return ("lost" if started else "error"), state
     status = _STATUS.get(failure.cause) or _STATUS[failure.stage]
+    if failure.stage == "stop" and not started:
+        status = "not-run"
     if status in ("unreachable", "host-key", "auth"):
         state = "not-started"  # also where a command was sent along with a login that the host refused
     elif status == "failed" or failure.remote_end in ("killed", "exited"):

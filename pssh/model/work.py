@@ -68,8 +68,11 @@ class Session(Protocol):
         """
 
     def end(self, why: Failure) -> None:
-        """End what runs: TERM, then up to `Limits.kill_after` seconds. `exec` raises `why`, completed by what was printed
-        and what became of the command; without a command under way nothing happens."""
+        """End what runs: TERM, then up to `Limits.kill_after` seconds.
+
+        `exec` raises `why`, completed by what was printed and what became of the command; without a command under way
+        nothing happens.
+        """
 
     async def host_key(self) -> str:
         """Return the host's proven key as `type base64`, ending the connection before any login."""

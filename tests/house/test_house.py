@@ -9,7 +9,14 @@ from tests.support.house import findings, inside, read
 
 ROOT = Path(__file__).parents[2]
 # What only a worker, the embedded fleet or a test imports.
-NOT_IN_THE_PARENT = ("pssh.transport", "pssh.engine.worker", "pssh.demo.server", "pssh.testing", "pssh.__main__")
+NOT_IN_THE_PARENT = (
+    "pssh.transport",
+    "pssh.engine.worker",
+    "pssh.demo.server",
+    "pssh.demo.connection",
+    "pssh.testing",
+    "pssh.__main__",
+)
 # Of the SSH room, what the parent reads before any worker has a job.
 IN_THE_PARENT = tuple(f"pssh.transport.ssh.{name}" for name in ("userconfig", "hostkeys", "keyfiles", "agent"))
 
@@ -17,7 +24,8 @@ IN_THE_PARENT = tuple(f"pssh.transport.ssh.{name}" for name in ("userconfig", "h
 def loaded(*modules: str) -> set[str]:
     """Return the top-level names a fresh interpreter has loaded after importing these."""
     code = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
     return set(done.stdout.split())
 
 

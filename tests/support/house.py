@@ -28,6 +28,7 @@ FLOORS = {
     "pssh.credentials": 2,
     "pssh.prepare": 3,
     "pssh.runner": 3,
+    "pssh.trust": 3,
     "pssh.schedule": 4,
     "pssh.shell": 4,
     "pssh.demo": 4,

@@ -1,4 +1,4 @@
-"""The other end of a connection, in memory: a server made of paramiko's protocol code, with every packet open to the test."""
+"""The other end of a connection, in memory: a server made of paramiko's code, with every packet open to the test."""
 
 import asyncio
 from typing import Any

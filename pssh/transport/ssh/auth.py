@@ -1,18 +1,20 @@
 """Logging in: our credentials, one after another, on one connection whose host key was accepted.
 
-Promises: a password is sent once, only over a connection whose host key was checked; at most five keys are offered, because
-sshd counts each against MaxAuthTries (6); nothing is ever asked of a person here. A key is used with its signature at once,
-without asking first whether the host would take it (RFC 4252 section 7): that saves a round trip. Keys of an agent are asked
-about first, because signing may want a touch or a confirmation.
+Promises: a password is sent once, only over a connection whose host key was checked; at most five keys are offered,
+because sshd counts each against MaxAuthTries (6); nothing is ever asked of a person here. A key is used with its
+signature at once, without asking first whether the host would take it (RFC 4252 section 7): that saves a round trip.
+Keys of an agent are asked about first, because signing may want a touch or a confirmation.
 """
 
 import asyncio
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from paramiko import PKey, common
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, common
 
 from pssh.model.outcome import Failure
 from pssh.model.secret import Secret
@@ -20,9 +22,11 @@ from pssh.model.work import TransportError
 from pssh.transport.ssh.agent import RSA_SHA2_256, RSA_SHA2_512, Agent, AgentError
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.hostkeys import fingerprint
+from pssh.transport.ssh.keyfiles import inspect, load
 from pssh.transport.ssh.wire import Fields, ProtocolError, text
 
 MAX_KEYS = 5
+_KINDS = {b"ssh-ed255": Ed25519Key, b"ecdsa-sha": ECDSAKey, b"ssh-rsa A": RSAKey}
 _PASSWORD_PROMPT = re.compile(r"pass(word|code|phrase)", re.IGNORECASE)
 _AGENT_FLAGS = {"rsa-sha2-512": RSA_SHA2_512, "rsa-sha2-256": RSA_SHA2_256}
 
@@ -65,14 +69,23 @@ class Credentials:
 
 
 def load_key(path: str, secrets: Mapping[str, Secret]) -> FileKey:
-    """Return the key in a file; its passphrase is the secret `passphrase:PATH`. Raises ValueError with a sentence."""
-    secret = secrets.get(f"passphrase:{path}")
+    """Return the key in a file; its passphrase is the secret `passphrase:PATH`. Raises ValueError with a sentence.
+
+    Why not `PKey.from_path`: it reads no PKCS#8 file without a passphrase, and no passphrase given as text.
+    """
+    found, secret = inspect(path), secrets.get(f"passphrase:{path}")
+    if found.problem:
+        raise ValueError(f"`{path}` {found.problem}")
+    if found.locked and secret is None:
+        raise ValueError(f"`{path}` is locked by a passphrase")
     try:
-        key = PKey.from_path(path, password=secret.reveal() if secret else None)
-    except OSError as error:
-        raise ValueError(f"`{path}`: {error.strerror}") from None
-    except Exception as error:  # noqa: BLE001  paramiko raises a dozen kinds for a file that is no usable key
-        raise ValueError(f"`{path}` is not a private key that can be used ({type(error).__name__})") from None
+        opened = load(path, secret)
+        data = opened.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+        key = _KINDS[opened.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)[:9]](
+            file_obj=io.StringIO(data)
+        )
+    except Exception as error:  # noqa: BLE001  a dozen kinds mean that the file is no usable key
+        raise ValueError(f"`{path}` cannot be used ({type(error).__name__})") from None
     return FileKey(key.asbytes(), key)
 
 

@@ -1,8 +1,8 @@
 """One command on one session channel: its request, its streams within their windows, and its end (RFC 4254 section 6).
 
-Promises: a reply needs an exit status or an exit signal, else the command is `lost`; both streams are read in one place, so
-that neither can block the other; the window is enforced against the host and opened only for what was taken; a limit or a
-stop ends the command by TERM, and what became of it is said as seen.
+Promises: a reply needs an exit status or an exit signal, else the command is `lost`; both streams are read in one
+place, so that neither can block the other; the window is enforced against the host and opened only for what was
+taken; a limit or a stop ends the command by TERM, and what became of it is said as seen.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Exec:
     # ---- towards the host
 
     def request_open(self, *, speculate: bool) -> None:
-        """Ask for a session; `speculate`: the command goes right behind, to the number that sshd gives the first one."""
+        """Ask for a session; `speculate`: the command goes right behind, to the number that sshd gives the first."""
         opening = text("session") + u32(self.number) + u32(WINDOW) + u32(MAX_DATA)
         if speculate and not self._stdin:
             self._listener.connected()
@@ -80,6 +80,8 @@ class Exec:
 
     def end(self, why: Failure) -> None:
         """End the command, and raise `why` once that is seen or the grace time is over."""
+        if self.done.cancelled():
+            self.done = self._loop.create_future()  # who waited was cancelled, and now waits for the end
         if self._why is not None or self.done.done():
             return
         self._why = why

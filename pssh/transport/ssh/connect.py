@@ -1,9 +1,9 @@
 """Open sessions on hosts over SSH: addresses, the handshake within its limits, the host key decision, and the login.
 
-Promises: the host key is decided before any byte of authentication; connecting and logging in have a deadline each on the
-monotonic clock, and waiting for a handshake slot does not count; what was not requested is `unreachable`, `host-key` or
-`auth`, what may have run and has no end is `lost`. A session connects at its first command, so that the command's channel
-is opened together with the login.
+Promises: the host key is decided before any byte of authentication; connecting and logging in have a deadline each on
+the monotonic clock, and waiting for a handshake slot does not count; what was not requested is `unreachable`,
+`host-key` or `auth`, what may have run and has no end is `lost`. A session connects at its first command, so that the
+command's channel is opened together with the login.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ from pssh.transport.ssh.resolve import Resolver, connect
 from pssh.transport.ssh.slots import Slots
 from pssh.transport.ssh.verify import Scan, Verifier
 from pssh.transport.ssh.watch import Watch
+
+_CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended")
 
 
 class SSHTransport:
@@ -85,7 +87,7 @@ class SSHSession:
         self._drop()
 
     async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
-        """Run a command with the host's shell; raises TransportError."""
+        """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
         fresh = self._driver is None
         try:
             return await self._exec(command, stdin, quiet=quiet)
@@ -130,6 +132,11 @@ class SSHSession:
                 self._enter("open")
                 running.logged_in()
                 driver.open(running)
+            return await running.done
+        except asyncio.CancelledError:
+            if self._link is None or not running.sent:
+                raise
+            running.end(_CANCELLED)
             return await running.done
         finally:
             self._running = None

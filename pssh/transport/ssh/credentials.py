@@ -1,7 +1,7 @@
 """What a worker can log in with: key files, the keys of an agent, a password; each loaded once per worker.
 
-Order: the configured key files, each by the agent where the file is locked and the agent holds it; then the agent's other
-keys unless `identities_only`; a password last, and never where host keys are not checked.
+Order: the configured key files, each by the agent where the file is locked and the agent holds it; then the agent's
+other keys unless `identities_only`; a password last, and never where host keys are not checked.
 """
 
 import asyncio

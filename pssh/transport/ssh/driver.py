@@ -5,9 +5,9 @@ Promises: no byte after the key exchange leaves before the host key was proven a
 key-exchange messages leave (RFC 4253 section 7.1); messages out of order end the connection; what a peer may make us
 hold before login is bounded.
 
-Why not `Transport.start()`: one thread and several timers a connection, polled every 0.1 s, cost five times the CPU and
-report a failure as whatever exception came last. Private names of paramiko are used here and in `wire`; they are checked
-when this module is imported, so that an unsupported release is one clear line and not a failure in mid-run.
+Why not `Transport.start()`: one thread and several timers a connection, polled every 0.1 s, cost five times the CPU
+and report a failure as whatever exception came last. Private names of paramiko are used here and in `wire`; they are
+checked when this module is imported, so that an unsupported release is one clear line and not a failure in mid-run.
 """
 
 import os
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import paramiko
 from paramiko import Message, Transport, common
+from paramiko.ssh_exception import IncompatiblePeer
 
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, Payload, ProtocolError, message
@@ -102,9 +103,9 @@ class Driver(Transport):
     ) -> None:
         """Make a connection that has sent nothing yet.
 
-        `known`: key types known for the host, offered first. `single`: there is one method to try, so that a channel may
-        be opened behind it on any server. `cautious`: open nothing behind a login request. `speculate`: request the
-        command with the login where the server is OpenSSH.
+        `known`: key types known for the host, offered first. `single`: there is one method to try, so that a channel
+        may be opened behind it on any server. `cautious`: open nothing behind a login request. `speculate`: request
+        the command with the login where the server is OpenSSH.
         """
         super().__init__(NoSocket(), packetizer_class=BufferPacketizer)
         self.preferred_keys = _host_key_order(known)
@@ -298,7 +299,10 @@ class Driver(Transport):
         if self.initial_kex_done or m.seqno != 0:
             super()._parse_kex_init(m)
         elif (agreement := _agreements.get(key)) is None:
-            super()._parse_kex_init(m)
+            try:
+                super()._parse_kex_init(m)
+            except IncompatiblePeer:
+                raise IncompatiblePeer(self._nothing_in_common(body)) from None
             if len(_agreements) < 64:
                 agreed = {name: getattr(self, name) for name in _AGREED}
                 _agreements[key] = agreed, type(self.kex_engine), len(self.remote_kex_init)
@@ -307,6 +311,16 @@ class Driver(Transport):
             self.__dict__.update(agreed)
             self.kex_engine = engine(self)
             self.remote_kex_init = (b"\x14" + body)[:length]
+
+    def _nothing_in_common(self, theirs: bytes) -> str:
+        """Say on which list of its KEXINIT (RFC 4253 section 7.1) we and the host do not meet."""
+        fields = Fields(theirs, at=16)
+        ours = (self._preferred_kex, self.preferred_keys, self._preferred_ciphers, (), self._preferred_macs)
+        for what, offer in zip(("key exchange", "host key type", "cipher", "", "MAC"), ours, strict=True):
+            names = fields.words()[:1000]
+            if what and not set(offer) & set(names.split(",")):
+                return f"no common {what}: the host offers {names}; we offer {','.join(offer)}"
+        return "no common algorithm"
 
     def _verify_key(self, host_key: bytes, sig: bytes) -> None:
         super()._verify_key(host_key, sig)  # first: only a proven key may be compared, shown or stored

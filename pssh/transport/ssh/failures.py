@@ -39,10 +39,10 @@ def unresolved(error: Exception, name: str) -> Failure:
     return Failure(stage="dns", kind="unknown-name", message=f"`{name}` does not resolve: {text}")
 
 
-def ended(error: Exception, phase: str, said: list[str], *, sent: bool, offer: str = "") -> Failure:
+def ended(error: Exception, phase: str, said: list[str], *, sent: bool) -> Failure:
     """Return what an end of the connection means in a phase; `said` are lines that came before the banner.
 
-    `sent`: a command was requested, so that it may have run. `offer`: what both sides would have agreed to.
+    `sent`: a command was requested, so that it may have run.
     """
     text = _words(error)
     if sent:
@@ -54,7 +54,7 @@ def ended(error: Exception, phase: str, said: list[str], *, sent: bool, offer: s
         return _before_banner(error, text, said)
     if phase == "kex":
         if isinstance(error, IncompatiblePeer):
-            return Failure(stage="kex", kind="no-common-algorithm", message=f"{text}{offer}")
+            return Failure(stage="kex", kind="no-common-algorithm", message=text)
         return Failure(stage="kex", kind="closed" if isinstance(error, (Closed, OSError)) else "protocol", message=text)
     kind = "too-many-failures" if "Too many authentication failures" in text else "closed"
     return Failure(stage="auth", kind=kind, message=f"{text} during the login")

@@ -200,6 +200,24 @@ def known_hosts_line(name: str, port: int, key_type: str, blob: bytes, *, hashed
     return f"{host} {key_type} {b64encode(blob).decode()}"
 
 
+def read_key(key_type: str, text: str) -> bytes | None:
+    """Return the public key that `text` holds in base64, or None if it is not whole.
+
+    It is a row of strings of which the first is the type (RFC 4253 6.6).
+    """
+    try:
+        blob = b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    fields, at = 0, 0
+    while at < len(blob):
+        end = at + 4 + int.from_bytes(blob[at : at + 4], "big")
+        if end > len(blob) or (not fields and blob[4:end] != key_type.encode("utf-8", "surrogateescape")):
+            return None
+        fields, at = fields + 1, end
+    return blob if fields >= _FIELDS.get(key_type, 2) else None
+
+
 def append(path: str, lines: Iterable[str]) -> None:
     """Add lines to a known_hosts file in one write under a lock; those it holds already are skipped.
 
@@ -262,24 +280,9 @@ def _understood(lines: list[_Line]) -> _Known:
         key_type, rest = _word(line.key)
         if key_type.isdigit():
             continue  # a key of SSH protocol 1, of no use and no harm
-        blob = _blob(key_type, _word(rest)[0])
+        blob = read_key(key_type, _word(rest)[0])
         if blob is None or line.marker not in _MARKERS:
             known.unreadable.append(line.where)
         elif line.marker != "@cert-authority":
             (known.revoked if line.marker else known.good).append((key_type, blob, line.where))
     return known
-
-
-def _blob(key_type: str, text: str) -> bytes | None:
-    """Return the key, or None if it is not whole: RFC 4253 6.6, a row of strings of which the first is the type."""
-    try:
-        blob = b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    fields, at = 0, 0
-    while at < len(blob):
-        end = at + 4 + int.from_bytes(blob[at : at + 4], "big")
-        if end > len(blob) or (not fields and blob[4:end] != key_type.encode("utf-8", "surrogateescape")):
-            return None
-        fields, at = fields + 1, end
-    return blob if fields >= _FIELDS.get(key_type, 2) else None

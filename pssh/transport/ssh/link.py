@@ -1,7 +1,8 @@
 """A socket with a driver behind it: reads and writes when the kernel is ready, and tells once how it ended.
 
-The loop is given descriptor numbers: with socket objects `selectors` formats their `repr` at each registration. One `recv` of
-at most 256 KiB per readiness, so that one loud host cannot starve the others; everything a turn produces leaves in one `send`.
+The loop is given descriptor numbers: with socket objects `selectors` formats their `repr` at each registration. One
+`recv` of at most 256 KiB per readiness, so that one loud host cannot starve the others; everything a turn produces
+leaves in one `send`.
 """
 
 import asyncio

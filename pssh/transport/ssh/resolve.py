@@ -1,8 +1,8 @@
 """Names to addresses, and the race to the first address that answers.
 
-Each name is looked up once per worker, in a daemon thread of our own, and the deadline is on the waiting side. Why not
-`loop.getaddrinfo`: it always goes through the default thread pool, also for literal addresses, and a resolver that hangs
-fills that pool and is waited for at exit.
+Each name is looked up once per worker, in a daemon thread of our own, and the deadline is on the waiting side. Why
+not `loop.getaddrinfo`: it always goes through the default thread pool, also for literal addresses, and a resolver
+that hangs fills that pool and is waited for at exit.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """The decision over a host key, made inside the key exchange, and the scan that stops there.
 
-An unknown key under `accept-new` is taken here and told to the parent, which alone writes known_hosts. Why not ask the
-parent first: it costs a round trip through two processes per host, and OpenSSH too goes on when the line cannot be written.
+An unknown key under `accept-new` is taken here and told to the parent, which alone writes known_hosts. Why not ask
+the parent first: it costs a round trip through two processes per host, and OpenSSH too goes on when the line cannot
+be written.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The watch over silent connections: a host that sent nothing for a while is asked for a sign of life.
 
-Our own request wants a reply (success or failure both prove life); one timer serves all connections of a worker. Why not
-`Transport.set_keepalive`: it wants no reply, so that a host that is gone is never noticed.
+Our own request wants a reply (success or failure both prove life); one timer serves all connections of a worker. Why
+not `Transport.set_keepalive`: it wants no reply, so that a host that is gone is never noticed.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Packets to and from byte buffers: paramiko's packetizer without its socket, its threads and its waiting.
 
-Output collects in `out`; input is given to `take()`, and `packets()` yields every whole packet at hand. The cipher state
-is read again for each packet, because keys change *between* two packets of one segment. Four framings: clear, AES-GCM,
-encrypt-then-MAC and MAC-then-encrypt (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5).
+Output collects in `out`; input is given to `take()`, and `packets()` yields every whole packet at hand. The cipher
+state is read again for each packet, because keys change *between* two packets of one segment. Four framings: clear,
+AES-GCM, encrypt-then-MAC and MAC-then-encrypt (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5).
 
 Why not `Packetizer.read_message`: it cannot be left in mid-packet, and it allocates whatever length a peer names.
 """

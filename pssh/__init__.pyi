@@ -1,0 +1,27 @@
+from pssh.errors import NoHosts as NoHosts
+from pssh.errors import PsshError as PsshError
+from pssh.errors import RunFailed as RunFailed
+from pssh.fleet import Fleet as Fleet
+from pssh.fleet import Results as Results
+from pssh.model.outcome import Failure as Failure
+from pssh.model.outcome import Reply as Reply
+from pssh.model.outcome import Result as Result
+from pssh.model.report import Report as Report
+from pssh.ops.command import Command as Command
+from pssh.ops.script import Script as Script
+
+__version__: str
+
+__all__ = [
+    "Command",
+    "Failure",
+    "Fleet",
+    "NoHosts",
+    "PsshError",
+    "Reply",
+    "Report",
+    "Result",
+    "Results",
+    "RunFailed",
+    "Script",
+]

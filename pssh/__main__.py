@@ -1,0 +1,5 @@
+"""`python -m pssh` is the command `pssh`."""
+
+from pssh.cli.main import main
+
+main()

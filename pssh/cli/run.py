@@ -1,0 +1,48 @@
+"""`pssh run`: a command on every target."""
+
+from typing import Any
+
+import click
+
+from pssh.cli import early, options
+from pssh.cli.help import Page
+from pssh.errors import UsageError
+from pssh.ops.command import Command
+
+EXAMPLES = """
+  pssh run @web uptime
+  pssh run '@web!web07' -- systemctl is-active nginx
+  pssh run -p 200 -t 30 @all 'df -h / | tail -1'
+  pssh run -L '^hosts.txt' tail -n 3 /var/log/syslog
+  pssh run -f json web01,db1 uname -r | jq .counts
+"""
+
+
+@click.command(cls=Page, examples=EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.argument("targets")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
+@options.together(
+    options.inventory,
+    options.narrowing,
+    options.reach,
+    options.login,
+    options.pace,
+    options.command_limits,
+    options.output,
+)
+def command(targets: str, words: tuple[str, ...], **flags: Any) -> int:
+    """Run COMMAND on every host that TARGETS name, and show one table.
+
+    Options stand before TARGETS. One word is sent as it is, several are joined with blanks; the host's own shell reads
+    the result, as with ssh.
+    """
+    return early.launch(Command(command_line(words)), targets, flags)
+
+
+def command_line(words: tuple[str, ...]) -> str:
+    """Return the line to send; one `--` between targets and command is dropped."""
+    if words[:1] == ("--",):
+        words = words[1:]
+    if not words:
+        raise UsageError("There is no command after the targets", hint="`pssh run TARGETS COMMAND`")
+    return " ".join(words)

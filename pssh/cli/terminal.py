@@ -1,0 +1,77 @@
+"""The terminal: how wide it is, whether colour is wanted, and the questions that only a person can answer.
+
+Questions go to `/dev/tty` and nowhere else: stdin may be a pipe, and its bytes are not an answer.
+"""
+
+import os
+import shutil
+import sys
+import termios
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from pssh.model.secret import Secret
+
+
+def wants_color(choice: str, environ: Mapping[str, str], is_terminal: bool) -> bool:
+    """Decide by `--color`, NO_COLOR, FORCE_COLOR, TERM and whether it is a terminal, in this order."""
+    if choice != "auto":
+        return choice == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal and environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Return the columns of stdout, 0 if it is no terminal and none were said: then nothing is cut."""
+    return shutil.get_terminal_size((0, 0)).columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else 0
+
+
+def streams() -> tuple[BinaryIO, BinaryIO]:
+    """Return stdout and stderr for bytes, with nothing of ours left in their text layers."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return sys.stdout.buffer, sys.stderr.buffer
+
+
+def ask_secret(prompt: str) -> Secret | None:
+    """Return what was typed without showing it; None where there is no terminal, or nothing more to read."""
+    answer = _asked(prompt, shown=False)
+    return None if answer is None else Secret(answer)
+
+
+def ask_yes(prompt: str) -> bool | None:
+    """Return whether the answer was yes; None where there is no terminal."""
+    answer = _asked(prompt, shown=True)
+    return None if answer is None else answer.strip().lower() in ("y", "yes")
+
+
+def _asked(prompt: str, *, shown: bool) -> str | None:
+    try:
+        terminal = os.fdopen(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY), "r+b", buffering=0)
+    except OSError:
+        return None
+    with terminal:
+        with _echo(terminal.fileno(), shown):  # before the prompt: what was typed ahead of it is no answer to it
+            terminal.write(prompt.encode("utf-8", "backslashreplace"))
+            line = terminal.readline()
+        if not shown:
+            terminal.write(b"\n")
+    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape") if line else None
+
+
+@contextmanager
+def _echo(fd: int, wanted: bool) -> Iterator[None]:
+    """Show what is typed from now on, or do not; afterwards the terminal is as it was."""
+    before = termios.tcgetattr(fd)
+    during = [*before]
+    if not wanted:
+        during[3] &= ~termios.ECHO
+    termios.tcsetattr(fd, termios.TCSAFLUSH, during)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -1,0 +1,91 @@
+"""What an engine is, the options every engine has, and the arithmetic of how much fits.
+
+Every engine keeps these promises, each held up by a test of its name:
+
+- E1 every job yields exactly one Result, whatever dies on the way;
+- E2 at most `parallel` jobs are in flight, in at most `workers` processes; handshakes are bounded apart;
+- E3 a worker that dies costs only its own started jobs; those that had not started go to another worker;
+- E4 events come one at a time in the process that asked; for one job: started, connected, said*, ended;
+- E5 after a stop no new job starts, and all that run end within the grace time; no child outlives the parent;
+- E6 no more jobs are started by second t than the pace allows;
+- E7 memory depends on what is in flight, not on the number of hosts nor on what they print;
+- E8 nothing is run twice without being asked: only jobs that had not started are tried again.
+"""
+
+import os
+import resource
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pssh.engine.pacing import Pace
+from pssh.model.event import Event
+from pssh.model.secret import Secret
+from pssh.model.work import Job
+
+_LANES_PER_WORKER = 32  # below so many in flight a second process costs more than it brings
+_ONE_WORKER_HOSTS = 150  # a run this short is over before a second process has done its imports
+_OWN_FILES = 32  # what a worker holds open beside its lanes
+_LANE_FILES = 4  # a raced connection, or a local command's three pipes, and one to spare
+
+
+class Engine(Protocol):
+    """Bounds and places jobs."""
+
+    def run(self, jobs: Sequence[Job]) -> AsyncIterator[Event]:
+        """Yield what happens until every job has ended. Job ids are distinct."""
+
+    def stop(self, cause: str = "interrupt", *, finish: bool = False) -> None:
+        """Start nothing more and end what runs within the grace time; a second call ends it at once.
+
+        For the run under way, or the next one; from a signal handler of its loop, or any callback there. `cause` is a
+        stable word. `finish`: what runs may finish; a later call without it is the first of the two above.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """How much at once, how fast, and what the workers are given; times in seconds."""
+
+    parallel: int = 64
+    workers: int = 0  # 0: as many as pay for themselves
+    connect_limit: int = 32  # handshakes in flight, over all workers
+    pace: Pace | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    grace: float = 2.0  # from a stop to the end of what runs
+    transports: Mapping[str, str] = field(default_factory=dict)  # name -> "module:factory", before the known ones
+    heartbeat: float = 5.0  # a worker that leaves three questions so far apart unanswered is taken for hung
+
+    def __post_init__(self) -> None:
+        if self.parallel < 1 or self.connect_limit < 1 or self.workers < 0:
+            raise ValueError("parallel and connect_limit are at least 1, workers at least 0")
+
+
+def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:
+    """Return how many processes to use: never more than there are lanes, handshakes or jobs to share out."""
+    wanted = options.workers
+    if not wanted:
+        wanted = 1 if jobs < _ONE_WORKER_HOSTS else min(cores, options.parallel // _LANES_PER_WORKER)
+    return max(1, min(wanted, options.parallel, options.connect_limit, jobs))
+
+
+def fitting(parallel: int, workers: int, files: int) -> int:
+    """Return `parallel`, lowered until each worker's lanes fit into `files` open files."""
+    if files == resource.RLIM_INFINITY:
+        return parallel
+    return min(parallel, max((files - _OWN_FILES) // _LANE_FILES, 1) * workers)
+
+
+def share(total: int, parts: int) -> list[int]:
+    """Return whole shares that add up to `total`, as equal as they can be."""
+    return [total // parts + (part < total % parts) for part in range(parts)]
+
+
+def cores() -> int:
+    """Return how many processors we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_files() -> int:
+    """Return how many files a worker may have open: it raises its limit as far as it may."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -1,0 +1,71 @@
+"""The ends that no host gave: stopped, a bug of ours, a worker that died; each as a Failure and its Result.
+
+Here and nowhere else, so that both sides of the process border word them alike.
+"""
+
+from pssh.model.outcome import Failure, Reply, Result, status_of
+from pssh.model.work import Job
+
+_LINE = 500  # of an exception's own words, which may quote what a host sent
+
+_STOPS = {
+    "interrupt": ("interrupt", "the run was interrupted"),
+    "terminate": ("interrupt", "the run was told to end by SIGTERM"),
+    "hangup": ("interrupt", "the terminal went away"),
+}
+
+
+def stopped(cause: str) -> Failure:
+    """Return the failure of a job ended by a stop."""
+    kind, message = _STOPS.get(cause, (cause, f"the run was stopped: {cause}"))
+    return Failure(stage="stop", kind=kind, message=message)
+
+
+def late(seconds: float, begun: bool) -> Failure:
+    """Return the failure of a job whose own limit has passed."""
+    if begun:
+        return Failure(stage="exec", kind="deadline", message=f"the host took longer than {seconds:g} s")
+    return Failure(stage="connect", kind="timeout", message=f"no command could be sent within {seconds:g} s")
+
+
+def bug(error: BaseException) -> Failure:
+    """Return a failure that names our own fault."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return Failure(stage="worker", kind="bug", message=words[:_LINE], hint="this is a bug in pssh; please report it")
+
+
+def died(reason: str) -> Failure:
+    """Return the failure of a job whose worker process ended."""
+    return Failure(stage="worker", kind="died", message=f"the worker process died: {reason}")
+
+
+def result(
+    job: Job,
+    end: Reply | Failure,
+    *,
+    begun: bool,
+    started: float = 0.0,
+    seconds: dict[str, float] | None = None,
+    attempts: int = 1,
+    worker: int = -1,
+    banner: str = "",
+    label: bool = True,
+) -> Result:
+    """Return the one result of a job. `begun`: its command may have run. Without `label` the parent fills it in."""
+    if isinstance(end, Failure):
+        status, state = status_of(end, started=begun)
+    else:
+        status, state = ("ok" if end.exit_code in job.limits.ok else "failed"), "finished"
+    return Result(
+        job_id=job.id,
+        host=job.host,
+        operation=job.operation.label if label else "",
+        status=status,
+        state=state,
+        end=end,
+        started=started,
+        seconds=seconds or {},
+        attempts=attempts,
+        worker=worker,
+        banner=banner,
+    )

@@ -1,0 +1,205 @@
+"""One job in flight: open a session, perform the operation, and say how it ended; always in exactly one result.
+
+A lane is the session's listener. A job is tried again only while nothing can have run on the host, and only after what
+a busy or starting host does: refuse, reset, close before login, throttle. Never after a refused login or host key.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from pssh import plugins
+from pssh.engine import endings
+from pssh.engine.clock import Clock
+from pssh.engine.wire import PIECE, FromLane
+from pssh.model.event import HostKeyLearned, JobConnected, JobSaid, JobStarted
+from pssh.model.outcome import Failure, Reply, Result
+from pssh.model.secret import Secret
+from pssh.model.work import Job, Session, StreamName, Transport, TransportError
+
+_TRIED_AGAIN_STAGES = {"connect", "banner", "kex"}
+_TRIED_AGAIN_KINDS = {"refused", "reset", "closed", "throttled"}
+_LEAVING = 1.0  # seconds for a command that was killed to be seen ending, and for what an operation cleans up
+_BACK_OFF = 0.5  # seconds before the first new try at most; twice that before the next
+
+
+class Outlet(Protocol):
+    """Where a lane's events go."""
+
+    def tell(self, event: FromLane) -> None: ...
+
+    def tell_now(self, event: FromLane) -> None:
+        """Return once the parent will hear of it even if this process dies."""
+
+    def room(self) -> Awaitable[None] | None:
+        """Return something to await before saying more."""
+
+
+class Lane:
+    """Runs one job, once."""
+
+    def __init__(self, job: Job, outlet: Outlet, clock: Clock, *, attempt: int = 1, worker: int = -1) -> None:
+        self.job = job
+        self.begun = False  # the command may have run
+        self._outlet, self._clock = outlet, clock
+        self._attempt, self._worker = attempt, worker
+        self._session: Session | None = None
+        self._reply: Reply | None = None
+        self._why: Failure | None = None  # what ends the job from our side
+        self._stopped = False
+        self._cutting: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[Result] | None = None
+        self._since, self._started = clock.now(), clock.wall()
+
+    def connected(self) -> None:
+        if not self.begun:
+            self.begun = True
+            self._outlet.tell_now(JobConnected(self.job.id, self.job.host))
+
+    def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
+        if not self.job.limits.say:
+            return None
+        for at in range(0, len(data), PIECE):
+            self._outlet.tell(JobSaid(self.job.id, self.job.host, stream, bytes(data[at : at + PIECE])))
+        return self._outlet.room()
+
+    def learned(self, line: str) -> None:
+        file = self.job.connection.known_hosts[0] if self.job.connection.known_hosts else ""
+        self._outlet.tell(HostKeyLearned(self.job.id, self.job.host, file, line))
+
+    def stop(self, cause: str) -> None:
+        """End the job; its result says so, unless the host has answered. The second time no host is waited for."""
+        if self._stopped and self._task is not None:
+            self._task.cancel()
+        self._stopped = True
+        self._interrupt(endings.stopped(cause))
+
+    async def run(self, transport: Transport) -> Result:
+        """Return the job's result; raises nothing."""
+        loop, seconds = asyncio.get_running_loop(), self.job.limits.host
+        self._task = asyncio.current_task()
+        limit = loop.call_later(seconds, self._late) if seconds else None
+        try:
+            return self.result(self._why or await self._outcome(transport))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a bug in one operation must cost one row, not the run
+            return self.result(endings.bug(error))
+        finally:
+            for timer in (limit, self._cutting):
+                if timer is not None:
+                    timer.cancel()
+            self._session = self._task = self._reply = None  # a session knows its listener: no collector is waited for
+
+    def _late(self) -> None:
+        self._interrupt(endings.late(self.job.limits.host, self.begun))
+
+    def _interrupt(self, why: Failure) -> None:
+        """End the command on the host if there is one, else whatever we do here."""
+        if self._why is not None or self._task is None:
+            self._why = self._why or why
+            return
+        self._why = why
+        if self.begun and self._session is not None and self._reply is None:
+            self._session.end(why)
+            seconds = self.job.limits.kill_after + _LEAVING
+            self._cutting = asyncio.get_running_loop().call_later(seconds, self._task.cancel)
+        else:
+            self._task.cancel()
+
+    def result(self, end: Reply | Failure) -> Result:
+        """Return the result of this job with that end."""
+        session = self._session
+        return endings.result(
+            self.job,
+            end,
+            begun=self.begun,
+            started=self._started,
+            seconds={**(session.seconds if session else {}), "total": self._clock.now() - self._since},
+            attempts=self._attempt,
+            worker=self._worker,
+            banner=session.banner if session else "",
+            label=False,
+        )
+
+    async def _outcome(self, transport: Transport) -> Reply | Failure:
+        try:
+            end = await self._tries(transport)
+        except asyncio.CancelledError:
+            if self._why is None:
+                raise RuntimeError("cancelled, but not by us") from None
+            end = replace(self._why, remote_end="left running") if self.begun else self._why
+        if self._reply is None:
+            return end
+        # The host had answered: what went wrong after that does not change how the job ended.
+        note = self._reply.note or (end.message if isinstance(end, Failure) else "")
+        return self._reply if note == self._reply.note else replace(self._reply, note=note)
+
+    async def _tries(self, transport: Transport) -> Reply | Failure:
+        tried = 0
+        while True:
+            end = await self._once(transport)
+            if not self._again(end, tried):
+                return end
+            await self._clock.sleep(_BACK_OFF * 2**tried * self._clock.random())
+            tried += 1
+            self._attempt += 1
+            self._outlet.tell(JobStarted(self.job.id, self.job.host, self._worker, self._attempt))
+
+    async def _once(self, transport: Transport) -> Reply | Failure:
+        job = self.job
+        try:
+            async with transport.open(job.host, job.connection, job.limits, self) as session:
+                self._session = session
+                reply = await job.operation.perform(session)
+                if not isinstance(reply, Reply):
+                    raise TypeError(f"`{type(job.operation).__name__}` gave a {type(reply).__name__}, not a Reply")
+                self._reply = reply
+            return reply
+        except TransportError as error:
+            _forget(error)
+            return error.failure
+
+    def _again(self, end: Reply | Failure, tried: int) -> bool:
+        return (
+            isinstance(end, Failure)
+            and not self.begun
+            and self._why is None
+            and tried < self.job.limits.retries
+            and end.stage in _TRIED_AGAIN_STAGES
+            and end.kind in _TRIED_AGAIN_KINDS
+        )
+
+
+def _forget(error: BaseException) -> None:
+    """Drop the frames that an exception went through: they hold what was printed, and the exception itself."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__context__
+
+
+class Transports:
+    """The transports of one process, each made once; one that cannot be made is the failure of every job that asks."""
+
+    def __init__(self, paths: Mapping[str, str], secrets: Mapping[str, Secret], connect_limit: int) -> None:
+        self._paths, self._secrets, self._connect_limit = paths, secrets, connect_limit
+        self._made: dict[str, Transport | Failure] = {}
+
+    def find(self, name: str) -> Transport | Failure:
+        """Return the transport of that name, or why there is none."""
+        found = self._made.get(name)
+        if found is None:
+            found = self._made[name] = self._make(name)
+        return found
+
+    def _make(self, name: str) -> Transport | Failure:
+        try:
+            path = self._paths.get(name)
+            factory = plugins.resolve(path) if path else plugins.find("pssh.transports", name)
+            made: Transport = factory(self._secrets, self._connect_limit)
+            return made
+        except KeyError:
+            return Failure(stage="local", kind="transport", message=f"there is no transport `{name}`")
+        except (ImportError, AttributeError, OSError, RuntimeError, TypeError, ValueError) as error:
+            return Failure(stage="local", kind="transport", message=f"transport `{name}` cannot be used: {error}")

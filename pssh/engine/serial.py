@@ -1,0 +1,91 @@
+"""An engine without workers: the lanes run in the loop of whoever asked.
+
+For tests and for a job or two, where a process would cost more than the jobs. It keeps the same promises, but for those
+about workers, of which it has none: an operation that blocks the loop or ends the process takes all with it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from functools import partial
+
+from pssh.engine.base import EngineOptions
+from pssh.engine.clock import Clock
+from pssh.engine.course import Course, OneRun
+from pssh.engine.lanes import Lane, Transports
+from pssh.engine.wire import FromLane
+from pssh.model.event import JobEnded, JobSaid
+from pssh.model.outcome import Failure, Result
+from pssh.model.work import Job
+
+_ROOM = 1 << 20  # bytes of events not taken yet, above which lanes are asked to wait
+_LAST = 0.2  # seconds for abandoned lanes to close what they opened
+
+
+class Serial(OneRun):
+    """Runs jobs in this process, one run at a time."""
+
+    def course(self, jobs: Sequence[Job]) -> Course:
+        return _SerialCourse(jobs, self.options, self.clock)
+
+
+class _SerialCourse(Course):
+    """One run; the outlet of its lanes."""
+
+    def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock) -> None:
+        super().__init__(jobs, options, clock, options.parallel)
+        self._transports = Transports(options.transports, options.secrets, options.connect_limit)
+        self._lanes: dict[Lane, asyncio.Task[Result]] = {}
+        self._room: asyncio.Future[None] | None = None
+
+    def begin(self) -> None:
+        now = self.loop.time()
+        while taken := self.ledger.take(self, 0, now, self.clock.wall()):
+            in_hand, event = taken
+            self.mail.put(event)
+            job = in_hand.job
+            transport = self._transports.find(job.connection.transport)
+            if isinstance(transport, Failure):
+                self.mail.put(self.ledger.fail(in_hand, transport, now))
+                continue
+            lane = Lane(job, self, self.clock, attempt=in_hand.attempt, worker=0)
+            task = self._lanes[lane] = self.loop.create_task(lane.run(transport))
+            task.add_done_callback(partial(self._ended, lane))
+        due = self.ledger.due(now)
+        if due is not None:
+            self.after(due, self.begin)
+
+    def cancel(self) -> None:
+        for lane in self._lanes:
+            lane.stop(self.ledger.cause)
+
+    def listen(self) -> None:
+        if self._room is not None:
+            self._room.set_result(None)
+            self._room = None
+
+    async def end(self) -> None:
+        await super().end()
+        self.listen()
+        self.cancel()
+        if self._lanes:
+            await asyncio.wait(self._lanes.values(), timeout=_LAST)
+
+    def tell(self, event: FromLane) -> None:
+        passed_on = self.ledger.heard(self, event)
+        if passed_on is not None:
+            self.mail.put(passed_on, len(event.data) if isinstance(event, JobSaid) else 0)
+
+    def tell_now(self, event: FromLane) -> None:
+        self.tell(event)
+
+    def room(self) -> Awaitable[None] | None:
+        if self.mail.size <= _ROOM:
+            return None
+        if self._room is None:
+            self._room = self.loop.create_future()
+        return asyncio.shield(self._room)
+
+    def _ended(self, lane: Lane, task: asyncio.Task[Result]) -> None:
+        del self._lanes[lane]
+        self.tell(JobEnded(task.result()))
+        self.begin()

@@ -1,0 +1,183 @@
+"""A worker process: many lanes in one loop, fed over one socket, gone with its parent.
+
+It ignores SIGINT from its first line and lives in a session of its own, so that Ctrl-C reaches only the parent. It dies
+with the parent: by the kernel's signal, and by the end of the socket. It leaves no core dump, since it holds secrets.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from pssh import plugins
+from pssh.engine import endings, wire
+from pssh.engine.clock import Clock
+from pssh.engine.lanes import Lane, Transports
+from pssh.engine.link import Link
+from pssh.model.event import JobEnded
+from pssh.model.outcome import Failure, Reply, Result
+from pssh.model.output import trim
+from pssh.model.work import Job, Operation, Session
+
+# Sessions and lanes break their cycles themselves; below them, garbage is looked for after so many bytes of results.
+_COLLECTED_AFTER = 64 << 20
+_JOB = 12 << 10  # what a job without output counts
+_WORDS = 4 << 10  # of each text in a result that is too large
+_SPARE = 64 << 10  # of a frame, for everything but the two streams
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+
+
+class Worker:
+    """Takes jobs from the parent and tells it what becomes of them; is the outlet of its lanes."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._number = -1
+        self._lanes: dict[int, Lane] = {}
+        self._operations: dict[int, Operation] = {}
+        self._transports = Transports({}, {}, 1)
+        self._clock = Clock()
+        self._sent = 0
+        self._loop = asyncio.get_running_loop()
+        self._link = Link(sock, wire.ToWorker, wire.TO_WORKER, self._hear, lambda why: os._exit(0))
+        self.tell = self._link.send
+        self.room = self._link.room
+
+    def tell_now(self, event: wire.FromLane) -> None:
+        if not self._link.send_now(event):
+            os._exit(0)  # with the parent gone nobody would know that the command ran
+
+    def _hear(self, message: wire.ToWorker) -> None:
+        match message:
+            case wire.Work():
+                self._begin(message)
+            case wire.Ping():
+                self._link.send(wire.Pong())
+            case wire.Define():
+                self._define(message)
+            case wire.Setup():
+                self._number = message.number
+                self._transports = Transports(message.transports, message.secrets, message.connect_limit)
+                for name in message.transports:
+                    self._transports.find(name)
+                gc.freeze()  # so that a collection passes over what the imports made
+                self._link.send(wire.Ready())
+            case wire.Stop(cause=cause):
+                for lane in self._lanes.values():
+                    lane.stop(cause)
+
+    def _define(self, message: wire.Define) -> None:
+        self._operations[message.number] = _operation(message)
+        if len(self._operations) > wire.DEFINITIONS:
+            del self._operations[next(iter(self._operations))]
+
+    def _begin(self, work: wire.Work) -> None:
+        operation = self._operations[work.operation]
+        transport = self._transports.find(work.connection.transport)
+        job = Job(work.id, work.host, work.connection, operation, work.limits)
+        lane = Lane(job, self, self._clock, attempt=work.attempt, worker=self._number)
+        if isinstance(transport, Failure):
+            self._end(lane, lane.result(transport))
+        else:
+            self._lanes[work.id] = lane
+            self._loop.create_task(lane.run(transport)).add_done_callback(partial(self._ended, lane))
+
+    def _ended(self, lane: Lane, task: asyncio.Task[Result]) -> None:
+        del self._lanes[lane.job.id]
+        self._end(lane, task.result())
+
+    def _end(self, lane: Lane, result: Result) -> None:
+        """Send a result that the parent can read and that fits, whatever an operation put into it."""
+        try:
+            raw = wire.pack(JobEnded(result))
+            if len(raw) > wire.FROM_WORKER:
+                raw = wire.pack(JobEnded(_fitting(result)))
+            wire.unpack(raw, wire.FromWorker)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raw = wire.pack(JobEnded(lane.result(endings.bug(error))))
+        self._link.send_raw(raw)
+        self._sent += len(raw) + _JOB
+        if self._sent > _COLLECTED_AFTER:
+            self._sent = 0
+            gc.collect()
+
+
+class _Unusable:
+    """Stands for an operation that could not be read here, and says so for each of its jobs."""
+
+    label = ""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def perform(self, session: Session) -> Reply:
+        raise self._error
+
+
+def _operation(message: wire.Define) -> Operation:
+    try:
+        operation: Operation = wire.unpack(message.raw, plugins.resolve(message.path))
+        return operation
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        return _Unusable(error)
+
+
+def _fitting(result: Result) -> Result:
+    """Return the result with its streams and texts cut to what one frame holds."""
+    end = trim(result.end, (wire.FROM_WORKER - _SPARE) // 2)
+    end = replace(end, note=end.note[:_WORDS])
+    if isinstance(end, Failure):
+        end = replace(end, message=end.message[:_WORDS], hint=end.hint[:_WORDS])
+    return replace(result, end=end, banner=result.banner[:_WORDS])
+
+
+def _bind_to_parent() -> None:
+    """Die with the parent, dump nothing, and take all the open files that we may have."""
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(_PR_SET_DUMPABLE, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _ignore(number: int, frame: object) -> None:
+    """Stands where SIG_IGN stood until now, which commands on this machine would inherit."""
+
+
+def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """End the process at a bug in a callback: a job may wait for it for ever, and the parent accounts for the dead."""
+    loop.default_exception_handler(context)
+    if "handle" in context:
+        os._exit(1)
+
+
+async def _serve(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_fail)
+    worker = Worker(sock)
+    await loop.create_future()
+    del worker
+
+
+def main(arguments: list[str]) -> None:
+    """Run a worker; `arguments`: the socket's descriptor, and the transports to import before all else."""
+    signal.signal(signal.SIGINT, _ignore)
+    gc.disable()
+    _bind_to_parent()
+    sys.modules["invoke"] = None  # type: ignore[assignment]  # paramiko imports it only to guess at what runs it, 0.1 s
+    descriptor, preload = arguments
+    for name in filter(None, preload.split(",")):
+        with contextlib.suppress(Exception):  # the job that asks for it is told
+            plugins.find("pssh.transports", name)
+    asyncio.run(_serve(socket.socket(fileno=int(descriptor))))

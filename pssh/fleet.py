@@ -1,0 +1,250 @@
+"""The Python API: load an inventory, select hosts, run something on them, and get the results as data.
+
+What a host does wrong is a result; only misuse raises. Callbacks run in the caller's own thread, one at a time, and one
+that raises is logged and loses nothing. It works from a script without a `__main__` guard, from `python -`, and inside
+a running event loop, because the run has a loop in a thread of its own: only `astream` uses the caller's.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from msgspec import structs
+
+from pssh.engine.base import Engine, EngineOptions
+from pssh.engine.pool import Pool
+from pssh.errors import RunFailed, UsageError
+from pssh.inventory.select import Selection
+from pssh.model.event import Event, JobEnded, JobSaid, JobStarted, RunEnded
+from pssh.model.outcome import Result, Status
+from pssh.model.report import Report
+from pssh.model.secret import Secret
+from pssh.model.work import Operation
+from pssh.ops.command import Command
+from pssh.plan import Plan, RunOptions
+from pssh.prepare import Sources, prepare, with_credentials
+from pssh.report.base import Reporter
+from pssh.report.table import table
+from pssh.runner import Stop, events
+
+_log = logging.getLogger("pssh")
+_log.addHandler(logging.NullHandler())
+_AHEAD = 1000  # events that may wait for a slow callback before the run waits too
+
+
+class Results(Mapping[str, Result]):
+    """What came of a run: one result per host, by name, in the order of the targets."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._by_host = {result.host: result for result in report.results}
+
+    def __getitem__(self, host: str) -> Result:
+        return self._by_host[host]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_host)
+
+    def __len__(self) -> int:
+        return len(self._by_host)
+
+    @property
+    def ok(self) -> list[Result]:
+        return [result for result in self.report.results if result.ok]
+
+    @property
+    def failed(self) -> list[Result]:
+        """Every result that is not ok, whatever the reason."""
+        return [result for result in self.report.results if not result.ok]
+
+    @property
+    def counts(self) -> dict[Status, int]:
+        return self.report.counts
+
+    def groups(self) -> list[list[Result]]:
+        """Equal results together, what needs a look first."""
+        return self.report.groups()
+
+    def table(self) -> str:
+        """Return the table that the command line shows, as wide as it gets."""
+        return table(self.report)
+
+    def check(self) -> Self:
+        """Return this, or raise RunFailed if not every host is ok."""
+        if failed := self.failed:
+            first = failed[0]
+            raise RunFailed(
+                f"{len(failed)} of {len(self)} hosts are not ok, the first is `{first.host}`: {first.cause}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Hosts to run things on: those of an inventory, all of them until some are selected."""
+
+    sources: Sources
+    targets: str = "@all"
+    narrowing: dict[str, Any] = field(default_factory=dict)
+    ask: Callable[[str], str | None] | None = None
+
+    @classmethod
+    def load(
+        cls,
+        *inventory: str | Path,
+        config_file: str = "",
+        ask: Callable[[str], str | None] | None = None,
+    ) -> Self:
+        """Return the fleet of these inventories, or of the first place that the command line would find one in.
+
+        `ask` is given a prompt when a passphrase or password is needed, such as `getpass.getpass`.
+        """
+        return cls(Sources.found([str(path) for path in inventory], config_file), ask=ask)
+
+    def select(self, targets: str, **narrowing: Any) -> Self:
+        """Return the fleet of the hosts that the targets name; takes `exclude first pick slice seed` as options do."""
+        return replace(self, targets=targets, narrowing=narrowing)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of the selected hosts; raises TargetsError or NoHosts."""
+        return tuple(host.name for host in self._selection().hosts)
+
+    def run(
+        self,
+        operation: str | Operation,
+        *,
+        on_start: Callable[[JobStarted], object] | None = None,
+        on_output: Callable[[JobSaid], object] | None = None,
+        on_result: Callable[[Result], object] | None = None,
+        reporters: Sequence[Reporter] = (),
+        engine: Engine | None = None,
+        **options: Any,
+    ) -> Results:
+        """Run a command or another operation on every host, and return the results once all have ended.
+
+        The options are those of `RunOptions`: `parallel=8, timeout=30, user="ops"`.
+        """
+        plan = self._plan(operation, options, say=on_output is not None)
+        hears = (_Callbacks(on_start, on_output, on_result), *reporters)
+        with closing(_in_a_thread(plan, engine or _pool(plan, options))) as happening:
+            for event in happening:
+                for reporter in hears:
+                    reporter.on(event)
+                if isinstance(event, RunEnded):
+                    report = event.report
+        return Results(report)
+
+    def stream(
+        self, operation: str | Operation, *, engine: Engine | None = None, **options: Any
+    ) -> Generator[Result, None, None]:
+        """Yield each result as its host finishes. Leaving the loop early ends the run."""
+        plan = self._plan(operation, options)
+        with closing(_in_a_thread(plan, engine or _pool(plan, options))) as happening:
+            yield from (event.result for event in happening if isinstance(event, JobEnded))
+
+    async def astream(
+        self, operation: str | Operation, *, engine: Engine | None = None, **options: Any
+    ) -> AsyncGenerator[Result, None]:
+        """Yield each result as its host finishes, in the running event loop. Closing it early ends the run."""
+        plan = self._plan(operation, options)
+        chosen = engine or _pool(plan, options)
+        async with aclosing(events(plan, chosen, Stop(chosen))) as happening:
+            async for event in happening:
+                if isinstance(event, JobEnded):
+                    yield event.result
+
+    def _selection(self) -> Selection:
+        return self.sources.select(self.targets, **self.narrowing)
+
+    def _plan(self, operation: str | Operation, options: dict[str, Any], say: bool = False) -> Plan:
+        wanted = Command(operation) if isinstance(operation, str) else operation
+        settled = structs.replace(_options(options), say=say)
+        plan = prepare(wanted, self.targets, self.sources, self._selection(), settled)
+        return with_credentials(plan, self._asked)
+
+    def _asked(self, prompt: str) -> Secret | None:
+        answer = self.ask(prompt) if self.ask else None
+        return None if answer is None else Secret(answer)
+
+
+def _options(said: dict[str, Any]) -> RunOptions:
+    unknown = said.keys() - set(RunOptions.__struct_fields__)
+    if unknown:
+        raise UsageError(f"No option `{min(unknown)}`", hint=f"there are: {', '.join(RunOptions.__struct_fields__)}")
+    return RunOptions(**said)
+
+
+def _pool(plan: Plan, said: dict[str, Any]) -> Engine:
+    options = _options(said)
+    return Pool(
+        EngineOptions(
+            parallel=options.parallel,
+            workers=options.workers,
+            connect_limit=options.connect_limit,
+            secrets=plan.secrets,
+        )
+    )
+
+
+class _Callbacks:
+    """The reporter that calls what the caller gave, and logs what it raises."""
+
+    def __init__(self, on_start: Any, on_output: Any, on_result: Any) -> None:
+        self._wanted = {JobStarted: on_start, JobSaid: on_output, JobEnded: on_result}
+
+    def on(self, event: Event, /) -> None:
+        if not (callback := self._wanted.get(type(event))):
+            return
+        try:
+            callback(event.result if isinstance(event, JobEnded) else event)
+        except Exception:  # noqa: BLE001  whatever a callback raises costs no result
+            _log.exception("A callback of this run failed; the run goes on")
+
+
+def _in_a_thread(plan: Plan, engine: Engine) -> Generator[Event, None, None]:
+    """Run the jobs in a thread of their own and yield the events in this one; closing it ends the run first."""
+    handed: queue.Queue[Event | BaseException | None] = queue.Queue(_AHEAD)
+    stop = Stop(engine)
+    loop = asyncio.new_event_loop()
+
+    async def work() -> None:
+        async with aclosing(events(plan, engine, stop)) as happening:
+            async for event in happening:
+                handed.put(event)
+
+    def thread() -> None:
+        last = None
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(work())
+        except BaseException as error:  # noqa: BLE001  it is raised again where the events are read
+            last = error
+        handed.put(last)
+
+    worker = threading.Thread(target=thread, name="pssh-run")
+    worker.start()
+    over = False
+    try:
+        while not over:
+            item = handed.get()
+            over = item is None or isinstance(item, BaseException)
+            if isinstance(item, BaseException):
+                raise item
+            if item is not None:
+                yield item
+    finally:
+        while not over:
+            with suppress(RuntimeError):  # its loop is closed already: then the end is in the queue
+                loop.call_soon_threadsafe(stop, "interrupt")
+            with suppress(KeyboardInterrupt):  # asked again: then the run is told again, more firmly
+                while isinstance(handed.get(), Event):
+                    pass
+                over = True
+        worker.join()

@@ -1,0 +1,122 @@
+"""From what the person typed to a run that can begin: everything a run reads on this machine is read here.
+
+Inventory and ssh_config are read once, targets become hosts, hosts become jobs, and missing secrets are asked for.
+Nothing connects; whatever is wrong is raised as a PsshError before any host has been touched.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from msgspec import structs
+from platformdirs import user_config_path
+
+from pssh.credentials import Ask, settle
+from pssh.inventory.find import find
+from pssh.inventory.load import load
+from pssh.inventory.model import Inventory
+from pssh.inventory.select import Selection, narrow, select
+from pssh.model.event import Notice
+from pssh.model.host import Settings
+from pssh.model.report import Run
+from pssh.model.work import Job, Operation
+from pssh.plan import Plan, RunOptions, jobs_for
+from pssh.settings import defaults
+from pssh.transport.ssh.userconfig import UserConfig
+
+UNCHECKED = Notice(
+    "Host keys are not checked: whoever is on the path can read and change what is sent",
+    hint="`pssh trust TARGETS` collects them once, then `--host-keys off` is not needed",
+)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The inventory and the ssh_config in use, each read when it is first needed."""
+
+    paths: tuple[Path, ...]
+    config_file: str = ""
+
+    @classmethod
+    def found(cls, explicit: Sequence[str], config_file: str = "") -> "Sources":
+        """Return the sources for the inventories named, or else of the first place that has any."""
+        home = user_config_path("pssh")
+        return cls(tuple(find(explicit, environ=os.environ, cwd=Path.cwd(), config_home=home)), config_file)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        return load(self.paths)
+
+    @cached_property
+    def config(self) -> UserConfig:
+        return UserConfig.load(self.config_file or None, home=Path.home())
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The inventories in use, named as briefly as they can be from here."""
+        return tuple(map(_short, self.paths))
+
+    def select(
+        self,
+        targets: str,
+        *,
+        exclude: str = "",
+        slice: str = "",
+        pick: int | None = None,
+        seed: int | None = None,
+        first: int | None = None,
+    ) -> Selection:
+        """Return the hosts that the targets name, then narrowed in this order; raises TargetsError or NoHosts."""
+        found = select(
+            targets,
+            self.inventory,
+            exclude=exclude,
+            is_named=lambda name: name in self.config.names(),
+            read_stdin=sys.stdin.read,
+            cwd=Path.cwd(),
+        )
+        hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
+        return structs.replace(found, hosts=hosts)
+
+    def lookup(self, name: str, user: str = "") -> Settings:
+        return self.config.lookup(name, user=user)
+
+
+def prepare(operation: Operation, targets: str, sources: Sources, selection: Selection, options: RunOptions) -> Plan:
+    """Return the run of an operation on the selected hosts; what a login needs from the person is still missing."""
+    usual = defaults(os.environ, Path.home())
+    jobs = jobs_for(operation, selection.hosts, options, sources.lookup, usual)
+    run = Run(
+        id="",
+        started=time.time(),
+        operation=type(operation).__name__.lower(),
+        text=operation.label,
+        targets=targets,
+        inventory=sources.used,
+        hosts=tuple(job.host for job in jobs),
+        user=usual["user"],
+        options=options.told,
+    )
+    return Plan(run, jobs, notices=_notices(selection, sources, jobs))
+
+
+def with_credentials(plan: Plan, ask: Ask) -> Plan:
+    """Return the plan with every secret its jobs need; raises CredentialError."""
+    jobs, secrets = settle(plan.jobs, defaults(os.environ, Path.home())["identity"], ask)
+    return replace(plan, jobs=jobs, secrets=secrets)
+
+
+def _notices(selection: Selection, sources: Sources, jobs: Sequence[Job]) -> list[Notice]:
+    said = [Notice(text) for text in (*selection.notices, *sources.config.notices)]
+    unchecked = any(job.connection.transport == "ssh" and job.connection.host_keys == "off" for job in jobs)
+    return [*said, UNCHECKED] if unchecked else said
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    shown = str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return f"{shown}/" if path.is_dir() else shown

@@ -1,0 +1,85 @@
+"""Who hears a run, and which of ours a display asks for.
+
+A reporter hears every event in the main process, one at a time. It keeps no copies: what it shows at the end it takes
+from the report. An `OSError` of stdout leaves `on`; the caller decides what it means for the run.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol
+
+from pssh.model.event import Event
+from pssh.report.gather import Auto, Gather
+from pssh.report.jsonout import Json, NdJson
+from pssh.report.lines import Lines
+from pssh.report.live import Live
+from pssh.report.screen import Screen
+from pssh.report.summary import Notices, Summary
+from pssh.report.table import Table
+
+Format = Literal["auto", "table", "gather", "lines", "json", "ndjson"]
+Rows = Literal["result", "host"]
+
+
+class Reporter(Protocol):
+    """Who hears what happens in a run."""
+
+    def on(self, event: Event, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How a run is to be shown, every question about the terminal settled."""
+
+    format: Format = "auto"
+    rows: Rows = "result"
+    quiet: bool = False  # neither progress nor the last lines
+    color: bool = False
+    width: int = 80  # columns of a table; 0: as wide as it gets
+    live: bool = False  # stderr is a terminal
+    labels: bool = True  # of the format `lines`
+
+
+def reporters(
+    display: Display,
+    out: BinaryIO,
+    err: BinaryIO,
+    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
+    shows: Callable[[Screen], Reporter] | None = None,
+) -> list[Reporter]:
+    """Return the reporters of a display, in the order in which they hear; `clock` for intervals, `now` for times.
+
+    `shows` makes the reporter that writes stdout, where it is none of the known formats.
+    """
+    screen = Screen(out, err)
+    made: list[Reporter] = [Notices(screen)]
+    if display.live and not display.quiet:
+        made.append(Live(screen, width=display.width or 80, color=display.color, clock=clock))
+    made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
+    if not display.quiet:
+        made.append(Summary(screen))
+    return made
+
+
+def _results(display: Display, screen: Screen, clock: Callable[[], float], now: Callable[[], float]) -> list[Reporter]:
+    width, rows, color = display.width, display.rows, display.color
+    table = Table(screen, width=width, rows=rows, color=color)
+    gather = Gather(screen, width=width, rows=rows, color=color)
+    match display.format:
+        case "auto":
+            return [Auto(table, gather)]
+        case "table":
+            return [table]
+        case "gather":
+            return [gather]
+        case "json":
+            return [Json(screen)]
+        case "ndjson":
+            return [NdJson(screen, now=now)]
+        case "lines":
+            lines = Lines(screen, clock=clock, labels=display.labels)
+            if display.quiet:
+                return [lines]
+            return [lines, Table(screen, width=width, rows=rows, color=color, causes=True)]

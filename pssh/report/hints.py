@@ -1,0 +1,68 @@
+"""What to do about a cause: one table of hints, and none that the person cannot act on.
+
+A hint that comes with a failure wins, because it knows more. `{hosts}` is filled with the hosts of that cause, quoted
+for a shell. Only commands that exist are named.
+"""
+
+import shlex
+from collections.abc import Sequence
+
+from pssh.model.outcome import Result
+from pssh.report import words
+from pssh.report.safe import safe
+
+_LOOK_FIRST = "the command may have run: look before you run it again"
+_LOG = "the host's sshd log says why it ended the connection"
+
+# Looked up by status and cause, then by cause, then by stage.
+_HINTS = {
+    "dns/unknown-name": "check the spelling, or give the host an `address` in the inventory",
+    "dns": "is the resolver reachable from here? `pssh ping {hosts}`",
+    "connect/refused": "is sshd listening on that port? `pssh ping {hosts}`",
+    "connect/throttled": "give a lower `--connect-limit`",
+    "connect": "check the address and the firewall: `pssh ping {hosts}`",
+    "banner/not-ssh": "another service answers there: check the `port`",
+    "banner": "something accepts connections there but does not speak SSH: check the `port`",
+    "kex/no-common-algorithm": "the host offers only algorithms that are no longer taken: update its sshd",
+    "kex/timeout": "check the host's load, or give a longer `--connect-timeout`",
+    "kex": _LOG,
+    "auth/timeout": "check the host's load, or give a longer `--auth-timeout`",
+    "auth/closed": _LOG,
+    "host-key/unknown": "`pssh trust {hosts}` shows the keys and stores them once you agree",
+    "host-key/changed": "if nobody has reinstalled it, somebody may be in between; else remove the old key with "
+    "`ssh-keygen -R HOST`, then `pssh trust {hosts}`",
+    "host-key/revoked": "known_hosts marks this key as revoked: do not log in",
+    "host-key/unreadable-line": "put that line of known_hosts right",
+    "auth/denied": "check the user (`-l`) and the key (`--identity`), or give `-k` for a password",
+    "auth/too-many-failures": "offer fewer keys: name one with `--identity`, and set `IdentitiesOnly yes`",
+    "auth/password-expired": "log in once with `ssh` and set a new password",
+    "auth/no-credentials": "give a key with `--identity`, start an ssh-agent, or give `-k` for a password",
+    "auth/key-locked": "load the key with `ssh-add`, or run from a terminal to be asked for its passphrase",
+    "exec/denied": "the host lets this user run no commands: a forced command, or no login shell",
+    "exec/total": "`--timeout` set this limit",
+    "exec/stall": "`--stall` set this limit",
+    "exec/deadline": "`--host-timeout` set this limit",
+    "exec/no-answer": "the host took the login but did not answer the request: check its load",
+    "exec": _LOOK_FIRST,
+    "transfer/connection-closed": _LOOK_FIRST,
+    "lost worker/died": _LOOK_FIRST,
+    "worker/died": "two worker processes died over this: is there enough memory?",
+    "worker": "this is a bug of pssh: please report it with this line",
+    "local/disk-full": "make room on this machine",
+    "local/key-file": "check the key file on this machine",
+    "not-run stop/interrupt": "they were not reached; to run on them alone: `pssh run {hosts}`",
+}
+
+
+def hint(results: Sequence[Result]) -> str:
+    """Return the hint for results of one cause; empty if there is none."""
+    own = {result.failure.hint for result in results if result.failure}
+    if len(own) == 1 and "" not in own:
+        return safe(own.pop())
+    first = results[0]
+    if failure := first.failure:
+        for name in (f"{first.status} {failure.cause}", failure.cause, failure.stage):
+            if name in _HINTS:
+                names = words.hosts(result.host for result in results)
+                return _HINTS[name].format(hosts=shlex.quote(names))
+    return ""

@@ -1,0 +1,74 @@
+"""The line that tells on a terminal how far a run is, and a line for each host that went wrong, as it happens.
+
+The line is written again at most ten times a second, and only when something is heard; it is gone before the report.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from pssh.model.event import Event, JobEnded, JobStarted, RunEnded, RunStarted
+from pssh.model.outcome import Result, Status
+from pssh.model.report import BY_WEIGHT
+from pssh.report import words
+from pssh.report.grid import clip
+from pssh.report.safe import safe
+from pssh.report.screen import Screen
+from pssh.report.style import paint
+
+INTERVAL = 0.1
+_LONGEST = 400  # columns of a line about one host
+_UNEVENTFUL = ("ok", "not-run", "skipped")
+
+
+class Live:
+    """Shows progress while a run goes on."""
+
+    def __init__(self, screen: Screen, *, width: int, color: bool, clock: Callable[[], float]) -> None:
+        self._screen = screen
+        self._width = width
+        self._color = color
+        self._clock = clock
+        self._begun = self._drawn = 0.0
+        self._total = 0
+        self._running: set[int] = set()
+        self._counts: Counter[Status] = Counter()
+
+    def on(self, event: Event, /) -> None:
+        match event:
+            case RunStarted(run=run):
+                self._total = len(run.hosts)
+                self._begun = self._drawn = self._clock()
+            case JobStarted(job_id=job_id):
+                self._running.add(job_id)
+            case JobEnded(result=result):
+                self._running.discard(result.job_id)
+                self._counts[result.status] += 1
+                if result.status not in _UNEVENTFUL:
+                    self._screen.say(self._about(result))
+            case RunEnded():
+                self._screen.progress("")
+                return
+            case _:
+                pass
+        now = self._clock()
+        if now - self._drawn >= INTERVAL:
+            self._drawn = now
+            self._screen.progress(clip(self._line(now), max(self._width - 1, 1)))
+
+    def _about(self, result: Result) -> str:
+        status = paint(result.status, result.status, color=self._color)
+        why = words.first_line(result) if result.failure else f"{words.cause(result)}: {words.first_line(result)}"
+        return f"{safe(result.host)}  {status}  {clip(why.rstrip(': '), _LONGEST)}\n"
+
+    def _line(self, now: float) -> str:
+        done = self._counts.total()
+        counts = [f"{status} {self._counts[status]}" for status in ("ok", *BY_WEIGHT[:-1]) if self._counts[status]]
+        eta = (now - self._begun) / done * (self._total - done) if done else 0.0
+        parts = [f"{done}/{self._total}", *counts, f"running {len(self._running)}", f"eta {_clock(eta)}" if eta else ""]
+        return "  ".join(filter(None, parts))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,83 @@
+"""What goes to stderr in every format: notices as they come, and the last lines, which say how a run ended and why.
+
+The first of the last lines counts every host; then each cause that is no plain exit code has a line, with its hosts
+folded and a hint.
+"""
+
+from collections.abc import Iterable
+
+from pssh.model.event import Event, HostKeyLearned, Notice, RunEnded
+from pssh.model.outcome import Failure, Result, Status
+from pssh.model.report import BY_WEIGHT, Report
+from pssh.report import words
+from pssh.report.grid import clip
+from pssh.report.hints import hint
+from pssh.report.safe import safe
+from pssh.report.screen import Screen
+
+_MOST_HINTS = 5  # different ones for one cause; more of them share a line
+_NAMES_WIDTH = 60
+
+
+class Notices:
+    """Shows what the person should know although it is no host's result; never silenced."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def on(self, event: Event, /) -> None:
+        if isinstance(event, Notice):
+            more = f"  {safe(event.hint)}\n" if event.hint else ""
+            self._screen.say(f"pssh: {safe(event.text)}\n{more}")
+
+
+class Summary:
+    """Shows the last lines."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._learned: dict[str, list[str]] = {}  # hosts by known_hosts file
+
+    def on(self, event: Event, /) -> None:
+        match event:
+            case HostKeyLearned(host=host, file=file):
+                self._learned.setdefault(file, []).append(host)
+            case RunEnded(report=report):
+                self._screen.say(f"\n{summary(report)}{self._keys()}")
+            case _:
+                pass
+
+    def _keys(self) -> str:
+        return "".join(_line("new key", names, f"now in {safe(file)}") for file, names in self._learned.items())
+
+
+def summary(report: Report) -> str:
+    """Return the last lines of a run."""
+    run, total = report.run, len(report.results)
+    counts = ", ".join(f"{number:,} {status}" for status, number in report.counts.items())
+    parts = [
+        f"{total:,} host{'' if total == 1 else 's'}: {counts}",
+        words.seconds(report.seconds),
+        safe(", ".join(run.inventory)),
+        run.id and f"run {safe(run.id)}",
+        report.stopped and f"stopped: {safe(report.stopped)}",
+        f"exit {report.exit_code}",
+    ]
+    return "  ".join(filter(None, parts)) + "\n" + "".join(_causes(report.results))
+
+
+def _causes(results: Iterable[Result]) -> Iterable[str]:
+    found: dict[tuple[Status, str], dict[str, list[Result]]] = {}
+    for result in results:
+        if isinstance(result.end, Failure):
+            hints = found.setdefault((result.status, result.cause), {})
+            # Hosts that each bring a hint of their own must not make the last lines as long as the table.
+            own = result.end.hint if result.end.hint in hints or len(hints) < _MOST_HINTS else ""
+            hints.setdefault(own, []).append(result)
+    for (_, cause), hints in sorted(found.items(), key=lambda item: BY_WEIGHT.index(item[0][0])):
+        for group in hints.values():
+            yield _line(cause, [result.host for result in group], hint(group))
+
+
+def _line(cause: str, names: list[str], text: str) -> str:
+    return f"  {safe(cause)}  {clip(words.hosts(names), _NAMES_WIDTH)}  {text}".rstrip() + "\n"

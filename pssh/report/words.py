@@ -1,0 +1,110 @@
+"""How results are worded for people: output, cause, time, hosts; every text from here is safe to show."""
+
+import re
+from collections.abc import Iterable
+
+from pssh.model.names import fold
+from pssh.model.outcome import Failure, Output, Result
+from pssh.report.safe import safe
+
+RULE = "---------------"
+STDERR = "--- stderr"
+_OURS = re.compile(rf"^(?=(?:{RULE}|{STDERR})[ \t]*$)", re.MULTILINE)
+_LOOKED_AT = 64 << 10  # bytes in which a first line is looked for
+
+
+def hosts(names: Iterable[str]) -> str:
+    """Return host names folded."""
+    return safe(fold(list(names)))
+
+
+def seconds(value: float) -> str:
+    return f"{value:.1f} s"
+
+
+def slowest(results: Iterable[Result]) -> str:
+    """Return the total time of the slowest; empty if none began."""
+    longest = max((result.seconds.get("total", 0.0) for result in results), default=0.0)
+    return seconds(longest) if longest else ""
+
+
+def code(result: Result) -> str:
+    reply = result.reply
+    return "" if reply is None or reply.exit_code is None else str(reply.exit_code)
+
+
+def cause(result: Result) -> str:
+    """Return why a result is not ok, in one line; empty for one that is."""
+    end = result.end
+    if not isinstance(end, Failure):
+        return result.cause
+    ended = f" ({end.remote_end})" if end.remote_end else ""
+    return f"{end.cause}: {safe(end.message)}{ended}"
+
+
+def first_line(result: Result) -> str:
+    """Return a cause, or the first line that was printed: of stderr before stdout if the row is not ok."""
+    end = result.end
+    streams = (end.stdout, end.stderr) if result.ok else (end.stderr, end.stdout)
+    line = next((line for line in map(_first, streams) if line), "")
+    if isinstance(end, Failure):
+        line = cause(result)
+    elif end.signal:
+        line = f"signal {safe(end.signal)}{line and f': {line}'}"
+    return _joined(line, notes(end))
+
+
+def cause_and_notes(result: Result) -> str:
+    return _joined(cause(result), notes(result.end))
+
+
+def notes(end: Output) -> str:
+    """Return in parentheses what else there is to know of an output; usually nothing."""
+    said = [safe(end.note)] if end.note else []
+    if end.truncated:
+        said.append(f"truncated: {end.stdout_bytes + end.stderr_bytes:,} bytes printed")
+    return f"({', '.join(said)})" if said else ""
+
+
+def block(end: Output) -> str:
+    """Return all that was printed, with a newline at its end; a line that looks like one of ours gets a backslash."""
+    text = _OURS.sub(r"\\", _whole(end.stdout, end.stdout_cut))
+    if end.stderr:
+        text += f"{STDERR}\n" + _OURS.sub(r"\\", _whole(end.stderr, end.stderr_cut))
+    return text
+
+
+def is_short(result: Result) -> bool:
+    """Whether a table can show all of it: at most one line, and none beside a failure's own."""
+    end = result.end
+    if isinstance(end, Failure):
+        return not (end.stdout or end.stderr)
+    return not end.truncated and _lines(end.stdout) + _lines(end.stderr) <= 1
+
+
+def _joined(*parts: str) -> str:
+    return "  ".join(filter(None, parts))
+
+
+def _first(data: bytes) -> str:
+    lines = data[:_LOOKED_AT].lstrip(b"\r\n").split(b"\n", 1)
+    more = len(lines) > 1 and bool(lines[1].strip())
+    return safe(lines[0].rstrip()).expandtabs() + (" …" if more else "")
+
+
+def _lines(data: bytes) -> int:
+    """Return 0, 1, or 2 for more."""
+    end = data.find(b"\n")
+    return 2 if 0 <= end < len(data) - 1 else int(bool(data))
+
+
+def _whole(data: bytes, cut: int) -> str:
+    if not cut:
+        return _ended(safe(data, newlines=True))
+    half = len(data) // 2
+    head, tail = (_ended(safe(part, newlines=True)) for part in (data[:half], data[half:]))
+    return f"{head}… {cut:,} bytes left out …\n{tail}"
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") or not text else f"{text}\n"

@@ -1,0 +1,350 @@
+"""This machine as a host: commands of `/bin/sh`, without SSH.
+
+Promises: each command is a session and process group of its own, with our environment and working folder; a limit or a
+stop ends the whole group by TERM, then KILL, and says what was seen; a background child that holds a stream open costs
+the drain time and is left alone, as sshd leaves it.
+
+Why not a pipe for standard input: asyncio makes it a socket, which `/dev/stdin` cannot open. An unlinked file needs
+neither pump nor end, and a command that does not read it disturbs nobody.
+"""
+
+import asyncio
+import contextlib
+import errno
+import math
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Awaitable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+from msgspec.structs import replace
+
+from pssh.model.host import Connection
+from pssh.model.outcome import Failure, Phase, Reply
+from pssh.model.output import Heard
+from pssh.model.secret import Secret
+from pssh.model.work import Limits, Listener, StreamName, TransportError
+
+_NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
+_LOOK_AGAIN = 0.02  # seconds to the second look at a group: the kernel tells of its leader's end only
+_AFTER_KILL = 1.0  # seconds to see the end of what was killed; a process stuck in the kernel takes longer
+_CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended from outside")
+
+
+class LocalTransport:
+    """Needs no secret, and no limit on handshakes."""
+
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None: ...
+
+    def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> "LocalSession":
+        return LocalSession(limits, listener)
+
+
+class LocalSession:
+    """Runs one command after the other."""
+
+    def __init__(self, limits: Limits, listener: Listener) -> None:
+        self.seconds: dict[str, float] = {}
+        self.banner = ""
+        self._limits = limits
+        self._listener = listener
+        self._told = self._closed = False
+        self._running: _Command | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+        """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
+        if self._closed:
+            raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
+        if not self._told:
+            self._told = True
+            self._listener.connected()
+        began = asyncio.get_running_loop().time()
+        running = self._running = _Command(self._limits, self._listener if self._limits.say and not quiet else None)
+        try:
+            await running.start(command, stdin)
+            began = self._count("open", began)
+            return await running.outcome()
+        finally:
+            self._running = None
+            running.leave()
+            self._count("run", began)
+
+    async def host_key(self) -> str:
+        """Raise: there is none."""
+        message = "this machine is reached without SSH, so there is no host key"
+        raise TransportError(Failure(stage="rule", kind="condition", message=message))
+
+    def end(self, why: Failure) -> None:
+        """End the running command; its `exec` raises `why`, completed by what was printed and what became of it."""
+        if self._running is not None:
+            self._running.end(why)
+
+    async def close(self) -> None:
+        """Run nothing more, and kill what still runs."""
+        self._closed = True
+        if self._running is not None:
+            self._running.end(_CANCELLED)
+            self._running.kill()
+
+    def _count(self, phase: Phase, since: float) -> float:
+        now = asyncio.get_running_loop().time()
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + now - since
+        return now
+
+
+class _Command(asyncio.SubprocessProtocol):
+    """One process group, from its start to its end."""
+
+    def __init__(self, limits: Limits, listener: Listener | None) -> None:
+        self._limits = limits
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._heard = {fd: Heard(limits.keep) for fd in _NAMES}
+        self._open = set(_NAMES)
+        self._silent: asyncio.Future[None] = self._loop.create_future()
+        self._exited: asyncio.Future[int] = self._loop.create_future()
+        self._why: asyncio.Future[Failure] = self._loop.create_future()
+        self._holding: asyncio.Task[None] | None = None  # who shows the output is slower than the command
+        self._note = ""
+        self._pid = 0  # of the leader, and so of its group; 0 before it runs
+
+    # ---- its start
+
+    async def start(self, command: str, stdin: bytes) -> None:
+        """Start the command; raises TransportError."""
+        try:
+            with _spooled(stdin) as given:
+                starting = asyncio.ensure_future(
+                    self._loop.subprocess_exec(
+                        lambda: self,
+                        *(b"/bin/sh", b"-c", command.encode("utf-8", "surrogateescape")),
+                        stdin=given,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        start_new_session=True,
+                    )
+                )
+                try:
+                    await asyncio.shield(starting)
+                except asyncio.CancelledError:  # it may run already: asyncio would kill its leader only
+                    self.end(_CANCELLED)
+                    await starting
+        except (OSError, ValueError) as error:
+            raise TransportError(_not_started(error)) from None
+
+    # ---- what the loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._pid = self._transport.get_pid()
+        self._began = self._moved = self._loop.time()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._heard[fd].add(data)
+        self._moved = self._loop.time()
+        wait = self._listener.said(_NAMES[fd], data) if self._listener is not None else None
+        if wait is not None:  # at once, so that nothing more is said until this is over
+            pipes = [cast(asyncio.ReadTransport, self._transport.get_pipe_transport(fd)) for fd in self._open]
+            for pipe in pipes:
+                pipe.pause_reading()
+            self._holding = asyncio.ensure_future(self._hold(wait, pipes))
+
+    def pipe_connection_lost(self, fd: int, error: Exception | None) -> None:
+        self._open.discard(fd)
+        if not self._open and not self._silent.done():
+            self._silent.set_result(None)
+
+    def process_exited(self) -> None:
+        if not self._exited.done():
+            self._exited.set_result(self._transport.get_returncode() or 0)
+
+    async def _hold(self, wait: Awaitable[None], pipes: list[asyncio.ReadTransport]) -> None:
+        try:
+            await wait
+        finally:
+            self._holding = None
+            self._moved = self._loop.time()
+            for pipe in pipes:
+                pipe.resume_reading()
+
+    # ---- its end
+
+    def end(self, why: Failure) -> None:
+        if not self._why.done():
+            self._why.set_result(why)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    async def outcome(self) -> Reply:
+        """Return the reply, or raise TransportError with why there is none."""
+        why = await self._run()
+        if why is not None:
+            remote_end = await self._stop()
+            raise TransportError(replace(why, remote_end=remote_end, **self._output()))
+        await self._drain()
+        return self._reply()
+
+    async def _run(self) -> Failure | None:
+        """Wait for the exit; return why it is not waited for any longer."""
+        while not self._exited.done():
+            if self._why.done():
+                return self._why.result()
+            left, overdue = min((self._until_total(), self._until_stall()), key=lambda limit: limit[0])
+            if left <= 0:
+                return overdue
+            try:
+                await _first(self._exited, self._why, seconds=left)
+            except asyncio.CancelledError:
+                return _CANCELLED
+        return None
+
+    def _until_total(self) -> tuple[float, Failure]:
+        total = self._limits.total
+        left = self._began + total - self._loop.time() if total else math.inf
+        message = f"the command ran longer than {total:g} s (`--timeout`)"
+        return left, Failure(stage="exec", kind="total", message=message)
+
+    def _until_stall(self) -> tuple[float, Failure]:
+        stall = self._limits.stall
+        held = self._holding is not None  # then it is us who stopped the stream
+        left = (stall if held else self._moved + stall - self._loop.time()) if stall else math.inf
+        message = f"nothing came for {stall:g} s (`--stall`)"
+        return left, Failure(stage="exec", kind="stall", message=message)
+
+    async def _drain(self) -> None:
+        """Wait for the streams to end, or until the drain time is over with nothing of ours held back."""
+        until = self._loop.time() + self._limits.drain
+        with contextlib.suppress(asyncio.CancelledError):  # the command has ended, and its reply is at hand
+            await self._drained(until)
+        if not self._silent.done():
+            self._note = "stream-left-open"
+
+    async def _drained(self, until: float) -> None:
+        while not self._silent.done() and not self._why.done():
+            left = until - self._loop.time()
+            if self._holding is not None:
+                await _first(self._holding, self._why)
+            elif left <= 0:
+                break
+            else:
+                await _first(self._silent, self._why, seconds=left)
+
+    async def _stop(self) -> Literal["killed", "exited", "left running"]:
+        """End the group, and return what became of its leader as seen."""
+        self._signal(signal.SIGTERM)
+        if not await self._gone(self._limits.kill_after):
+            self._signal(signal.SIGKILL)
+            await _first(self._exited, seconds=_AFTER_KILL)
+        await _first(self._silent, seconds=_LOOK_AGAIN)  # its last words may still be in the pipes
+        if not self._exited.done():
+            return "left running"
+        return "killed" if self._exited.result() < 0 else "exited"
+
+    async def _gone(self, seconds: float) -> bool:
+        """Wait so long for the end of the leader, then of the rest of its group."""
+        until, pause = self._loop.time() + seconds, _LOOK_AGAIN
+        await _first(self._exited, seconds=seconds)
+        while _lives(self._pid):
+            if self._loop.time() >= until:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, max(until - self._loop.time(), 0))
+        return True
+
+    def _signal(self, number: int) -> None:
+        if self._pid:  # 0 would be our own group
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, number)
+
+    def leave(self) -> None:
+        """Close the streams, and kill what was not seen to end: after a second stop, or stuck in the kernel."""
+        if not self._exited.done():
+            self.kill()
+        if self._holding is not None:
+            self._holding.cancel()
+        if self._pid:
+            self._transport.close()
+
+    def _reply(self) -> Reply:
+        code = self._exited.result()
+        if code < 0:
+            return Reply(signal=_signal_name(-code), **self._output())
+        return Reply(exit_code=code, **self._output())
+
+    def _output(self) -> dict[str, Any]:
+        stdout, stderr = self._heard[1], self._heard[2]
+        return {
+            "stdout": stdout.kept(),
+            "stderr": stderr.kept(),
+            "stdout_cut": stdout.cut,
+            "stderr_cut": stderr.cut,
+            "note": self._note,
+        }
+
+
+async def _first(*futures: asyncio.Future[Any], seconds: float = math.inf) -> None:
+    """Wait for the first of them, or so long; neither cancels any of them."""
+    timeout = seconds if seconds < math.inf else None
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _lives(group: int) -> bool:
+    """Whether anybody in a process group runs. In a container orphans may stay unreaped for ever: they do not count."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    stats = list(Path("/proc").glob("[0-9]*/stat"))
+    return not stats or any(_runs_in(group, stat) for stat in stats)
+
+
+def _runs_in(group: int, stat: Path) -> bool:
+    """Read state and group, which stand behind the name in parentheses (proc(5))."""
+    try:
+        state, _, its_group = stat.read_bytes().rpartition(b")")[2].split()[:3]
+    except (OSError, ValueError):
+        return False
+    return int(its_group) == group and state not in (b"Z", b"X")
+
+
+@contextlib.contextmanager
+def _spooled(stdin: bytes) -> Iterator[int]:
+    if not stdin:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(stdin)
+        file.flush()
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        yield file.fileno()
+
+
+def _not_started(error: OSError | ValueError) -> Failure:
+    number = error.errno if isinstance(error, OSError) else 0
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if number in (errno.E2BIG, 0):
+        return Failure(stage="exec", kind="denied", message=f"this machine cannot run such a command: {words}")
+    kind = "disk-full" if number in (errno.ENOSPC, errno.EDQUOT) else "denied"
+    return Failure(stage="local", kind=kind, message=f"this machine could not start the command: {words}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:  # a real-time signal between the two that have names
+        return str(number)

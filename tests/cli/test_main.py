@@ -1,0 +1,93 @@
+"""The entry: help, versions, and how misuse is told."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pssh import __version__
+from pssh.cli.main import COMMANDS
+from tests.support.command import ROOT, environment, pssh
+
+
+def test_pssh_alone_is_help(tmp_path: Path) -> None:
+    alone, asked = pssh(cwd=tmp_path), pssh("--help", cwd=tmp_path)
+    assert (alone.code, alone.err) == (0, "")
+    assert alone.out == asked.out
+    for name in COMMANDS:
+        assert f"  {name} " in alone.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help_with_examples(name: str, tmp_path: Path) -> None:
+    done = pssh(name, "--help", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert f"Examples:\n  pssh {name}" in done.out
+    assert max(map(len, done.out.splitlines())) <= 100
+
+
+def test_help_imports_neither_the_engine_nor_any_transport(tmp_path: Path) -> None:
+    code = "import sys; sys.argv = ['pssh', '--help']\ntry: import pssh.__main__\nfinally: print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "pssh.cli.main" in loaded
+    assert not loaded & {"asyncio", "msgspec", "pssh.engine", "pssh.transport", "pssh.inventory", "paramiko"}
+
+
+def test_the_version_is_the_distributions(tmp_path: Path) -> None:
+    done = pssh("--version", cwd=tmp_path)
+    assert done.out == f"pssh {__version__}\n"
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert settings["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "pssh.__version__"}
+
+
+RUN_HELP = "  `pssh run --help` shows how"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["rnu"], ["No command `rnu`", "  did you mean `pssh run`?"]),
+        (["--versio"], ["No option `--versio`", "  did you mean `--version`?"]),
+        (["-h"], ["No option `-h`", "  help is `pssh --help`"]),
+        (["run"], ["TARGETS is missing", RUN_HELP]),
+        (["run", "@web"], ["COMMAND... is missing", RUN_HELP]),
+        (["run", "@web", "--"], ["There is no command after the targets", "  `pssh run TARGETS COMMAND`"]),
+        (["run", "-g", "-L", "@web", "true"], ["`gather` and `lines` are two formats", "  give one of them"]),
+        (
+            ["run", "-p", "0", "@web", "true"],
+            ["Invalid value for `-p` / `--parallel`: 0 is not in the range x>=1", RUN_HELP],
+        ),
+        (
+            ["run", "-t", "5x", "@web", "true"],
+            ["Invalid value for `-t` / `--timeout`: `5x` is no duration; write `10`, `500ms` or `2m30s`", RUN_HELP],
+        ),
+    ],
+)
+def test_misuse_is_one_line_and_a_hint_and_exits_with_2(args: list[str], said: list[str], tmp_path: Path) -> None:
+    done = pssh(*args, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.removeprefix("pssh: ").splitlines() == said
+
+
+def test_what_is_typed_cannot_act_on_the_terminal(tmp_path: Path) -> None:
+    done = pssh("\x1b[2J", cwd=tmp_path)
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize("args", [["--help"], ["run", "--help"]])
+def test_a_full_disk_is_one_line_and_exits_with_1(args: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pssh", *args],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (1, "pssh: No space left on device\n")

@@ -1,0 +1,102 @@
+"""What can be said of a finished run: its counts, its exit code, and which results are equal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pssh.model.outcome import Failure, Reply, Result, Status
+from pssh.model.report import BY_WEIGHT, Report, Run, grouped
+
+RUN = Run(id="", started=0.0, operation="command", text="true", targets="@all", inventory=(), hosts=())
+
+
+def row(status: Status, cause: str = "", *, host: str = "web1", **output: object) -> Result:
+    """A result with that status; `cause` is `stage/kind`, or empty for a reply."""
+    stage, _, kind = cause.partition("/")
+    end: Reply | Failure = Reply(0 if status == "ok" else 1, **output)
+    if cause:
+        end = Failure(stage=stage, kind=kind, message=cause, **output)
+    return Result(job_id=0, host=host, operation="true", status=status, state="finished", end=end)
+
+
+def report(*rows: Result, stopped: str = "") -> Report:
+    return Report(run=RUN, results=rows, seconds=1.0, stopped=stopped)
+
+
+OK, FAILED = row("ok"), row("failed")
+DOWN, LOST = row("unreachable", "connect/refused"), row("lost", "exec/connection-closed")
+OURS = row("error", "worker/bug")
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ((), 0),
+        ((OK, row("skipped", "rule/condition")), 0),
+        ((OK, FAILED), 5),
+        ((FAILED, DOWN), 4),
+        ((row("host-key", "host-key/changed"), FAILED), 4),
+        ((row("auth", "auth/denied"), OK), 4),
+        ((DOWN, LOST), 3),
+        ((row("timed-out", "exec/total"), DOWN), 3),
+        ((row("cancelled", "stop/interrupt"), FAILED), 3),
+        ((LOST, row("not-run", "stop/budget")), 6),
+        ((row("not-run", "stop/interrupt"),), 3),
+        ((OURS, row("not-run", "stop/budget")), 1),
+        ((row("lost", "worker/died"), OK), 1),
+    ],
+)
+def test_the_exit_code_is_that_of_the_first_rule_that_matches(rows: tuple[Result, ...], code: int):
+    assert report(*rows).exit_code == code
+    assert report(*reversed(rows)).exit_code == code
+
+
+@pytest.mark.parametrize(("stopped", "code"), [("interrupt", 130), ("terminate", 143), ("hangup", 129)])
+def test_an_interrupted_run_has_the_signals_code_whatever_came_of_it(stopped: str, code: int):
+    assert report(OK, OURS, stopped=stopped).exit_code == code
+
+
+def test_a_run_stopped_by_a_rule_has_the_code_of_its_rows():
+    assert report(OK, row("not-run", "stop/canary"), stopped="canary").exit_code == 6
+
+
+def test_counts_begin_with_ok_and_go_on_with_the_worst():
+    counts = report(FAILED, OK, DOWN, OK, LOST).counts
+    assert list(counts.items()) == [("ok", 2), ("lost", 1), ("unreachable", 1), ("failed", 1)]
+
+
+def test_equal_results_are_one_group_in_the_order_of_the_targets():
+    same = [row("ok", host=name, stdout=b"6.1\n") for name in ("web2", "web1", "web3")]
+    other = row("ok", host="web9", stdout=b"6.2\n")
+    assert [[result.host for result in group] for group in grouped([same[0], other, *same[1:]])] == [
+        ["web2", "web1", "web3"],
+        ["web9"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        row("ok", stdout=b"a", stderr=b"b"),
+        row("ok", stdout=b"a", stdout_cut=1),
+        row("ok", stdout=b"a", note="stream-left-open"),
+        row("failed", stdout=b"a"),
+        row("failed", "exec/denied", stdout=b"a"),
+    ],
+)
+def test_results_that_differ_in_anything_shown_are_apart(other: Result):
+    assert len(grouped([row("ok", stdout=b"a"), other])) == 2
+
+
+def test_failures_come_first_then_the_largest_group():
+    few, many = row("ok", stdout=b"few"), row("ok", stdout=b"many")
+    groups = report(few, many, many, FAILED, OURS).groups()
+    assert [(group[0].status, len(group)) for group in groups] == [("error", 1), ("failed", 1), ("ok", 2), ("ok", 1)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(BY_WEIGHT), st.sampled_from([b"", b"a", b"b"])), max_size=20))
+def test_grouping_loses_nobody_and_counts_everybody(rows: list[tuple[Status, bytes]]):
+    results = [row(status, stdout=stdout, host=f"h{n}") for n, (status, stdout) in enumerate(rows)]
+    hosts = [result.host for group in grouped(results) for result in group]
+    assert sorted(hosts) == sorted(result.host for result in results)
+    assert sum(report(*results).counts.values()) == len(results)

@@ -1,0 +1,51 @@
+"""Hints that can be followed."""
+
+import re
+
+import pytest
+
+from pssh.model.outcome import _STATUS, Failure
+from pssh.report.hints import _HINTS, hint
+from tests.support.runs import failed, ok, result
+
+COMMANDS = {"run", "script", "ping", "hosts", "trust", "demo"}
+CAUSES = (
+    ("dns", ("unknown-name", "timeout")),
+    ("connect", ("refused", "no-route", "timeout", "throttled")),
+    ("banner", ("timeout", "not-ssh", "too-long")),
+    ("kex", ("timeout", "closed", "no-common-algorithm", "protocol")),
+    ("host-key", ("unknown", "changed", "revoked", "unreadable-line")),
+    ("auth", ("denied", "too-many-failures", "password-expired", "no-credentials", "key-locked", "timeout", "closed")),
+    ("exec", ("denied", "total", "stall", "no-answer", "deadline", "connection-closed", "keepalive", "protocol")),
+    ("worker", ("bug", "died")),
+    ("local", ("disk-full", "key-file")),
+    ("stop", ("interrupt",)),
+)
+
+
+@pytest.mark.parametrize("cause", [f"{stage}/{kind}" for stage, kinds in CAUSES for kind in kinds])
+def test_every_cause_of_a_command_has_a_hint(cause: str) -> None:
+    assert hint([failed("a", cause)])
+
+
+def test_hints_name_only_commands_that_exist() -> None:
+    assert set(re.findall(r"`pssh (\S+)", " ".join(_HINTS.values()))) <= COMMANDS
+
+
+def test_hosts_are_quoted_for_a_shell() -> None:
+    assert "`pssh trust 'web[1-2]'`" in hint([failed("web1", "host-key/unknown"), failed("web2", "host-key/unknown")])
+
+
+def test_a_job_lost_with_its_worker_may_have_run_and_one_that_never_started_has_not() -> None:
+    assert "look before" in hint([failed("a", "worker/died", started=True)])
+    assert "memory" in hint([failed("a", "worker/died", started=False)])
+
+
+def test_a_cause_without_a_hint_has_none() -> None:
+    assert hint([ok("a")]) == ""
+    assert hint([result("a", Failure(stage="rule", kind="lock-held", message=""))]) == ""
+
+
+def test_every_hint_is_reachable_by_a_stage_of_the_model() -> None:
+    stages = {name.partition("/")[0] for name in _STATUS} | {"worker", "stop"}
+    assert {name.split()[-1].partition("/")[0] for name in _HINTS} <= stages

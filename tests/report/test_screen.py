@@ -1,0 +1,45 @@
+"""Two streams and one line that comes and goes."""
+
+import io
+
+import pytest
+
+from pssh.report.screen import Screen
+
+
+class Full(io.BytesIO):
+    """A stream on a disk without room."""
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_stdout_is_the_callers_to_decide_on() -> None:
+    with pytest.raises(OSError, match="No space"):
+        Screen(Full(), io.BytesIO()).write("a\n")
+
+
+def test_a_full_stderr_costs_no_result() -> None:
+    out = io.BytesIO()
+    screen = Screen(out, Full())
+    screen.say("a\n")
+    screen.progress("1/2")
+    screen.write("result\n")
+    assert out.getvalue() == b"result\n"
+
+
+def test_the_progress_line_is_off_the_screen_while_results_are_written() -> None:
+    both = io.BytesIO()
+    screen = Screen(both, both)
+    screen.progress("1/2")
+    screen.write("result\n")
+    screen.progress("")
+    assert both.getvalue() == b"\r\x1b[K1/2\r\x1b[Kresult\n1/2\r\x1b[K"
+
+
+def test_the_same_line_is_not_written_twice() -> None:
+    err = io.BytesIO()
+    screen = Screen(io.BytesIO(), err)
+    screen.progress("1/2")
+    screen.progress("1/2")
+    assert err.getvalue() == b"\r\x1b[K1/2"

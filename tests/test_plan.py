@@ -1,0 +1,78 @@
+"""Hosts and options become jobs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pssh.model.host import Host, Settings
+from pssh.ops.command import Command
+from pssh.plan import PASSWORD, RunOptions, connection, jobs_for
+
+BUILT_IN: Settings = {"user": "me", "identity": ["~/.ssh/id_ed25519"], "known_hosts": ["/k"], "agent": "/a"}
+SOURCES = ("defaults", "config", "inventory", "options", "typed")
+
+
+@given(st.sets(st.sampled_from(SOURCES), min_size=1))
+def test_a_setting_comes_from_the_highest_source_that_says_it(saying: set[str]) -> None:
+    def said(source: str) -> Settings:
+        return {"user": source} if source in saying else {}
+
+    host = Host("web1", settings=said("inventory"), typed=said("typed"))
+    options = RunOptions(user="options" if "options" in saying else "")
+    defaults: Settings = {"user": "nobody", **said("defaults")}
+    assert connection(host, said("config"), options, defaults).user == [one for one in SOURCES if one in saying][-1]
+
+
+def test_a_host_without_an_address_is_reached_by_its_name() -> None:
+    assert connection(Host("web1"), {}, RunOptions(), BUILT_IN).address == "web1"
+
+
+def test_a_host_name_of_ssh_config_is_below_the_address_of_the_inventory() -> None:
+    config: Settings = {"address": "10.0.0.1"}
+    assert connection(Host("web1"), config, RunOptions(), BUILT_IN).address == "10.0.0.1"
+    host = Host("web1", settings={"address": "10.0.0.2"})
+    assert connection(host, config, RunOptions(), BUILT_IN).address == "10.0.0.2"
+
+
+def test_every_option_of_a_connection_reaches_it() -> None:
+    options = RunOptions(
+        user="u", port=9, identity=("/i",), host_keys="off", connect_timeout=1.5, auth_timeout=2.5, speculate=True
+    )
+    found = connection(Host("web1", settings={"port": 22, "host_keys": "strict"}), {}, options, BUILT_IN)
+    assert (found.user, found.port, found.identity, found.host_keys) == ("u", 9, ("/i",), "off")
+    assert (found.connect_timeout, found.auth_timeout, found.speculate) == (1.5, 2.5, True)
+
+
+def test_a_password_is_named_and_never_held() -> None:
+    assert connection(Host("web1"), {}, RunOptions(ask_pass=True), BUILT_IN).password == PASSWORD
+
+
+def test_a_tilde_is_our_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    found = connection(Host("web1", settings={"known_hosts": ["~/kh"]}), {}, RunOptions(), BUILT_IN)
+    assert (found.identity, found.known_hosts) == (("/home/me/.ssh/id_ed25519",), ("/home/me/kh",))
+
+
+def test_jobs_are_numbered_in_the_order_of_the_hosts_and_carry_the_limits() -> None:
+    options = RunOptions(timeout=5, stall=3, host_timeout=9, retries=0, say=True)
+    jobs = jobs_for(Command("true"), [Host("b"), Host("a")], options, lambda name, user: {}, BUILT_IN)
+    assert [(job.id, job.host) for job in jobs] == [(0, "b"), (1, "a")]
+    limits = jobs[0].limits
+    assert (limits.total, limits.stall, limits.host, limits.retries, limits.say) == (5, 3, 9, 0, True)
+
+
+def test_ssh_config_is_asked_with_the_user_that_is_settled_above_it() -> None:
+    asked = []
+
+    def lookup(name: str, user: str) -> Settings:
+        asked.append((name, user))
+        return {}
+
+    hosts = [Host("a"), Host("b", settings={"user": "inv"}), Host("c", settings={"user": "inv"}, typed={"user": "t"})]
+    jobs_for(Command("true"), hosts, RunOptions(), lookup, BUILT_IN)
+    jobs_for(Command("true"), hosts, RunOptions(user="opt"), lookup, BUILT_IN)
+    assert asked == [("a", ""), ("b", "inv"), ("c", "t"), ("a", "opt"), ("b", "opt"), ("c", "t")]
+
+
+def test_a_report_is_told_how_many_at_once_and_what_was_said() -> None:
+    assert RunOptions(timeout=5).told == {"parallel": 64, "timeout": 5}

@@ -1,0 +1,218 @@
+"""What a run promises, whatever engines and reporters do."""
+
+import asyncio
+import errno
+import os
+import signal
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from pssh.errors import OutputFailed
+from pssh.model.event import Event, HostKeyLearned, JobEnded, JobStarted, Notice, RunEnded, RunStarted, Tick
+from pssh.model.host import Connection
+from pssh.model.report import Report, Run
+from pssh.model.work import Job
+from pssh.ops.command import Command
+from pssh.plan import Plan
+from pssh.runner import BUDGET, Kept, Stop, arun, events, run
+from tests.support.engines import Told, ended, plain
+
+
+def plan(count: int = 3, notices: Sequence[Notice] = ()) -> Plan:
+    names = tuple(f"web{number}" for number in range(count))
+    about = Run(id="", started=0, operation="command", text="true", targets="@web", inventory=(), hosts=names)
+    jobs = [Job(n, name, Connection(address=name, user="me"), Command("true")) for n, name in enumerate(names)]
+    return Plan(about, jobs, notices=notices)
+
+
+class Hears:
+    """A reporter that remembers, and that cannot write once its event comes."""
+
+    def __init__(self, breaks: OSError | None = None, at: type = JobEnded) -> None:
+        self.events: list[Event] = []
+        self._breaks, self._at = breaks, at
+
+    def on(self, event: Event, /) -> None:
+        self.events.append(event)
+        if self._breaks and isinstance(event, self._at):
+            raise self._breaks
+
+
+async def test_reporters_hear_everything_in_order_from_the_start_to_the_report() -> None:
+    first, second = Hears(), Hears()
+    report = await arun(plan(2, [Notice("look")]), [first, second], Told())
+    kinds = [type(event) for event in first.events]
+    assert kinds == [RunStarted, Notice, JobStarted, JobEnded, JobStarted, JobEnded, RunEnded]
+    assert first.events == second.events
+    assert first.events[-1] == RunEnded(report)
+    assert [result.host for result in report.results] == ["web0", "web1"]
+
+
+async def test_a_host_that_an_engine_forgot_is_a_row_and_not_a_gap() -> None:
+    report = await arun(plan(3), [], Told(lambda job: plain(job) if job.id != 1 else ()))
+    assert [(result.host, result.status, result.cause) for result in report.results] == [
+        ("web0", "ok", ""),
+        ("web1", "error", "worker/bug"),
+        ("web2", "ok", ""),
+    ]
+    assert report.exit_code == 1
+
+
+async def test_results_stand_in_the_order_of_the_targets_however_they_end() -> None:
+    waiting: list[Job] = []
+
+    def backwards(job: Job) -> Iterable[Event]:
+        waiting.append(job)
+        if len(waiting) == 3:
+            yield from (JobEnded(ended(one)) for one in reversed(waiting))
+
+    report = await arun(plan(3), [], Told(backwards))
+    assert [result.host for result in report.results] == ["web0", "web1", "web2"]
+
+
+async def test_a_reader_that_went_away_stops_new_starts_and_nothing_else() -> None:
+    engine, gone, other = Told(), Hears(BrokenPipeError(errno.EPIPE, "Broken pipe")), Hears()
+    report = await arun(plan(3), [gone, other], engine)
+    assert engine.stops == [("interrupt", True)]
+    assert sum(isinstance(event, JobEnded) for event in gone.events) == 1
+    assert sum(isinstance(event, JobEnded) for event in other.events) == 3
+    assert report.exit_code == 0
+
+
+async def test_a_full_disk_is_told_once_the_run_is_over() -> None:
+    other = Hears()
+    with pytest.raises(OutputFailed, match="No space left") as raised:
+        await arun(plan(2), [Hears(OSError(errno.ENOSPC, "No space left on device")), other], Told())
+    assert raised.value.exit_code == 1
+    assert isinstance(other.events[-1], RunEnded)
+
+
+async def test_a_new_host_key_is_written_by_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "ssh" / "known_hosts"
+
+    def learns(job: Job) -> Iterable[Event]:
+        yield HostKeyLearned(job.id, job.host, str(file), f"{job.host} ssh-ed25519 AAAA")
+        yield from plain(job)
+
+    await arun(plan(2), [], Told(learns))
+    assert file.read_text() == "web0 ssh-ed25519 AAAA\nweb1 ssh-ed25519 AAAA\n"
+
+
+async def test_a_host_key_that_cannot_be_written_is_a_notice_and_costs_no_host(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    hears = Hears()
+
+    def learns(job: Job) -> Iterable[Event]:
+        yield HostKeyLearned(job.id, job.host, str(tmp_path / "file" / "known_hosts"), "line")
+        yield from plain(job)
+
+    report = await arun(plan(1), [hears], Told(learns))
+    assert report.exit_code == 0
+    assert next(event.text for event in hears.events if isinstance(event, Notice)).startswith("The host key of")
+
+
+def test_equal_outputs_are_kept_once() -> None:
+    jobs = plan(2).jobs
+    kept = Kept(jobs)
+    for job in jobs:
+        kept.add(ended(job, bytes(bytearray(b"the same" * 100))))
+    first, second = kept.results()
+    assert first.end.stdout is second.end.stdout
+
+
+def test_what_a_run_keeps_stays_within_its_budget_and_is_counted_exactly() -> None:
+    jobs = plan(2000).jobs
+    kept = Kept(jobs, budget=1 << 20)
+    for job in jobs:
+        kept.add(ended(job, job.id.to_bytes(8, "big") * 4096))
+    results = kept.results()
+    held = sum(len(result.end.stdout) for result in results)
+    assert held < (1 << 20) + 2000 * 512
+    assert {result.end.stdout_bytes for result in results} == {8 * 4096}
+    assert results[-1].end.truncated
+    assert results[-1].end.stdout[:8] == (1999).to_bytes(8, "big")
+
+
+def test_a_usual_result_is_kept_whole() -> None:
+    job = plan(1).jobs[0]
+    result = ended(job, b"x" * (2 << 20))
+    assert Kept([job], BUDGET).add(result).end == result.end
+
+
+class Hangs(Told):
+    """Ends its one job only when it is stopped."""
+
+    async def run(self, jobs: Sequence[Job]) -> AsyncIterator[Event]:
+        self.told = asyncio.Event()
+        yield JobStarted(0, "web0")
+        await self.told.wait()
+        yield JobEnded(ended(jobs[0]))
+
+    def stop(self, cause: str = "interrupt", *, finish: bool = False) -> None:
+        super().stop(cause, finish=finish)
+        self.told.set()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda it: str(it)
+)
+def test_a_signal_ends_the_run_with_a_report(number: signal.Signals, code: int) -> None:
+    engine = Hangs()
+
+    class Kills(Hears):
+        def on(self, event: Event, /) -> None:
+            if isinstance(event, JobStarted):
+                os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    report = run(plan(1), [Kills()], engine)
+    assert len(engine.stops) == 1
+    assert report.exit_code == code
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_was_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        report = run(plan(1), [Hears()], Told(lambda job: [*_hup(), *plain(job)]))
+        assert report.exit_code == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _hup() -> Iterable[Event]:
+    os.kill(os.getpid(), signal.SIGHUP)
+    return ()
+
+
+async def test_reporters_hear_that_time_passes_while_nothing_happens() -> None:
+    engine, hears = Hangs(), Hears()
+
+    class Patient(Hears):
+        def on(self, event: Event, /) -> None:
+            super().on(event)
+            if isinstance(event, Tick):
+                engine.stop()
+
+    patient = Patient()
+    await arun(plan(1), [patient, hears], engine)
+    assert any(isinstance(event, Tick) for event in patient.events)
+
+
+async def test_closing_the_events_early_closes_the_engine() -> None:
+    engine = Told()
+    async with aclosing(events(plan(3), engine, Stop(engine))) as happening:
+        async for event in happening:
+            if isinstance(event, JobEnded):
+                break
+    assert engine.closed
+
+
+async def test_a_report_is_exact_about_seconds_and_stops() -> None:
+    report: Report = await arun(plan(1), [], Told())
+    assert report.stopped == ""
+    assert 0 <= report.seconds < 5
