@@ -24,6 +24,7 @@ from pssh.model.work import Operation
 from pssh.ops.ping import Ping
 from pssh.plan import Plan, RunOptions
 from pssh.prepare import Sources, prepare, with_credentials
+from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
 from pssh.report.ping import PingTable
 from pssh.runner import run
@@ -95,6 +96,7 @@ def carried_out(
             return None
         plan = with_credentials(plan, terminal.ask_secret)
         secrets.update(plan.secrets)
+        grid.ready()  # the worker is still busy with its own imports
         return plan, run(plan, hear, engine)
     finally:
         engine.close()

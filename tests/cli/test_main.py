@@ -29,11 +29,9 @@ def test_each_command_has_help_with_examples(name: str, tmp_path: Path) -> None:
 
 
 def test_help_imports_neither_the_engine_nor_any_transport(tmp_path: Path) -> None:
-    code = "import sys; sys.argv = ['pssh', '--help']\ntry: import pssh.__main__\nfinally: print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
-    )
-    loaded = set(done.stdout.splitlines()[-1].split())
+    argv = [sys.executable, "-X", "importtime", "-m", "pssh", "--help"]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "pssh.cli.main" in loaded
     assert not loaded & {"asyncio", "msgspec", "pssh.engine", "pssh.transport", "pssh.inventory", "paramiko"}
 
