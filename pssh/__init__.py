@@ -7,6 +7,8 @@ import this package too, do not pay for it; the types are in `__init__.pyi`.
 from importlib import import_module
 from typing import Any
 
+__version__ = "0.1.0"
+
 _PUBLIC = {
     "Fleet": "pssh.fleet",
     "Results": "pssh.fleet",
@@ -16,6 +18,7 @@ _PUBLIC = {
     "Reply": "pssh.model.outcome",
     "Result": "pssh.model.outcome",
     "Report": "pssh.model.report",
+    "NoHosts": "pssh.errors",
     "PsshError": "pssh.errors",
     "RunFailed": "pssh.errors",
 }

@@ -1,3 +1,4 @@
+from pssh.errors import NoHosts as NoHosts
 from pssh.errors import PsshError as PsshError
 from pssh.errors import RunFailed as RunFailed
 from pssh.fleet import Fleet as Fleet
@@ -9,10 +10,13 @@ from pssh.model.report import Report as Report
 from pssh.ops.command import Command as Command
 from pssh.ops.script import Script as Script
 
+__version__: str
+
 __all__ = [
     "Command",
     "Failure",
     "Fleet",
+    "NoHosts",
     "PsshError",
     "Reply",
     "Report",

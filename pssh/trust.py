@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from pssh.errors import ConfigError
 from pssh.model.outcome import Result
 from pssh.model.work import Job
 from pssh.transport.ssh.hostkeys import HostKeys, append, fingerprint, known_hosts_line, written
@@ -93,10 +94,15 @@ class Fingerprints:
 
 
 def write(found: Iterable[Found]) -> dict[str, int]:
-    """Append every new key to its file, one write under a lock for each file; return how many went where."""
+    """Append every new key to its file, one write under a lock for each file; return how many went where.
+
+    Raises ConfigError for a host without any known_hosts file, and OSError.
+    """
     lines: dict[str, list[str]] = {}
     for one in found:
         if one.word == "new":
+            if not one.file:
+                raise ConfigError(f"No known_hosts file is set for `{one.host}`, so its key has no place")
             lines.setdefault(one.file, []).append(one.line)
     for file, new in lines.items():
         append(file, new)

@@ -1,5 +1,6 @@
 """Fixtures that more than one folder of tests uses; what they start is in `tests/support`."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,6 +36,13 @@ def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             return stack.enter_context(sshd_fleet(folder, config=config, host_keys=host_keys))
 
         yield start
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ async def test_a_host_key_that_cannot_be_written_is_a_notice_and_costs_no_host(t
 
     report = await arun(plan(1), [hears], Told(learns))
     assert report.exit_code == 0
-    assert [event.text for event in hears.events if isinstance(event, Notice)][0].startswith("The host key of `web0`")
+    assert next(event.text for event in hears.events if isinstance(event, Notice)).startswith("The host key of")
 
 
 def test_equal_outputs_are_kept_once() -> None:
@@ -146,10 +146,14 @@ class Hangs(Told):
     """Ends its one job only when it is stopped."""
 
     async def run(self, jobs: Sequence[Job]) -> AsyncIterator[Event]:
+        self.told = asyncio.Event()
         yield JobStarted(0, "web0")
-        while not self.stops:
-            await asyncio.sleep(0.01)
+        await self.told.wait()
         yield JobEnded(ended(jobs[0]))
+
+    def stop(self, cause: str = "interrupt", *, finish: bool = False) -> None:
+        super().stop(cause, finish=finish)
+        self.told.set()
 
 
 @pytest.mark.parametrize(

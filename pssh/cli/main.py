@@ -7,12 +7,14 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
+from pssh import __version__
 from pssh.cli.help import Page
 from pssh.errors import PsshError
 
@@ -66,9 +68,7 @@ def _nearest(word: str) -> str:
 
 def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version  # costs more than all else here
-
-        click.echo(f"pssh {version('pssh-fleet')}")
+        click.echo(f"pssh {__version__}")
         ctx.exit()
 
 
@@ -146,10 +146,8 @@ def _where(error: BaseException) -> str:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process; what stdout still holds for a reader that went away must not become a message."""
-    try:
+    """End the process at once: all is written, and taking the interpreter apart takes longer than one host."""
+    with suppress(OSError):  # what is left for a reader that went away must not become a message
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:
-        os._exit(code)
-    sys.exit(code)
+    os._exit(code)

@@ -4,10 +4,9 @@ from typing import Any
 
 import click
 
-from pssh.cli import options, start, terminal
+from pssh.cli import early, options
 from pssh.cli.help import Page
 from pssh.ops.ping import Ping
-from pssh.report.ping import PingTable
 
 EXAMPLES = """
   pssh ping @all
@@ -32,8 +31,4 @@ def command(targets: str, **flags: Any) -> int:
 
     The phases are tcp, banner, kex, host key, auth and exec; the one that failed names its cause.
     """
-    color = start.display(flags).color
-    table = (
-        None if flags["format"] != "table" else lambda screen: PingTable(screen, width=terminal.width(), color=color)
-    )
-    return start.launch(Ping(), targets, flags, table)
+    return early.launch(Ping(), targets, flags)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pssh.cli import options, start
+from pssh.cli import early, options
 from pssh.cli.help import Page
 from pssh.errors import UsageError
 from pssh.ops.command import Command
@@ -36,7 +36,7 @@ def command(targets: str, words: tuple[str, ...], **flags: Any) -> int:
     Options stand before TARGETS. One word is sent as it is, several are joined with blanks; the host's own shell reads
     the result, as with ssh.
     """
-    return start.launch(Command(command_line(words)), targets, flags)
+    return early.launch(Command(command_line(words)), targets, flags)
 
 
 def command_line(words: tuple[str, ...]) -> str:

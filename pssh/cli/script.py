@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pssh.cli import options, start
+from pssh.cli import early, options
 from pssh.cli.help import Page
 from pssh.errors import UsageError
 from pssh.ops.script import Script
@@ -36,7 +36,7 @@ def command(targets: str, file: Path, args: tuple[str, ...], **flags: Any) -> in
 
     Options stand before TARGETS; all that follows FILE is for the script. Without a `#!` line it is run by sh.
     """
-    return start.launch(Script(file.name, _content(file), args), targets, flags)
+    return early.launch(Script(file.name, _content(file), args), targets, flags)
 
 
 def _content(file: Path) -> bytes:

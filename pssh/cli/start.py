@@ -1,11 +1,12 @@
 """From the flags of a subcommand to a finished run and its exit code: what run, script, ping and trust have in common.
 
-The workers are started first, so that their imports overlap reading the inventory.
+The first worker is started before the inventory is read, so that its imports overlap.
 """
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -15,29 +16,36 @@ from pssh.cli import options, terminal
 from pssh.cli.preview import preview
 from pssh.engine.base import EngineOptions
 from pssh.engine.pool import Pool
+from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
+from pssh.ops.ping import Ping
 from pssh.plan import Plan, RunOptions
 from pssh.prepare import Sources, prepare, with_credentials
+from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
-from pssh.report.screen import Screen
+from pssh.report.ping import PingTable
 from pssh.runner import run
 
 
-def launch(
-    operation: Operation, targets: str, flags: dict[str, Any], shows: Callable[[Screen], Reporter] | None = None
-) -> int:
-    """Run an operation as the flags say, show it, and return the exit code; `shows` stands for the table."""
+def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Spawned | None) -> int:
+    """Run an operation as the flags say, show it, and return the exit code; `worker` was started before."""
     how = display(flags)
     wanted = structs.replace(options.run_options(flags), say=how.format == "lines")
     if flags.get("dry_run"):
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    finished = carried_out(operation, targets, flags, wanted, reporters(how, *terminal.streams(), shows=shows))
+    shows = partial(PingTable, width=how.width, color=how.color) if _pings(operation, how) else None
+    hears = reporters(how, *terminal.streams(), shows=shows)
+    finished = carried_out(operation, targets, flags, wanted, hears, worker)
     return finished[1].exit_code if finished else 0
+
+
+def _pings(operation: Operation, how: Display) -> bool:
+    return isinstance(operation, Ping) and how.format == "table"
 
 
 def display(flags: dict[str, Any]) -> Display:
@@ -66,7 +74,12 @@ def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: R
 
 
 def carried_out(
-    operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions, hear: Sequence[Reporter]
+    operation: Operation,
+    targets: str,
+    flags: dict[str, Any],
+    wanted: RunOptions,
+    hear: Sequence[Reporter],
+    worker: Spawned | None = None,
 ) -> tuple[Plan, Report] | None:
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
     secrets: dict[str, Secret] = {}  # filled in once they are known: the workers are given them with their first job
@@ -76,11 +89,14 @@ def carried_out(
         )
     )
     try:
+        if worker:
+            engine.adopt(worker)
         engine.warm()
         if not (plan := planned(operation, targets, flags, wanted)):
             return None
         plan = with_credentials(plan, terminal.ask_secret)
         secrets.update(plan.secrets)
+        grid.ready()  # the worker is still busy with its own imports
         return plan, run(plan, hear, engine)
     finally:
         engine.close()

@@ -55,8 +55,8 @@ def _asked(prompt: str, *, shown: bool) -> str | None:
     except OSError:
         return None
     with terminal:
-        terminal.write(prompt.encode("utf-8", "backslashreplace"))
-        with _echo(terminal.fileno(), shown):
+        with _echo(terminal.fileno(), shown):  # before the prompt: what was typed ahead of it is no answer to it
+            terminal.write(prompt.encode("utf-8", "backslashreplace"))
             line = terminal.readline()
         if not shown:
             terminal.write(b"\n")
@@ -65,7 +65,7 @@ def _asked(prompt: str, *, shown: bool) -> str | None:
 
 @contextmanager
 def _echo(fd: int, wanted: bool) -> Iterator[None]:
-    """Show what is typed, or do not; afterwards the terminal is as it was."""
+    """Show what is typed from now on, or do not; afterwards the terminal is as it was."""
     before = termios.tcgetattr(fd)
     during = [*before]
     if not wanted:
@@ -74,4 +74,4 @@ def _echo(fd: int, wanted: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -16,6 +16,7 @@ from pssh.engine.base import EngineOptions
 from pssh.engine.clock import Clock
 from pssh.engine.course import Course, OneRun
 from pssh.engine.process import Process
+from pssh.engine.spawn import Spawned
 from pssh.model.event import JobEnded, Notice
 from pssh.model.outcome import Failure
 from pssh.model.work import Job
@@ -38,7 +39,11 @@ class Pool(OneRun):
         They live no longer than the calling thread. `close()` ends those that no run has taken. Raises OSError.
         """
         while len(self._warm) < count:
-            self._warm.append(Process(transports))
+            self.adopt(Spawned(transports))
+
+    def adopt(self, spawned: Spawned) -> None:
+        """Take a worker that was started before there was a pool, as `warm` does those it starts."""
+        self._warm.append(Process(spawned))
 
     def close(self) -> None:
         """End the workers that wait for a run."""
@@ -101,7 +106,7 @@ class _PoolCourse(Course):
 
     def _start(self, number: int) -> None:
         try:
-            worker = self._warm.pop() if self._warm else Process(tuple(self._transports))
+            worker = self._warm.pop() if self._warm else Process(Spawned(tuple(self._transports)))
         except OSError as error:
             self._barren = _BARREN
             self._despair(str(error))

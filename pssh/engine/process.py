@@ -1,32 +1,20 @@
 """A worker as the parent sees it: started, spoken to, asked for signs of life, and ended.
 
-Its standard error goes to a pipe whose last part is kept: it is the reason if the worker dies. It looks for modules
-where we look for ours, so that it works from a checkout and from `python -`, and takes nothing that we would not take.
+Its standard error goes to a pipe whose last part is kept: it is the reason if the worker dies.
 """
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 from pssh.engine import wire
 from pssh.engine.link import Link
+from pssh.engine.spawn import Spawned
 from pssh.model.work import Job, Operation
 
-# Before anything of ours is imported SIGINT is ignored, and the collector is off: in imports it finds next to nothing,
-# and takes a tenth of their time.
-_BOOT = (
-    "import gc,signal,sys;gc.disable();signal.signal(2,signal.SIG_IGN);sys.path[:]=sys.argv[3:];"
-    "from pssh.engine.worker import main;main(sys.argv[1:3])"
-)
-_ROOT = str(Path(__file__).parents[2])
-_STREAMS = 3
 _STDERR = 4 << 10
 _PIPE = 64 << 10  # what a pipe holds: one read empties it
 _REAP = 1.0  # seconds; a killed process ends in milliseconds, unless the kernel holds it
@@ -37,11 +25,8 @@ _UNREADY = 12  # heartbeats for imports, on a machine that is busy or whose disk
 class Process:
     """One worker process."""
 
-    def __init__(self, preload: Sequence[str]) -> None:
-        """Start it at once, before there is a loop; `preload`: transports to import meanwhile. Raises OSError.
-
-        It lives as long as the thread that started it, at most.
-        """
+    def __init__(self, spawned: Spawned) -> None:
+        """Take over a process that was just started; it lives as long as the thread that started it, at most."""
         self.number = -1
         self.ready = False
         self.proved = False  # it brought a job to its command, or to its end
@@ -54,22 +39,7 @@ class Process:
         self._stderr = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link: Link | None = None
-        self._sock, theirs = _pair()
-        path = [part for part in sys.path if isinstance(part, str)]
-        try:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BOOT, str(theirs.fileno()), ",".join(preload), *path, _ROOT],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
-        except BaseException:
-            self._sock.close()
-            raise
-        finally:
-            theirs.close()  # so that the worker's death reads as end-of-file on our side
+        self._sock, self._popen = spawned.sock, spawned.popen
         assert self._popen.stderr is not None
         self._errors = self._popen.stderr.fileno()
         os.set_blocking(self._errors, False)
@@ -194,12 +164,3 @@ class Process:
         self._stderr = (self._stderr + data)[-_STDERR:]
         if not data and self._loop is not None:  # a pipe without a writer is readable for ever
             self._loop.remove_reader(self._errors)
-
-
-def _pair() -> tuple[socket.socket, socket.socket]:
-    """Return two connected sockets, neither in the place of a standard stream that we were started without."""
-    pair = socket.socketpair()
-    high = [socket.socket(fileno=fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, _STREAMS)) for end in pair]
-    for end in pair:
-        end.close()
-    return high[0], high[1]

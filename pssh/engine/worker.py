@@ -157,6 +157,10 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _ignore(number: int, frame: object) -> None:
+    """Stands where SIG_IGN stood until now, which commands on this machine would inherit."""
+
+
 def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """End the process at a bug in a callback: a job may wait for it for ever, and the parent accounts for the dead."""
     loop.default_exception_handler(context)
@@ -174,7 +178,7 @@ async def _serve(sock: socket.socket) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run a worker; `arguments`: the socket's descriptor, and the transports to import before all else."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, _ignore)
     gc.disable()
     _bind_to_parent()
     sys.modules["invoke"] = None  # type: ignore[assignment]  # paramiko imports it only to guess at what runs it, 0.1 s

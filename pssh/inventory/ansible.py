@@ -11,6 +11,7 @@ from pssh.errors import TargetsError
 from pssh.model import names
 
 _SIGN = re.compile(r":[&!]|:(?=~?[A-Za-z_*][^:]*)")
+_OURS = re.compile(r"[@=]|(?:^|[\s,&!])[/^(]")
 _BRACKETED = re.compile(r"\[[^\[\]]*+\]")
 _PART = re.compile(r"(?:\[[^\[\]]*+\]|[^\s:,\[\]])++")
 _SUBSCRIPT = re.compile(r"(.+)\[-?[0-9]*(?::-?[0-9]*)?\]")
@@ -19,7 +20,7 @@ _SUBSCRIPT = re.compile(r"(.+)\[-?[0-9]*(?::-?[0-9]*)?\]")
 def rewritten(text: str, groups: Container[str]) -> str:
     """Return the expression in our form, or an empty text if it is not Ansible's; raises TargetsError."""
     bare = _BRACKETED.sub("", text)
-    if "@" in text or any(mark in text for mark in "/^=(") or not _SIGN.search(bare):
+    if _OURS.search(text) or not _SIGN.search(bare):
         return ""
     words = re.split(r"[\s,&!]+", bare)
     if any(word.count(":") >= 2 and names.ipv6(word) for word in words):

@@ -126,9 +126,7 @@ class Evaluator:
         return found
 
     def no_group(self, name: str) -> NoHosts:
-        hint = meant(name, self.scope.group_names(), "@")
-        if not hint and name in self.scope.hosts:
-            hint = f"`{name}` is a host"
+        hint = f"`{name}` is a host" if name in self.scope.hosts else meant(name, self.scope.group_names(), "@")
         return NoHosts(f"No group `@{name}` in {self.scope.shown}", hint=hint)
 
     def named(self, term: Named) -> Members:
@@ -149,10 +147,10 @@ class Evaluator:
 
     def no_host(self, term: Named, missing: list[str]) -> NoHosts:
         name = missing[0]
-        base = re.split(r"\[", term.name)[0]
+        base, bracket, _ = term.name.partition("[")
         if name in self.scope.group_names():
             return NoHosts(f"No host `{name}`", hint=f"The group is `@{name}`")
-        if base != term.name and base in self.scope.group_names():
+        if bracket and base in self.scope.group_names() and len(missing) == names.size(term.name):
             return NoHosts(f"No host `{name}`", hint=f"The group is `@{base}`, and `--slice 1:1` takes its first host")
         word = "hosts" if len(missing) > 1 else "host"
         shown = names.fold(missing)

@@ -182,9 +182,9 @@ class _Parser:
 
     def term(self, depth: int, after: str = "") -> Term:
         match self.next():
-            case "" | ")" as mark if after:
-                where = "" if mark else f" at column {len(self.text.rstrip())}"
-                raise TargetsError(f"`{after}`{where} has nothing on its right")
+            case "" | ")" if after:
+                column = len(self.text[: self.place].rstrip())
+                raise TargetsError(f"`{after}` at column {column} has nothing on its right")
             case "":
                 raise TargetsError(f"Nothing stands after column {self.place}")
             case ")":

@@ -47,7 +47,7 @@ def source(path: Path) -> Callable[[Path], Document]:
 
 def _bare_ini(path: Path) -> bool:
     """Whether this is a file without suffix and with a section, as Ansible's `hosts`."""
-    if path.suffix:
+    if path.suffix or not path.is_file():
         return False
     try:
         with path.open("rb") as file:

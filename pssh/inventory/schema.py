@@ -66,6 +66,8 @@ def _name(value: Any, base: Path) -> str:
 
 
 def _address(value: Any, base: Path) -> str:
+    if isinstance(value, str) and names.word(value):
+        return value  # nearly every one of many
     text = _text(value)
     return _name(text[1:-1] if text.startswith("[") and names.ipv6(text[1:-1]) else text, base)
 

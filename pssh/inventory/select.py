@@ -57,7 +57,9 @@ def select(
         found = {name: typed for name, typed in found.items() if name not in without}
     if not found:
         shown = f"`{text}`" if not exclude else f"`{text}` without `{exclude}`"
-        hint = targets.emptied if not total else f"`pssh hosts '{text}'` lists {total:,}, all of them excluded"
+        hint = (targets.notices[-1:] or [targets.emptied])[0]
+        if total:
+            hint = f"`pssh hosts '{text}'` lists {total:,}, all of them excluded"
         raise NoHosts(f"No host matches {shown}", hint=hint)
     if len(found) > MOST_HOSTS:
         raise TargetsError(f"The targets are {len(found):,} hosts, and {MOST_HOSTS:,} is the most")

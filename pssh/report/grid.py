@@ -1,14 +1,20 @@
 """The seam to tabulate: cells of text in, aligned lines out.
 
 Cells must have passed `safe`; a cell is shown as it is, so `1.10` stays `1.10`. Widths are counted in terminal columns,
-two for a wide character. tabulate and wcwidth are imported when the first grid is made: they take longer than the first
-connection, and the hosts need not wait for them.
+two for a wide character. tabulate and wcwidth are imported when the first grid is made, or when there is time for it:
+they take longer than the first connection, and the hosts need not wait for them.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from importlib import import_module
 
 GAP = 2  # blanks between columns, and what tabulate adds to a header
+
+
+def ready() -> None:
+    """Import what a grid needs, while there is nothing else to do."""
+    import_module("tabulate")
 
 
 def grid(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> str:

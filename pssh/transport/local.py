@@ -71,15 +71,15 @@ class LocalSession:
             self._told = True
             self._listener.connected()
         began = asyncio.get_running_loop().time()
-        running = _Command(self._limits, self._listener if self._limits.say and not quiet else None)
-        await running.start(command, stdin)
-        self._running = running
-        started = self._count("open", began)
+        running = self._running = _Command(self._limits, self._listener if self._limits.say and not quiet else None)
         try:
+            await running.start(command, stdin)
+            began = self._count("open", began)
             return await running.outcome()
         finally:
             self._running = None
-            self._count("run", started)
+            running.leave()
+            self._count("run", began)
 
     async def host_key(self) -> str:
         """Raise: there is none."""
@@ -95,6 +95,7 @@ class LocalSession:
         """Run nothing more, and kill what still runs."""
         self._closed = True
         if self._running is not None:
+            self._running.end(_CANCELLED)
             self._running.kill()
 
     def _count(self, phase: Phase, since: float) -> float:
@@ -117,6 +118,7 @@ class _Command(asyncio.SubprocessProtocol):
         self._why: asyncio.Future[Failure] = self._loop.create_future()
         self._holding: asyncio.Task[None] | None = None  # who shows the output is slower than the command
         self._note = ""
+        self._pid = 0  # of the leader, and so of its group; 0 before it runs
 
     # ---- its start
 
@@ -124,14 +126,21 @@ class _Command(asyncio.SubprocessProtocol):
         """Start the command; raises TransportError."""
         try:
             with _spooled(stdin) as given:
-                await self._loop.subprocess_exec(
-                    lambda: self,
-                    *(b"/bin/sh", b"-c", command.encode("utf-8", "surrogateescape")),
-                    stdin=given,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
+                starting = asyncio.ensure_future(
+                    self._loop.subprocess_exec(
+                        lambda: self,
+                        *(b"/bin/sh", b"-c", command.encode("utf-8", "surrogateescape")),
+                        stdin=given,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        start_new_session=True,
+                    )
                 )
+                try:
+                    await asyncio.shield(starting)
+                except asyncio.CancelledError:  # it may run already: asyncio would kill its leader only
+                    self.end(_CANCELLED)
+                    await starting
         except (OSError, ValueError) as error:
             raise TransportError(_not_started(error)) from None
 
@@ -139,6 +148,7 @@ class _Command(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._pid = self._transport.get_pid()
         self._began = self._moved = self._loop.time()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
@@ -180,15 +190,12 @@ class _Command(asyncio.SubprocessProtocol):
 
     async def outcome(self) -> Reply:
         """Return the reply, or raise TransportError with why there is none."""
-        try:
-            why = await self._run()
-            if why is not None:
-                remote_end = await self._stop()
-                raise TransportError(replace(why, remote_end=remote_end, **self._output()))
-            await self._drain()
-            return self._reply()
-        finally:
-            self._leave()
+        why = await self._run()
+        if why is not None:
+            remote_end = await self._stop()
+            raise TransportError(replace(why, remote_end=remote_end, **self._output()))
+        await self._drain()
+        return self._reply()
 
     async def _run(self) -> Failure | None:
         """Wait for the exit; return why it is not waited for any longer."""
@@ -250,7 +257,7 @@ class _Command(asyncio.SubprocessProtocol):
         """Wait so long for the end of the leader, then of the rest of its group."""
         until, pause = self._loop.time() + seconds, _LOOK_AGAIN
         await _first(self._exited, seconds=seconds)
-        while _lives(self._transport.get_pid()):
+        while _lives(self._pid):
             if self._loop.time() >= until:
                 return False
             await asyncio.sleep(pause)
@@ -258,15 +265,18 @@ class _Command(asyncio.SubprocessProtocol):
         return True
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._transport.get_pid(), number)
+        if self._pid:  # 0 would be our own group
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, number)
 
-    def _leave(self) -> None:
-        if not self._exited.done():  # a second stop, or stuck in the kernel
+    def leave(self) -> None:
+        """Close the streams, and kill what was not seen to end: after a second stop, or stuck in the kernel."""
+        if not self._exited.done():
             self.kill()
         if self._holding is not None:
             self._holding.cancel()
-        self._transport.close()
+        if self._pid:
+            self._transport.close()
 
     def _reply(self) -> Reply:
         code = self._exited.result()

@@ -120,7 +120,7 @@ def alive(file: Path) -> bool:
     """Whether the process named in a file runs; one that only waits to be reaped does not."""
     try:
         return Path(f"/proc/{file.read_text().strip()}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

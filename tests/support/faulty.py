@@ -272,9 +272,12 @@ class Faulty:
         self._thread.join()
         self._loop.close()
 
-    def start(self, kind: str | _Server) -> int:
-        """Start a server of one of `KINDS`, or of a coroutine function of the test's own, and return its port."""
-        return self._call(self._listen(KINDS[kind] if isinstance(kind, str) else kind))
+    def start(self, kind: str | _Server, *, address: str = "127.0.0.1") -> int:
+        """Start a server of one of `KINDS`, or of a coroutine function of the test's own, and return its port.
+
+        `address`: 0.0.0.0 makes every 127.x.y.z a host of that kind.
+        """
+        return self._call(self._listen(KINDS[kind] if isinstance(kind, str) else kind, address))
 
     def relay(self, port: int, *, delay: float = 0.0, cut_after: int = -1, swallow_after: int = -1) -> int:
         """Start a relay to 127.0.0.1:port and return its port.
@@ -306,8 +309,8 @@ class Faulty:
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
-    async def _listen(self, server: _Server) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
+    async def _listen(self, server: _Server, address: str) -> int:
+        listener = socket.create_server((address, 0), backlog=1024)
         listener.setblocking(False)
         port: int = listener.getsockname()[1]
         self._peers[port] = []

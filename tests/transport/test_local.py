@@ -55,7 +55,7 @@ def alive(pid: str) -> bool:
     """Whether a process runs; one that only waits to be reaped does not."""
     try:
         return " Z " not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -143,6 +143,24 @@ async def test_a_cancelled_command_is_ended_and_answers_with_what_it_printed(tmp
         assert not alive(pid)
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_command_cancelled_while_it_starts_is_ended_whole(tmp_path: Path, turns: int):
+    async with opened() as session:
+        command = f"(sleep 60 & echo $! > {tmp_path}/pid; wait) & echo $! > {tmp_path}/other; wait"
+        running = asyncio.ensure_future(failure_of(session, command))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if turns:  # else the task had not begun, and there is nothing to end
+            running.cancel()
+            assert (await running).cause == "stop/interrupt"
+        else:
+            session.end(Failure(stage="stop", kind="interrupt", message="stopped"))
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        assert not any(alive(file.read_text().strip() or "0") for file in tmp_path.iterdir())  # noqa: ASYNC240
+
+
 async def test_a_second_cancel_kills_at_once(tmp_path: Path):
     async with opened(Limits(kill_after=60)) as session:
         command = f"trap 'echo told > {tmp_path}/term' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.01; done"
@@ -175,9 +193,9 @@ async def test_a_background_child_is_left_alone_after_the_drain(tmp_path: Path):
 
 async def test_closing_kills_what_still_runs(tmp_path: Path):
     async with opened() as session:
-        running = asyncio.ensure_future(session.exec(f"echo $$ > {tmp_path}/pid; sleep 60"))
-        await told(tmp_path / "pid")
-    assert (await running).signal == "KILL"
+        running = asyncio.ensure_future(failure_of(session, f"echo $$ > {tmp_path}/pid; sleep 60"))
+        pid = await told(tmp_path / "pid")
+    assert ((await running).remote_end, alive(pid)) == ("killed", False)
     assert (await failure_of(session, "true")).cause == "exec/connection-closed"
 
 

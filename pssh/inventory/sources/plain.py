@@ -18,24 +18,22 @@ from pssh.model import names
 
 def load(path: Path) -> Document:
     """Return what the file says; raises InventoryError only if it cannot be read at all."""
-    plain: list[str] = []
-    blocks = [Block(plain)]  # names in a row of which nothing is said share one block
+    blocks: list[Block] = []  # names in a row of which nothing is said share one
     findings = []
     total = 0
     for number, statement in statements(read_text(path)):
         if names.word(statement):
-            plain.append(statement)
+            _silent(blocks).append(statement)
             continue
         try:
             for named in _hosts(expression(statement)):
-                total += names.size(named.name)
+                total += names.size(named.name) if "[" in named.name else 1
                 if total > MOST_HOSTS:
                     raise InventoryError(f"{path}:{number}: the hosts of this file are more than {MOST_HOSTS:,}")
                 if named.user or named.port:
-                    plain = []
-                    blocks += [Block(_expanded(named), _settings(named), line=number), Block(plain)]
+                    blocks.append(Block(_expanded(named), _settings(named), line=number))
                 else:
-                    plain += _expanded(named)
+                    _silent(blocks).extend(_expanded(named))
         except TargetsError as error:
             findings.append(Finding(number, also(error.message, error.hint)))
     findings += _disputes(blocks)
@@ -43,6 +41,13 @@ def load(path: Path) -> Document:
     more = total - len({name for block in blocks for name in block.names})
     notices = [f"`{path}` names {more:,} of its hosts more than once, each is one host"] if more else []
     return Document(path=path, blocks=blocks, findings=findings, notices=notices)
+
+
+def _silent(blocks: list[Block]) -> list[str]:
+    """Return the names of the last block if nothing is said of them, else those of a new one."""
+    if not blocks or blocks[-1].settings:
+        blocks.append(Block([]))
+    return blocks[-1].names
 
 
 def _disputes(blocks: list[Block]) -> Iterator[Finding]:
@@ -54,6 +59,8 @@ def _disputes(blocks: list[Block]) -> Iterator[Finding]:
 
 
 def _hosts(chain: Chain) -> list[Named]:
+    if not chain.rest and isinstance(chain.first, Named):
+        return [chain.first]
     terms = [chain.first, *(term for operator, term in chain.rest if operator == ",")]
     if len(terms) <= len(chain.rest) or not all(isinstance(term, Named) for term in terms):
         raise TargetsError("A plain list holds hosts only, one per line or joined by `,`")
@@ -61,7 +68,7 @@ def _hosts(chain: Chain) -> list[Named]:
 
 
 def _expanded(named: Named) -> list[str]:
-    found = names.spread(named.name)
+    found = names.spread(named.name) if "[" in named.name else [named.name]
     if refused := next((name for name in found if not names.plain(name)), ""):
         raise TargetsError(f"`{refused}` is refused", hint=names.NAME_RULE)
     return found

@@ -18,7 +18,7 @@ from pssh.inventory.safety import read_text
 from pssh.inventory.sources import tomllines
 from pssh.model import names
 
-_MOST_PAIRED = 2_000_000  # values that ranges stand for, in one file
+_MOST_PAIRED = 1_000_000  # values that ranges stand for, in one file
 _TOP = ("version", "vars", "connection", "hosts", "groups")
 _HOST = ("address", "vars", "connection")
 _GROUP = ("hosts", "groups", "exclude", "vars", "connection", "priority", "protected")
@@ -157,36 +157,37 @@ class _Reader:
                     self.wrong(wrong[0][1], *path, key)
                 else:
                     found[key] = Paired(own[key] for own, _ in each if key in own)  # type: ignore[literal-required]
-            else:
+            elif paired is not None:
                 found |= self.settings({key: paired}, *path)
         return found
 
     def pair(self, value: Any, hosts: list[str], *path: str) -> Any:
-        """Return the value, or one for each host if there are several hosts and a range in it."""
+        """Return the value, or one for each host if there are several hosts and a range in it; None if it is wrong."""
         if len(hosts) == 1:
             return value
         ranges: dict[str, list[str]] = {}
-        for text in _texts(value):
-            self.range(text, hosts, ranges, *path)
+        if not all(self.range(text, hosts, ranges, *path) for text in _texts(value)):
+            return None
         if not ranges:
             return value
         return Paired([_replaced(value, ranges, place) for place in range(len(hosts))])
 
-    def range(self, text: str, hosts: list[str], ranges: dict[str, list[str]], *path: str) -> None:
+    def range(self, text: str, hosts: list[str], ranges: dict[str, list[str]], *path: str) -> bool:
         try:
             size = names.size(text)
         except TargetsError:
-            return  # a bracket that holds no range is text
+            return True  # a bracket that holds no range is text
         if size == 1:
-            return
+            return True
         self.paired += len(hosts)
         if size <= names.MOST_NAMES and self.paired <= _MOST_PAIRED:
             each = names.spread(text)
             if len(each) == len(hosts):
                 ranges[text] = each
-                return
+                return True
             size = len(each)
         self.wrong(f"`{text}` stands for {size:,} values, and its host's name for {len(hosts):,}", *path)
+        return False
 
     def group(self, name: str, table: dict[str, Any]) -> Iterator[GroupSaid]:
         path = ("groups", name)

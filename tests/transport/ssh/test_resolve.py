@@ -30,12 +30,6 @@ def listening() -> Any:
         yield server.getsockname()[1]
 
 
-@pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 async def test_a_literal_address_is_never_looked_up() -> None:
     look_up = answers("10.0.0.1")
     assert await Resolver(look_up).addresses("127.0.0.1", 22) == [(socket.AF_INET, ("127.0.0.1", 22))]

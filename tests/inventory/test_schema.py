@@ -1,0 +1,102 @@
+"""What connection settings may hold, and what they become."""
+
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from pssh.inventory.schema import _KEYS, duration, settings
+from pssh.model.host import Settings
+
+BASE = Path("/inv")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "settled"),
+    [
+        ("address", "10.0.0.1", "10.0.0.1"),
+        ("address", "[::1]", "::1"),
+        ("port", 22, 22),
+        ("port", "2201", 2201),
+        ("user", "www-admin", "www-admin"),
+        ("transport", "local", "local"),
+        ("identity", "keys/a", ["/inv/keys/a"]),
+        ("identity", ["/k/a", "b"], ["/k/a", "/inv/b"]),
+        ("identities_only", True, True),
+        ("agent", "none", ""),
+        ("agent", "/run/agent", "/run/agent"),
+        ("host_keys", "accept-new", "accept-new"),
+        ("known_hosts", ["known"], ["/inv/known"]),
+        ("keepalive", 0, 0.0),
+        ("keepalive", "500ms", 0.5),
+        ("connect_timeout", "2m30s", 150.0),
+        ("auth_timeout", 3.5, 3.5),
+        ("speculate", False, False),
+    ],
+)
+def test_a_setting_is_taken(key: str, value: Any, settled: Any) -> None:
+    assert settings({key: value}, BASE) == ({key: settled}, [])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("address", "-oProxyCommand=x", "is refused"),
+        ("address", "a b", "is refused"),
+        ("address", "", "is not a text of one line"),
+        ("address", 5, "is not a text of one line"),
+        ("address", "a\nb", "is not a text of one line"),
+        ("user", "$(id)", "is refused"),
+        ("port", 0, "is no port"),
+        ("port", 65536, "is no port"),
+        ("port", True, "`true` is no port"),
+        ("port", "22x", "is no port"),
+        ("port", "9" * 5000, "is no port"),
+        ("transport", "scripted", "none of `ssh`, `local`"),
+        ("host_keys", ["off"], "none of `strict`, `accept-new`, `off`"),
+        ("identities_only", "yes", "neither true nor false"),
+        ("identity", 1, "is not a text"),
+        ("identity", "~nobody-here-by-that-name/k", "the home of nobody"),
+        ("keepalive", "soon", "is no duration"),
+        ("keepalive", -1, "is not between"),
+        ("keepalive", float("nan"), "is not between"),
+        ("keepalive", True, "is no duration"),
+        ("connect_timeout", 0, "would let nothing connect"),
+        ("jump", "ops@bastion", "`jump` is not supported by this version"),
+        ("certificate", "x", "not supported"),
+        ("forward_agent", True, "not supported"),
+        ("proxy_command", "x", "not supported"),
+        ("become", "sudo", "not supported"),
+        ("become_user", "x", "not supported"),
+        ("shell", "sh", "not supported"),
+        ("password", "x", "has no place in a file"),
+        ("prot", 22, "unknown connection key `prot`; did you mean `port`?"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_never_passed_over(key: str, value: Any, says: str) -> None:
+    settled, ((wrong, text),) = settings({key: value}, BASE)
+    assert settled == {}
+    assert wrong == key
+    assert says in text
+
+
+def test_no_jump_is_what_there_is_anyway() -> None:
+    assert settings({"jump": "none"}, BASE) == ({}, [])
+
+
+def test_every_setting_but_the_secret_can_be_written() -> None:
+    assert {*_KEYS, "password"} == set(get_type_hints(Settings))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10", 10), ("10s", 10), ("500ms", 0.5), ("2m30s", 150), ("1h", 3600), ("1.5m", 90), ("1h1", 3601)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1d", "1m2h", "1 s", "1e3", "٣"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no duration"):
+        duration(text)
