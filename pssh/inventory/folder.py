@@ -34,10 +34,10 @@ def files(folder: Path) -> list[Path]:
 
 def source(path: Path) -> Callable[[Path], Document]:
     """Return the function that reads this file; raises InventoryError if the format has none."""
-    ours = plugins.names(POINT)
-    if path.suffix in ours:
+    if path.suffix in plugins.ours(POINT) or path.suffix in plugins.names(POINT):  # others' names take time to look up
         found: Callable[[Path], Document] = plugins.find(POINT, path.suffix)
         return found
+    ours = plugins.names(POINT)
     hint = f"This version reads {', '.join(f'`{suffix}`' for suffix in ours)}"
     if path.suffix in _FOREIGN or _bare_ini(path):
         form = _FOREIGN.get(path.suffix, "INI")
