@@ -69,6 +69,11 @@ def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:
     return max(1, min(wanted, options.parallel, options.connect_limit, jobs))
 
 
+def files_for(lanes: int) -> int:
+    """Return how many files a worker with so many lanes may have open."""
+    return _OWN_FILES + _LANE_FILES * lanes
+
+
 def fitting(parallel: int, workers: int, files: int) -> int:
     """Return `parallel`, lowered until each worker's lanes fit into `files` open files."""
     if files == resource.RLIM_INFINITY:
@@ -87,5 +92,5 @@ def cores() -> int:
 
 
 def open_files() -> int:
-    """Return how many files a worker may have open: it raises its limit as far as it may."""
+    """Return how many files a worker may have open at most."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]

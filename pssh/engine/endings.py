@@ -34,6 +34,12 @@ def bug(error: BaseException) -> Failure:
     return Failure(stage="worker", kind="bug", message=words[:_LINE], hint="this is a bug in pssh; please report it")
 
 
+def unsendable(error: Exception) -> Failure:
+    """Return the failure of a job whose operation cannot cross the process border."""
+    message = f"the operation cannot be given to a worker: {error}"
+    return Failure(stage="local", kind="operation", message=message[:_LINE])
+
+
 def died(reason: str) -> Failure:
     """Return the failure of a job whose worker process ended."""
     return Failure(stage="worker", kind="died", message=f"the worker process died: {reason}")

@@ -24,6 +24,9 @@ _TRIED_AGAIN_KINDS = {"refused", "reset", "closed", "throttled"}
 _LEAVING = 1.0  # seconds for a command that was killed to be seen ending, and for what an operation cleans up
 _BACK_OFF = 0.5  # seconds before the first new try at most; twice that before the next
 
+# What importing or making a transport raises where a library is missing, or not the one that it was written for.
+UNUSABLE = (ImportError, KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
+
 
 class Outlet(Protocol):
     """Where a lane's events go."""
@@ -199,7 +202,7 @@ class Transports:
             factory = plugins.resolve(path) if path else plugins.find("pssh.transports", name)
             made: Transport = factory(self._secrets, self._connect_limit)
             return made
-        except KeyError:
-            return Failure(stage="local", kind="transport", message=f"there is no transport `{name}`")
-        except (ImportError, AttributeError, OSError, RuntimeError, TypeError, ValueError) as error:
-            return Failure(stage="local", kind="transport", message=f"transport `{name}` cannot be used: {error}")
+        except UNUSABLE as error:
+            unknown = isinstance(error, KeyError)
+            message = f"there is no transport `{name}`" if unknown else f"transport `{name}` cannot be used: {error}"
+            return Failure(stage="local", kind="transport", message=message)

@@ -112,7 +112,13 @@ class _PoolCourse(Course):
             self._despair(str(error))
             return
         self._workers[number] = worker
-        setup = wire.Setup(number, dict(self.options.secrets), self._handshakes[number], self._transports)
+        setup = wire.Setup(
+            number=number,
+            secrets=dict(self.options.secrets),
+            connect_limit=self._handshakes[number],
+            files=base.files_for(self._lanes[number]),
+            transports=self._transports,
+        )
         hear, gone = partial(self._hear, worker), partial(self._gone, worker)
         worker.attach(setup, self._lanes[number], hear, gone, self._turn)
 
@@ -167,7 +173,7 @@ class _PoolCourse(Course):
             try:
                 worker.begin(in_hand.job, in_hand.attempt)
             except (TypeError, ValueError, OverflowError, RecursionError) as error:
-                self.mail.put(self.ledger.fail(in_hand, endings.bug(error), now))
+                self.mail.put(self.ledger.fail(in_hand, endings.unsendable(error), now))
         due = self.ledger.due(now)
         if due is not None:
             self.after(due, self._fill)

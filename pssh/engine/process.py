@@ -45,10 +45,6 @@ class Process:
         os.set_blocking(self._errors, False)
 
     @property
-    def pid(self) -> int:
-        return self._popen.pid
-
-    @property
     def free(self) -> int:
         """How many jobs more it may have now."""
         return self.lanes - self.load if self.ready and not self._why else 0

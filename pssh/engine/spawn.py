@@ -4,6 +4,7 @@ A worker needs longer for its imports than all that happens here before its firs
 looks for modules where we look for ours, so that it works from a checkout and from `python -`.
 """
 
+import fcntl
 import socket
 import subprocess
 import sys
@@ -17,13 +18,14 @@ _BOOT = (
     "from pssh.engine.worker import main;main(sys.argv[1:3])"
 )
 _ROOT = str(Path(__file__).parents[2])
+_STREAMS = 3
 
 
 class Spawned:
     """A process that is on its way to be a worker, and our end of its socket; raises OSError."""
 
     def __init__(self, preload: Sequence[str] = ("ssh",)) -> None:
-        self.sock, theirs = socket.socketpair()
+        self.sock, theirs = _pair()
         path = [part for part in sys.path if isinstance(part, str)]
         try:
             self.popen = subprocess.Popen(
@@ -39,3 +41,12 @@ class Spawned:
             raise
         finally:
             theirs.close()  # so that the worker's death reads as end-of-file on our side
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Return two connected sockets, neither in the place of a standard stream that we were started without."""
+    pair = socket.socketpair()
+    high = [socket.socket(fileno=fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, _STREAMS)) for end in pair]
+    for end in pair:
+        end.close()
+    return high[0], high[1]

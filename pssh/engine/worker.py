@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from pssh import plugins
 from pssh.engine import endings, wire
 from pssh.engine.clock import Clock
-from pssh.engine.lanes import Lane, Transports
+from pssh.engine.lanes import UNUSABLE, Lane, Transports
 from pssh.engine.link import Link
 from pssh.model.event import JobEnded
 from pssh.model.outcome import Failure, Reply, Result
@@ -65,6 +65,7 @@ class Worker:
                 self._define(message)
             case wire.Setup():
                 self._number = message.number
+                _allow_files(message.files)
                 self._transports = Transports(message.transports, message.secrets, message.connect_limit)
                 for name in message.transports:
                     self._transports.find(name)
@@ -140,15 +141,20 @@ def _fitting(result: Result) -> Result:
 
 
 def _bind_to_parent() -> None:
-    """Die with the parent, dump nothing, and take all the open files that we may have."""
+    """Die with the parent, and dump nothing."""
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None).prctl
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _allow_files(count: int) -> None:
+    """Raise the limit of open files, but no further than needed: a command on this machine inherits it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _ignore(number: int, frame: object) -> None:
@@ -178,6 +184,6 @@ def main(arguments: list[str]) -> None:
     sys.modules["invoke"] = None  # type: ignore[assignment]  # paramiko imports it only to guess at what runs it, 0.1 s
     descriptor, preload = arguments
     for name in filter(None, preload.split(",")):
-        with contextlib.suppress(Exception):  # the job that asks for it is told
+        with contextlib.suppress(*UNUSABLE):  # the job that asks for it is told
             plugins.find("pssh.transports", name)
     asyncio.run(_serve(socket.socket(fileno=int(descriptor))))

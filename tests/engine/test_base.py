@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pssh.engine.base import EngineOptions, fitting, share, worker_count
+from pssh.engine.base import EngineOptions, files_for, fitting, share, worker_count
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,7 @@ def test_parallel_is_lowered_to_what_the_open_files_hold_and_never_to_nothing() 
     assert fitting(64, 1, 64) == 8
     assert fitting(64, 2, 64) == 16
     assert fitting(64, 1, 10) == 1
+    assert files_for(fitting(64, 1, 300)) <= 300
     assert fitting(64, 1, resource.RLIM_INFINITY) == 64
 
 

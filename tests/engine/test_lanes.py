@@ -1,7 +1,10 @@
 """A lane ends its job in one result, in time, and says of the command what is known."""
 
 import asyncio
-from collections.abc import Awaitable
+import gc
+import weakref
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -9,8 +12,8 @@ import pytest
 from pssh.engine.clock import Clock
 from pssh.engine.lanes import Lane, Transports
 from pssh.model.event import JobStarted
-from pssh.model.outcome import Result
-from pssh.model.work import Limits
+from pssh.model.outcome import Failure, Reply, Result
+from pssh.model.work import Limits, TransportError
 from tests.engine.support.toy import TOY, ToyTransport, jobs
 
 
@@ -138,6 +141,34 @@ async def test_a_result_holds_the_phases_the_total_and_the_banner() -> None:
     result = await run(one)
     assert result.seconds == {"connect": 0.01, "total": 2.5}
     assert (result.started, result.banner) == (1_800_000_000.0, "SSH-2.0-scripted")
+
+
+async def test_nothing_of_a_failed_session_waits_for_the_collector() -> None:
+    class Failing:
+        seconds: dict[str, float] = {}  # noqa: RUF012  nobody writes to it
+        banner = ""
+
+        async def exec(self, command: str) -> Reply:
+            answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            answer.set_exception(TransportError(Failure(stage="exec", kind="total", message="")))
+            return await answer  # the exception holds this frame, and this frame the exception
+
+    left: list[weakref.ref[Failing]] = []
+
+    class Transport:
+        @asynccontextmanager
+        async def open(self, *args: Any) -> AsyncIterator[Failing]:
+            session = Failing()
+            left.append(weakref.ref(session))
+            yield session
+
+    one, _ = lane("any")
+    gc.disable()
+    try:
+        assert (await one.run(Transport())).cause == "exec/total"  # type: ignore[arg-type]  # as much as is needed
+        assert left[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_a_transport_is_made_once() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from pssh.engine.pool import Pool
 from pssh.model.event import JobConnected, JobEnded
+from pssh.model.work import Limits
 from tests.engine.support.toy import events, jobs, options, results, run
 from tests.support import processes
 
@@ -27,11 +29,11 @@ def workers() -> list[int]:
 async def test_a_worker_killed_in_mid_run_costs_only_what_it_had_begun() -> None:
     engine = Pool(options(parallel=8, workers=2))
     seen = []
-    async for event in engine.run(jobs(*["sleep 0.3"] * 40)):
+    async for event in engine.run(jobs(*["sleep 0.5"] * 24)):
         seen.append(event)
         if sum(isinstance(event, JobConnected) for event in seen) == 8 and isinstance(event, JobConnected):
             os.kill(workers()[0], signal.SIGKILL)
-    assert Counter(result.status for result in results(seen)) == {"ok": 36, "lost": 4}
+    assert Counter(result.status for result in results(seen)) == {"ok": 20, "lost": 4}
     assert len({result.worker for result in results(seen) if result.status == "lost"}) == 1
 
 
@@ -70,6 +72,16 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["ok", "ok"]
+
+
+async def test_a_listener_that_is_slow_does_not_cost_a_worker() -> None:
+    engine = Pool(options(workers=1, heartbeat=0.05))
+    seen = []
+    async for event in engine.run(jobs("print 40000000", limits=Limits(say=True))):
+        seen.append(event)
+        if len(seen) in (100, 200, 300):
+            await asyncio.sleep(0.4)  # more is waiting than is listened to, for many heartbeats
+    assert [result.status for result in results(seen)] == ["ok"]
 
 
 @pytest.mark.parametrize("size", [64, 0, 1 << 30], ids=["garbage", "empty", "oversized"])
@@ -115,18 +127,20 @@ PARENT = """
 import asyncio, sys, tests.engine.support.toy as toy
 from pssh.engine.pool import Pool
 async def main():
-    async for event in Pool(toy.options(workers=2, parallel=4)).run(toy.jobs(*["sleep 60"] * 4)):
+    async for event in Pool(toy.options(workers=2, parallel=2)).run(toy.jobs(*sys.argv[1:])):
         if type(event).__name__ == "JobConnected":
             print("up", flush=True)
 asyncio.run(main())
 """
 
 
+@pytest.mark.parametrize("text", ["sleep 60", "begin;block 60"], ids=["working", "hanging"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_parent_that_is_killed_leaves_no_worker_behind(number: int) -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+def test_a_parent_that_is_killed_leaves_no_worker_behind(number: int, text: str) -> None:
+    command = [sys.executable, "-c", PARENT, *[text] * 2]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        for _ in range(4):
+        for _ in range(2):
             assert parent.stdout.readline() == "up\n"
         left = processes.descendants(parent.pid)
         assert len(left) == 2
@@ -137,12 +151,14 @@ def test_a_parent_that_is_killed_leaves_no_worker_behind(number: int) -> None:
 def test_a_worker_whose_parent_is_gone_before_it_listens_ends() -> None:
     ours, theirs = socket.socketpair()
     code = "import sys; from pssh.engine.worker import main; main([sys.argv[1], ''])"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(theirs.fileno())], pass_fds=(theirs.fileno(),), cwd=ROOT
-    ) as it:
+    command = [sys.executable, "-c", code, str(theirs.fileno())]
+    with subprocess.Popen(command, pass_fds=(theirs.fileno(),), cwd=ROOT) as worker:
         theirs.close()
         ours.close()
-        assert it.wait(10) == 0
+        try:
+            assert worker.wait(5) == 0
+        finally:
+            worker.kill()
 
 
 async def test_ctrl_c_reaches_only_the_parent() -> None:
@@ -162,7 +178,7 @@ async def test_warmed_workers_take_the_run_and_are_ended_without_one() -> None:
     engine.warm(2, ())
     warmed = workers()
     ended = await run(engine, jobs(*["early 0.05;pids"] * 8))
-    assert {int(result.end.stdout.split()[0]) for result in ended} == set(warmed)
+    assert {int(result.end.stdout.split()[0]) for result in ended} <= set(warmed)
     engine.warm()
     engine.close()
     assert workers() == []
@@ -186,13 +202,48 @@ async def test_a_worker_holds_no_core_and_no_descriptor_of_ours(tmp_path: Path) 
     assert sum(name.startswith("/dev/null") for name in opened) == 2
 
 
+async def test_a_worker_gets_the_open_files_that_its_lanes_need_and_no_more() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    try:
+        async for event in Pool(options(workers=1, parallel=50)).run(jobs("sleep 0.05")):
+            if isinstance(event, JobConnected):
+                (pid,) = workers()
+                limits, _ = look_into(pid)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    words = next(line for line in limits.splitlines() if line.startswith("Max open files")).split()
+    assert words[3:5] == [str(32 + 4 * 50), str(hard)]
+
+
 SCRIPT = """
 import asyncio, json, sys
 sys.path.insert(0, {root!r})
 from pssh.engine.pool import Pool
 import tests.engine.support.toy as toy
-print(json.dumps([result.status for result in asyncio.run(toy.run(Pool(toy.options()), toy.jobs("exit 0", "exit 1")))]))
+ended = asyncio.run(toy.run(Pool(toy.options()), toy.jobs("exit 0", "exit 1")))
+print(json.dumps([result.status for result in ended]))
 """
+
+
+WARMED = """
+import asyncio, sys
+from pathlib import Path
+from pssh.engine.pool import Pool
+import tests.engine.support.toy as toy
+engine = Pool(toy.options())
+engine.warm(1, ())
+warmed = Path(f"/proc/self/task/{Path('/proc/self').readlink()}/children").read_text()
+(ended,) = asyncio.run(toy.run(engine, toy.jobs("pids")))
+Path(sys.argv[1]).write_text(f"{warmed.strip()} {ended.end.stdout.split()[0].decode()}")
+"""
+
+
+def test_workers_start_without_any_standard_stream(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", WARMED, str(tmp_path / "out")]
+    subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words], check=True, cwd=ROOT)
+    warmed, used = (tmp_path / "out").read_text().split()
+    assert warmed == used  # the very first one, whose socket could have taken the place of a stream
 
 
 @pytest.mark.parametrize("how", ["stdin", "script", "safe"])
