@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pssh.model.host import Settings
 
-MOST_HOSTS = 1_000_000  # of one inventory; a file is refused before it builds more
+MOST_HOSTS = 500_000  # of one inventory; a file is refused before it builds more
 Where = Callable[..., int]  # the line of what a path of keys names; looked up only when it is needed
 
 

@@ -19,7 +19,7 @@ from pssh.inventory.model import RESERVED, Group, Inventory, Place, text_of
 from pssh.inventory.nearest import also
 from pssh.model import names
 
-_MOST_MEMBERS = 5_000_000  # of all groups together
+_MOST_MEMBERS = 3_000_000  # of all groups together
 
 
 def load(paths: Sequence[Path]) -> Inventory:

@@ -91,3 +91,14 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path: Path) -> None
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xef\xbb\xbfweb1\n")
     assert read_text(tmp_path / "a") == "web1\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to another user")
+def test_a_link_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, "a", "a.txt")
+    link = tmp_path / "link.txt"
+    link.symlink_to("a.txt")
+    check(link)
+    os.lchown(link, 54_321, 0)
+    with pytest.raises(InventoryError, match="belongs to user 54321"):
+        check(link)

@@ -18,7 +18,7 @@ from pssh.inventory.safety import read_text
 from pssh.inventory.sources import tomllines
 from pssh.model import names
 
-_MOST_PAIRED = 2_000_000  # values that ranges stand for, in one file
+_MOST_PAIRED = 1_000_000  # values that ranges stand for, in one file
 _TOP = ("version", "vars", "connection", "hosts", "groups")
 _HOST = ("address", "vars", "connection")
 _GROUP = ("hosts", "groups", "exclude", "vars", "connection", "priority", "protected")
@@ -166,7 +166,7 @@ class _Reader:
         if len(hosts) == 1:
             return value
         ranges: dict[str, list[str]] = {}
-        if not all([self.range(text, hosts, ranges, *path) for text in _texts(value)]):
+        if not all(self.range(text, hosts, ranges, *path) for text in _texts(value)):
             return None
         if not ranges:
             return value
