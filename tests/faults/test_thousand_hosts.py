@@ -1,4 +1,4 @@
-"""A thousand hosts of which most are broken, each in its own way: every one in the report once, with the right cause."""
+"""A thousand hosts, most of them broken, each in its own way: each in the report once, with the right cause."""
 
 import json
 import subprocess
