@@ -275,7 +275,7 @@ def test_a_thousand_lookups_take_less_than_a_twentieth_of_a_second(tmp_path):
 
 WORDS = st.sampled_from(
     """Host Match Include Port User IdentityFile HostName UserKnownHostsFile ConnectTimeout ProxyJump IdentityAgent
-    IgnoreUnknown web1 ! * ? = " ' \\ # % ${ } ~ ~x ~/ %h %n none yes 22 [ ] / 99999999999999999999m""".split()  # noqa: SIM905  a table of words
+    IgnoreUnknown web1 ! * ? = " ' \\ # % ${ } ~ ~x ~/ %h %n none yes 22 [ ] / 99999999999999999999m""".split()
 ) | st.text(max_size=4)
 LINES = st.lists(st.lists(WORDS, max_size=5).map(" ".join), max_size=6).map("\n".join)
 
