@@ -1,4 +1,4 @@
-"""A thousand hosts, most of them broken, each in its own way: each in the report once, with the right cause."""
+"""A thousand hosts of which most are broken, each in its way: every one in the report once, with its cause."""
 
 import json
 import subprocess
