@@ -15,6 +15,8 @@ from pssh.engine.base import EngineOptions, files_for, fitting, share, worker_co
         (149, 8, {}, 1),
         (150, 8, {}, 2),
         (1000, 1, {}, 1),
+        (1000, 2, {}, 1),
+        (1000, 4, {"parallel": 1000}, 3),
         (1000, 64, {"parallel": 1000}, 31),
         (1000, 8, {"parallel": 16}, 1),
         (10, 8, {"workers": 3}, 3),

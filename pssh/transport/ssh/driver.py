@@ -19,6 +19,7 @@ from paramiko import Message, Transport, common
 from paramiko.ssh_exception import IncompatiblePeer
 
 from pssh.transport.ssh.failures import Closed
+from pssh.transport.ssh.kex import Curve25519, mpint
 from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, Payload, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
@@ -76,6 +77,7 @@ class Driver(Transport):
         "diffie-hellman-group14-sha256",
         "diffie-hellman-group16-sha512",
     )
+    _kex_info = Transport._kex_info | {"curve25519-sha256@libssh.org": Curve25519}
     _preferred_ciphers = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
     _preferred_macs = (
         "hmac-sha2-256-etm@openssh.com",
@@ -346,10 +348,10 @@ class Driver(Transport):
         """RFC 4253 section 7.2; the part that all six keys share is hashed once."""
         if nbytes > 32 or isinstance(self.K, bytes):
             return super()._compute_key(id, nbytes)  # type: ignore[no-any-return]  # paramiko's is untyped
+        if id in "EF" and self._cipher_info[self.local_cipher if id == "E" else self.remote_cipher].get("is_aead"):
+            return b""  # no MAC goes with a cipher that checks itself
         if self._secret is None:
-            shared = Message()
-            shared.add_mpint(self.K)
-            self._secret = self.kex_engine.hash_algo(shared.asbytes() + self.H)
+            self._secret = self.kex_engine.hash_algo(mpint(self.K) + self.H)
         hashed = self._secret.copy()
         hashed.update(id.encode() + self.session_id)
         return hashed.digest()[:nbytes]  # type: ignore[no-any-return]
