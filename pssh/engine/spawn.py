@@ -19,6 +19,7 @@ _BOOT = (
 )
 _STREAMS = 3
 _ROOT = str(Path(__file__).parents[2])
+_STREAMS = 3
 
 
 class Spawned:

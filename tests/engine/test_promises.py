@@ -104,7 +104,7 @@ async def test_e2_at_most_parallel_jobs_are_in_flight_and_as_many_when_there_is_
 
 async def test_e2_they_are_in_at_most_as_many_processes_as_workers() -> None:
     async for _ in (engine := pool(workers=3)).run(jobs(*["sleep 0.02"] * 60)):
-        assert len(processes.children(os.getpid())) <= 3
+        assert len(processes.workers()) <= 3
     ended = await run(engine, jobs(*["early 0.2;pids"] * 24))
     assert len({result.end.stdout for result in ended}) == len({result.worker for result in ended}) == 3
 
@@ -245,9 +245,9 @@ async def test_e5_no_worker_is_left_after_a_run_nor_after_a_run_that_was_left(ma
         async for event in happening:
             if isinstance(event, JobConnected):
                 break
-    assert processes.children(os.getpid()) == []
+    assert processes.workers() == []
     await run(make(), jobs("exit 0"))
-    assert processes.children(os.getpid()) == []
+    assert processes.workers() == []
 
 
 # E6
@@ -294,7 +294,7 @@ async def test_e7_a_worker_does_not_grow_with_the_jobs_it_has_done() -> None:
         async for event in pool(workers=1).run(jobs(*texts)):
             seen += isinstance(event, JobEnded)
             if seen and seen % 100 == 0:
-                most = max(most, *(processes.rss(child) for child in processes.children(os.getpid())))
+                most = max(most, *(processes.rss(child) for child in processes.workers()))
         return most
 
     assert await peak(1500) < await peak(200) + (4 << 20)
@@ -339,7 +339,7 @@ async def test_e8_a_worker_that_is_killed_at_any_moment_never_makes_a_command_ru
         seen += 1
         if seen % 60 == 0 and kills < 6:
             kills += 1
-            for child in processes.children(os.getpid())[:1]:
+            for child in processes.workers()[:1]:
                 os.kill(child, signal.SIGKILL)
         if isinstance(event, JobEnded):
             ended.append(event.result)

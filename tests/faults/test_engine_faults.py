@@ -18,12 +18,9 @@ from pssh.model.event import JobConnected, JobEnded
 from pssh.model.work import Limits
 from tests.engine.support.toy import events, jobs, options, results, run
 from tests.support import processes
+from tests.support.processes import workers
 
 ROOT = Path(__file__).parents[2]
-
-
-def workers() -> list[int]:
-    return processes.children(os.getpid())
 
 
 async def test_a_worker_killed_in_mid_run_costs_only_what_it_had_begun() -> None:

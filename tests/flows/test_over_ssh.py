@@ -164,3 +164,9 @@ def test_ctrl_c_at_a_question_ends_with_130_and_nothing_is_run(demo_fleet: DemoF
     assert screen.exit_code == 130
     assert "hosts:" not in screen.text
     assert "Traceback" not in screen.text
+
+
+def test_hosts_of_unknown_key_share_one_hint(demo_fleet: DemoFleet, private: Path) -> None:
+    first, second = [host.name for host in demo_fleet.hosts if not host.fault][:2]
+    done = pssh("run", "-i", "fleet.toml", f"{first},{second}", "true", cwd=private)
+    assert done.err.count("pssh trust") == 1

@@ -89,6 +89,11 @@ def _field(pid: int, file: str, name: str) -> int:
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith(name)), 0)
 
 
+def workers() -> list[int]:
+    """Return the worker processes that we started, and none of the servers that serve other tests."""
+    return sorted(set(named("pssh.engine.worker")) & set(children(os.getpid())))
+
+
 def named(text: str) -> list[int]:
     """Return the living processes whose command line holds `text`, this one left out."""
     found = []

@@ -54,7 +54,6 @@ class Verifier:
                 stage="host-key",
                 kind="unknown",
                 message=f"known_hosts has no key for `{name}`; the host showed {shown}",
-                hint=f"`pssh trust {self._host}` shows the key and adds it",
             )
         known = f", known is {', '.join(verdict.known)}" if verdict.known else ""
         messages = {
