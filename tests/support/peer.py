@@ -42,7 +42,8 @@ class Peer(Transport):
             if line is None:
                 return
             self.remote_version = line.decode()
-        for kind, body, seqno in self.packetizer.packets():
+        while (packet := self.packetizer.next()) is not None:
+            kind, body, seqno = packet
             self.got.append((kind, body))
             parsed = Message(body)
             parsed.seqno = seqno

@@ -20,7 +20,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.kex import Curve25519, mpint
-from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, Payload, ProtocolError, message
+from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
 REKEY_BYTES = 1 << 30
@@ -123,7 +123,7 @@ class Driver(Transport):
         self._login = login
         self._check = check
         self._single, self._cautious, self._speculate = single, cautious, speculate
-        self._held: list[Any] | None = []  # what waits for the end of a key exchange
+        self._held: list[bytes] | None = []  # what waits for the end of a key exchange
         self._host_key = b""
         self._taken = 0
         self._secret: Any = None  # the hash of K and H, from which every key is made
@@ -146,8 +146,9 @@ class Driver(Transport):
                 raise ProtocolError("more than 1 MiB before the login")
             if not self.remote_version and not self._banner():
                 return
-        for kind, body, seqno in self.packetizer.packets():
-            self._dispatch(kind, body, seqno)
+        following = self.packetizer.next
+        while (packet := following()) is not None:
+            self._dispatch(*packet)
         if self.packetizer.used > REKEY_BYTES and self._held is None:
             self._send_kex_init()
 
@@ -165,7 +166,11 @@ class Driver(Transport):
         self.flush()
 
     def send(self, payload: bytes) -> None:
-        self._send_message(Payload(payload))
+        """Send a message, or hold it back while keys change: then only messages of the key exchange may leave."""
+        if self._held is not None and (payload[0] >= 50 or payload[0] in (5, 6)):
+            self._held.append(payload)
+        else:
+            self.packetizer.send(payload)
 
     def ping(self) -> bool:
         """Ask the host for a sign of life; False while keys change, when nothing may be asked."""
@@ -185,7 +190,7 @@ class Driver(Transport):
     def say_goodbye(self) -> None:
         """Tell the host that we leave (RFC 4253 section 11.1)."""
         if self.initial_kex_done:
-            self.packetizer.send_message(Payload(b"\1\0\0\0\x0b\0\0\0\0\0\0\0\0"))
+            self.packetizer.send(b"\1\0\0\0\x0b\0\0\0\0\0\0\0\0")
 
     def dissolve(self) -> None:
         """Break the cycles between handlers and this object: the workers run without a cycle collector."""
@@ -269,11 +274,7 @@ class Driver(Transport):
     # ---- to the host
 
     def _send_message(self, data: Any) -> None:  # paramiko's own code sends through here as well
-        kind = data.asbytes()[0]
-        if self._held is not None and (kind >= 50 or kind in (5, 6)):
-            self._held.append(data)
-        else:
-            self.packetizer.send_message(data)
+        self.send(data.asbytes())
 
     def _open_channels(self, *, speculate: bool) -> None:
         for channel in list(self.channels.values()):
@@ -292,7 +293,7 @@ class Driver(Transport):
         else:
             self.in_kex = True
             self.local_kex_init = self._latest_kex_init = b"\x14" + os.urandom(16) + tail
-            self._send_message(Payload(self.local_kex_init))
+            self.send(self.local_kex_init)
         self._held = self._held or []
 
     def _parse_kex_init(self, m: Message) -> None:
@@ -337,8 +338,8 @@ class Driver(Transport):
         if self.phase == "kex":
             self._enter("auth")
             self._login.begin(self)
-        for data in held:
-            self._send_message(data)
+        for payload in held:
+            self.send(payload)
 
     def _parse_newkeys(self, m: Message) -> None:
         super()._parse_newkeys(m)

@@ -1,6 +1,6 @@
 """Packets to and from byte buffers: paramiko's packetizer without its socket, its threads and its waiting.
 
-Output collects in `out`; input is given to `take()`, and `packets()` yields every whole packet at hand. The cipher
+Output collects in `out`; input is given to `take()`, and `next()` returns each packet once it is whole. The cipher
 state is read again for each packet, because keys change *between* two packets of one segment. Four framings: clear,
 AES-GCM, encrypt-then-MAC and MAC-then-encrypt (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5).
 
@@ -8,9 +8,7 @@ Why not `Packetizer.read_message`: it cannot be left in mid-packet, and it alloc
 """
 
 import hmac
-import itertools
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 from paramiko import Message
@@ -87,11 +85,25 @@ def message(body: bytes, seqno: int) -> Message:
     return parsed
 
 
-def _nonces(iv: bytes) -> Iterator[bytes]:
-    # The one place that counts, so that no nonce can be used twice under one key.
-    return (
-        iv[:4] + (n & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big") for n in itertools.count(int.from_bytes(iv[4:], "big"))
-    )
+class _Nonces:
+    """The nonces of one AES-GCM key (RFC 5647 section 7.1); the one place that counts, so that none is used twice."""
+
+    __slots__ = ("_count", "_fixed")
+
+    def __init__(self, iv: bytes) -> None:
+        self._fixed, self._count = iv[:4], int.from_bytes(iv[4:], "big")
+
+    def next(self) -> bytes:
+        count = self._count
+        self._count = (count + 1) & 0xFFFFFFFFFFFFFFFF
+        return self._fixed + count.to_bytes(8, "big")
+
+
+_UNUSED = _Nonces(bytes(12))
+# By the length of a message modulo 16: the padding, at least 4 bytes, with the byte in front that counts it.
+_PADDING = [
+    bytes((pad,)) + bytes(pad) for pad in ((15 - size) % 16 + (16 if (15 - size) % 16 < 4 else 0) for size in range(16))
+]
 
 
 class BufferPacketizer(Packetizer):
@@ -107,8 +119,7 @@ class BufferPacketizer(Packetizer):
         self._seal: Any = None
         self._open: Any = None
         self._clear: Any = None  # decryptor of a cipher that has its MAC apart
-        self._nonces_out: Iterator[bytes] = iter(())
-        self._nonces_in: Iterator[bytes] = iter(())
+        self._nonces_out = self._nonces_in = _UNUSED
         self._mac: tuple[Any, int, bytes, bool] = (None, 0, b"", False)  # hash, size, key, encrypt-then-MAC
         self._first = b""  # a first block that was decrypted before its packet was whole
 
@@ -120,32 +131,31 @@ class BufferPacketizer(Packetizer):
         super().set_outbound_cipher(block_engine, *args, **kw)
         self.used = 0
         self._seal = block_engine if kw["aead"] else None
-        self._nonces_out = _nonces(kw["iv_out"]) if kw["aead"] else iter(())
+        self._nonces_out = _Nonces(kw["iv_out"]) if kw["aead"] else _UNUSED
 
     def set_inbound_cipher(self, block_engine: Any, *args: Any, **kw: Any) -> None:
         super().set_inbound_cipher(block_engine, *args, **kw)
         if kw["aead"]:
-            self._open, self._nonces_in, self._clear = block_engine, _nonces(kw["iv_in"]), None
+            self._open, self._nonces_in, self._clear = block_engine, _Nonces(kw["iv_in"]), None
         else:
             self._open, self._clear = None, block_engine
             self._mac = (kw["mac_engine"], kw["mac_size"], kw["mac_key"], kw["etm"])
 
     def reset_seqno_in(self) -> None:
         super().reset_seqno_in()
-        # packets() adds one after the packet whose handling brought us here: NEWKEYS
-        self._sequence_in = -1
+        self._sequence_in = 0
 
     def send_message(self, data: Any) -> None:
+        self.send(data.asbytes())
+
+    def send(self, payload: bytes) -> None:
+        """Put a message, type byte first, into a packet; AES-GCM here, what else there is in paramiko."""
         if self._seal is None:
-            super().send_message(data)
+            super().send_message(Payload(payload))
             return
-        payload = data.asbytes()
-        pad = 16 - (len(payload) + 1) % 16
-        if pad < 4:
-            pad += 16
-        length = u32(1 + len(payload) + pad)
-        plain = b"".join((bytes((pad,)), payload, bytes(pad)))
-        sealed = self._seal.encrypt(next(self._nonces_out), plain, length)
+        pad = _PADDING[len(payload) % 16]
+        length = u32(len(payload) + len(pad))
+        sealed = self._seal.encrypt(self._nonces_out.next(), pad[:1] + payload + pad[1:], length)
         self.out += length
         self.out += sealed
         self.used += len(sealed) + 4
@@ -168,14 +178,8 @@ class BufferPacketizer(Packetizer):
         """Bytes taken that no packet has used yet."""
         return len(self._input) - self._at
 
-    def packets(self) -> Iterator[tuple[int, bytes, int]]:
-        """Yield every whole packet as (type, body, sequence number)."""
-        while (taken := self._next()) is not None:
-            kind, body = taken
-            yield kind, body, self._sequence_in
-            self._sequence_in = (self._sequence_in + 1) & 0xFFFFFFFF
-
-    def _next(self) -> tuple[int, bytes] | None:
+    def next(self) -> tuple[int, bytes, int] | None:
+        """Return the next packet as (type, body, sequence number) once it is whole."""
         buf, at = self._input, self._at
         if len(buf) - at < 4:
             return None
@@ -190,13 +194,15 @@ class BufferPacketizer(Packetizer):
                 return None
             body = buf[at + 4 : end]
             if self._open:
-                body = self._open.decrypt(next(self._nonces_in), body, buf[at : at + 4])
+                body = self._open.decrypt(self._nonces_in.next(), body, buf[at : at + 4])
             self._at = end
         self.used += self._at - at
         stop = len(body) - body[0]
         if stop < 2:
             raise ProtocolError("a packet has no content")
-        return body[1], body[2:stop]
+        seqno = self._sequence_in
+        self._sequence_in = (seqno + 1) & 0xFFFFFFFF
+        return body[1], body[2:stop], seqno
 
     def _next_with_mac(self, buf: bytes, at: int) -> bytes | None:
         """Return the next body once it is whole; the MAC covers sequence number, length and body."""
