@@ -1,5 +1,5 @@
 """`python -m pssh` is the command `pssh`."""
 
-from pssh.cli.main import main
+from pssh.cli.early import main
 
 main()

@@ -1,14 +1,32 @@
-"""What is done before all other imports: a worker is started, because its imports take longer than all of ours."""
+"""The first lines that run: a worker is started before all other imports, because its own take longer than all of ours.
 
-from typing import Any
+Only a subcommand that will need one gets it; if the line turns out to be wrong, the worker ends with this process.
+"""
+
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from pssh.engine.spawn import Spawned
-from pssh.model.work import Operation
+
+_CONNECTING = {"run", "script", "ping"}
+_LOOKING = {"--help", "-n", "--dry-run"}
+_spawned: list[Spawned] = []
 
 
-def launch(operation: Operation, targets: str, flags: dict[str, Any]) -> int:
-    """Start a worker if one will be needed, and only then import what runs an operation, and do so."""
-    worker = None if flags.get("dry_run") else Spawned()
+def main() -> NoReturn:
+    """Be the command `pssh`."""
+    words = sys.argv[1:]
+    if words and words[0] in _CONNECTING and not _LOOKING.intersection(words):
+        with suppress(OSError):  # the engine tries again, and says why
+            _spawned.append(Spawned())
+    from pssh.cli.main import main as run
+
+    run()
+
+
+def launch(operation: Any, targets: str, flags: dict[str, Any]) -> int:
+    """Run an operation as the flags say, with the worker that was started first."""
     from pssh.cli import start
 
-    return start.launch(operation, targets, flags, worker)
+    return start.launch(operation, targets, flags, _spawned.pop() if _spawned else None)
