@@ -26,7 +26,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     parallel: int = 64
     workers: int = 0
-    connect_limit: int = 32
+    connect_limit: int = 64
     user: str = ""
     port: int = 0
     identity: tuple[str, ...] = ()

@@ -7,17 +7,17 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from pssh.engine.spawn import Spawned
-
 _CONNECTING = {"run", "script", "ping"}
 _LOOKING = {"--help", "-n", "--dry-run"}
-_spawned: list[Spawned] = []
+_spawned: list[Any] = []  # at most one, until a run takes it
 
 
 def main() -> NoReturn:
     """Be the command `pssh`."""
     words = sys.argv[1:]
     if words and words[0] in _CONNECTING and not _LOOKING.intersection(words):
+        from pssh.engine.spawn import Spawned
+
         with suppress(OSError):  # the engine tries again, and says why
             _spawned.append(Spawned())
     from pssh.cli.main import main as run

@@ -75,7 +75,7 @@ pace = together(
         type=COUNT,
         default=USUAL.connect_limit,
         metavar="N",
-        help="Handshakes at once.  [32]",
+        help="Handshakes at once.  [64]",
     ),
     option(
         "Control",

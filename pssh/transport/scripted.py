@@ -212,7 +212,7 @@ class ScriptedTransport:
     def __init__(
         self,
         secrets: Mapping[str, Secret] | None = None,
-        connect_limit: int = 32,
+        connect_limit: int = 64,
         *,
         replies: Mapping[str, Replies] | None = None,
     ) -> None:

@@ -70,14 +70,15 @@ class Driver(Transport):
 
     _CLIENT_ID = "pssh"
     _preferred_kex = (
-        "curve25519-sha256@libssh.org",
+        "curve25519-sha256",
+        "curve25519-sha256@libssh.org",  # the same, under the name it had first
         "ecdh-sha2-nistp256",
         "ecdh-sha2-nistp384",
         "ecdh-sha2-nistp521",
         "diffie-hellman-group14-sha256",
         "diffie-hellman-group16-sha512",
     )
-    _kex_info = Transport._kex_info | {"curve25519-sha256@libssh.org": Curve25519}
+    _kex_info = Transport._kex_info | dict.fromkeys(_preferred_kex[:2], Curve25519)
     _preferred_ciphers = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
     _preferred_macs = (
         "hmac-sha2-256-etm@openssh.com",

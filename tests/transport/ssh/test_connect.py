@@ -195,6 +195,8 @@ async def test_host_keys_of_each_kind_are_verified(start_sshd: Callable[..., Ssh
         "Ciphers aes128-ctr\nMACs hmac-sha2-256-etm@openssh.com",
         "Ciphers aes256-ctr\nMACs hmac-sha2-512",
         "Ciphers aes256-gcm@openssh.com",
+        "KexAlgorithms curve25519-sha256",
+        "KexAlgorithms curve25519-sha256@libssh.org",
         "KexAlgorithms ecdh-sha2-nistp256",
         "KexAlgorithms ecdh-sha2-nistp521",
         "KexAlgorithms diffie-hellman-group14-sha256",
