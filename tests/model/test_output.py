@@ -1,6 +1,5 @@
 """Heads and tails of streams: never more than promised, never miscounted."""
 
-import time
 import tracemalloc
 
 import pytest
@@ -64,12 +63,10 @@ def test_memory_stays_at_twice_keep(length: int):
     assert held < 2.5 * keep  # a growing bytearray is given an eighth more than it needs
 
 
-def test_a_gigabyte_is_cheap():
+def test_of_a_gigabyte_only_the_ends_are_kept():
     piece, stream = bytes(1 << 17), Heard(512 << 10)
-    began = time.process_time()
     for _ in range(1 << 13):
         stream.add(piece)
-    assert time.process_time() - began < 2
     assert (stream.size, len(stream.kept())) == (1 << 30, 1 << 20)
 
 
