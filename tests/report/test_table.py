@@ -1,6 +1,5 @@
 """The table, to the character."""
 
-
 import pytest
 from wcwidth import wcswidth
 

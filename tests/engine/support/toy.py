@@ -16,14 +16,13 @@ from msgspec import Struct
 from pssh.engine.base import Engine, EngineOptions
 from pssh.model.event import Event, JobEnded
 from pssh.model.host import Connection
-from pssh.model.outcome import Failure, Reply, Result
+from pssh.model.outcome import Reply, Result
 from pssh.model.secret import Secret
 from pssh.model.work import Job, Limits, Listener, Session, Transport
 from pssh.transport.scripted import ScriptedSession, ScriptedTransport
 
 TOY = {
     "toy": "tests.engine.support.toy:ToyTransport",
-    "nothing": "tests.engine.support.toy:NothingTransport",
     "broken": "tests.engine.support.toy:broken",
 }
 _LINK = 1  # where a worker's arguments name the descriptor of its socket
@@ -122,35 +121,6 @@ class ToyTransport:
     ) -> AsyncIterator[ToySession]:
         async with self._inner.open(host, connection, limits, listener) as inner:
             yield ToySession(host, inner, listener, self._about)
-
-
-class NothingTransport:
-    """Sessions that answer at once: what is left is the cost of the engine."""
-
-    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None: ...
-
-    @asynccontextmanager
-    async def open(
-        self, host: str, connection: Connection, limits: Limits, listener: Listener
-    ) -> AsyncIterator["NothingSession"]:
-        yield NothingSession(listener)
-
-
-class NothingSession:
-    def __init__(self, listener: Listener) -> None:
-        self.seconds: dict[str, float] = {}
-        self.banner = "SSH-2.0-nothing"
-        self._listener = listener
-
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
-        self._listener.connected()
-        await asyncio.sleep(0)
-        return Reply(exit_code=0)
-
-    def end(self, why: Failure) -> None: ...
-
-    async def host_key(self) -> str:
-        return ""
 
 
 def broken(secrets: Mapping[str, Secret], connect_limit: int) -> Transport:
