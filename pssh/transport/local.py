@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Phase, Reply
-from pssh.model.output import Heard
+from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Listener, StreamName, TransportError
 
@@ -285,14 +285,7 @@ class _Command(asyncio.SubprocessProtocol):
         return Reply(exit_code=code, **self._output())
 
     def _output(self) -> dict[str, Any]:
-        stdout, stderr = self._heard[1], self._heard[2]
-        return {
-            "stdout": stdout.kept(),
-            "stderr": stderr.kept(),
-            "stdout_cut": stdout.cut,
-            "stderr_cut": stderr.cut,
-            "note": self._note,
-        }
+        return {**printed(self._heard[1], self._heard[2]), "note": self._note}
 
 
 async def _first(*futures: asyncio.Future[Any], seconds: float = math.inf) -> None:
