@@ -61,7 +61,11 @@ class LocalSession:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        """Run nothing more, and kill what still runs."""
+        self._closed = True
+        if self._running is not None:
+            self._running.end(_CANCELLED)
+            self._running.kill()
 
     async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
@@ -90,13 +94,6 @@ class LocalSession:
         """End the running command; its `exec` raises `why`, completed by what was printed and what became of it."""
         if self._running is not None:
             self._running.end(why)
-
-    async def close(self) -> None:
-        """Run nothing more, and kill what still runs."""
-        self._closed = True
-        if self._running is not None:
-            self._running.end(_CANCELLED)
-            self._running.kill()
 
     def _count(self, phase: Phase, since: float) -> float:
         now = asyncio.get_running_loop().time()
