@@ -17,8 +17,7 @@ from typing import Any, Self
 
 from msgspec import structs
 
-from pssh.engine.base import Engine, EngineOptions
-from pssh.engine.pool import Pool
+from pssh.engine.base import Engine
 from pssh.errors import RunFailed, UsageError
 from pssh.inventory.select import Selection
 from pssh.model.event import Event, JobEnded, JobSaid, JobStarted, RunEnded
@@ -31,7 +30,7 @@ from pssh.plan import Plan, RunOptions
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report.base import Reporter
 from pssh.report.table import table
-from pssh.runner import Stop, events
+from pssh.runner import Stop, events, pool
 
 _log = logging.getLogger("pssh")
 _log.addHandler(logging.NullHandler())
@@ -133,7 +132,7 @@ class Fleet:
         """
         plan = self._plan(operation, options, say=on_output is not None)
         hears = (_Callbacks(on_start, on_output, on_result), *reporters)
-        with closing(_in_a_thread(plan, engine or _pool(plan, options))) as happening:
+        with closing(_in_a_thread(plan, engine or pool(_options(options), plan.secrets))) as happening:
             for event in happening:
                 for reporter in hears:
                     reporter.on(event)
@@ -146,7 +145,7 @@ class Fleet:
     ) -> Generator[Result, None, None]:
         """Yield each result as its host finishes. Leaving the loop early ends the run."""
         plan = self._plan(operation, options)
-        with closing(_in_a_thread(plan, engine or _pool(plan, options))) as happening:
+        with closing(_in_a_thread(plan, engine or pool(_options(options), plan.secrets))) as happening:
             yield from (event.result for event in happening if isinstance(event, JobEnded))
 
     async def astream(
@@ -154,7 +153,7 @@ class Fleet:
     ) -> AsyncGenerator[Result, None]:
         """Yield each result as its host finishes, in the running event loop. Closing it early ends the run."""
         plan = self._plan(operation, options)
-        chosen = engine or _pool(plan, options)
+        chosen = engine or pool(_options(options), plan.secrets)
         async with aclosing(events(plan, chosen, Stop(chosen))) as happening:
             async for event in happening:
                 if isinstance(event, JobEnded):
@@ -179,18 +178,6 @@ def _options(said: dict[str, Any]) -> RunOptions:
     if unknown:
         raise UsageError(f"No option `{min(unknown)}`", hint=f"there are: {', '.join(RunOptions.__struct_fields__)}")
     return RunOptions(**said)
-
-
-def _pool(plan: Plan, said: dict[str, Any]) -> Engine:
-    options = _options(said)
-    return Pool(
-        EngineOptions(
-            parallel=options.parallel,
-            workers=options.workers,
-            connect_limit=options.connect_limit,
-            secrets=plan.secrets,
-        )
-    )
 
 
 class _Callbacks:

@@ -26,11 +26,6 @@ def resolve(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def ours(point: str) -> list[str]:
-    """Return the names that come with pssh, sorted."""
-    return sorted(_OURS[point])
-
-
 def names(point: str) -> list[str]:
     """Return every name known at a plug point, sorted."""
     return sorted({*_OURS[point], *(entry.name for entry in _entries(group=point))})

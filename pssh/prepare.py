@@ -18,7 +18,7 @@ from platformdirs import user_config_path
 from pssh.credentials import Ask, settle
 from pssh.inventory.find import find
 from pssh.inventory.load import load
-from pssh.inventory.model import Inventory
+from pssh.inventory.model import Inventory, short
 from pssh.inventory.select import Selection, narrow, select
 from pssh.model.event import Notice
 from pssh.model.host import Settings
@@ -117,6 +117,4 @@ def _notices(selection: Selection, sources: Sources, jobs: Sequence[Job]) -> lis
 
 
 def _short(path: Path) -> str:
-    here = Path.cwd()
-    shown = str(path.relative_to(here) if path.is_relative_to(here) else path)
-    return f"{shown}/" if path.is_dir() else shown
+    return f"{short(path)}/" if path.is_dir() else short(path)

@@ -10,19 +10,21 @@ import errno
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 
 from msgspec import structs
 
-from pssh.engine.base import Engine
+from pssh.engine.base import Engine, EngineOptions
+from pssh.engine.pool import Pool
 from pssh.errors import OutputFailed
 from pssh.model.event import Event, HostKeyLearned, JobEnded, Notice, RunEnded, RunStarted, Tick
 from pssh.model.outcome import Failure, Result
 from pssh.model.output import trim
 from pssh.model.report import Report
+from pssh.model.secret import Secret
 from pssh.model.work import Job
-from pssh.plan import Plan
+from pssh.plan import Plan, RunOptions
 from pssh.report.base import Reporter
 from pssh.transport.ssh import hostkeys
 
@@ -113,6 +115,15 @@ async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event
                     yield event
     seconds = time.monotonic() - began
     yield RunEnded(Report(run=plan.run, results=kept.results(), seconds=seconds, stopped=stop.cause))
+
+
+def pool(options: RunOptions, secrets: Mapping[str, Secret]) -> Pool:
+    """Return the engine that a run's options ask for."""
+    return Pool(
+        EngineOptions(
+            parallel=options.parallel, workers=options.workers, connect_limit=options.connect_limit, secrets=secrets
+        )
+    )
 
 
 def _append(host: str, file: str, line: str) -> Notice | None:

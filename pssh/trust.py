@@ -12,7 +12,7 @@ from msgspec import Struct
 from pssh.errors import ConfigError
 from pssh.model.outcome import Result
 from pssh.model.work import Job
-from pssh.transport.ssh.hostkeys import HostKeys, append, fingerprint, known_hosts_line, written
+from pssh.transport.ssh.hostkeys import HostKeys, append, fingerprint, known_hosts_line, named, removal, written
 
 Word = Literal["CHANGED", "REVOKED", "UNREADABLE", "NOT LISTED", "failed", "new", "known"]
 ALARMS = ("CHANGED", "REVOKED", "UNREADABLE", "NOT LISTED")
@@ -34,8 +34,7 @@ class Found(Struct, frozen=True, kw_only=True):
     @property
     def remedy(self) -> str:
         """What to type if a changed key is known to be right."""
-        file = self.why.rpartition(":")[0]
-        return f"ssh-keygen -R '{self.name}' -f '{file}'" if self.word == "CHANGED" else ""
+        return removal(self.name, self.why) if self.word == "CHANGED" else ""
 
 
 def judge(results: Iterable[Result], jobs: Sequence[Job], listed: "Fingerprints | None" = None) -> list[Found]:
@@ -56,7 +55,7 @@ def _judged(result: Result, job: Job, keys: HostKeys, listed: "Fingerprints | No
     how = job.connection
     key_type, _, text = result.end.stdout.decode().partition(" ")
     blob = b64decode(text)
-    name, port = (how.host_key_alias, 22) if how.host_key_alias else (how.address, how.port)
+    name, port = named(how)
     verdict = keys.check(name, port, key_type, blob)
     word: Word = _WORDS.get(verdict.kind, "UNREADABLE")
     print_ = fingerprint(blob)

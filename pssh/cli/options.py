@@ -105,6 +105,7 @@ output = together(
     quiet,
     color,
 )
+work = together(inventory, narrowing, reach, login, pace, command_limits, output)
 
 
 def run_options(flags: dict[str, Any]) -> RunOptions:

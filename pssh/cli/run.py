@@ -21,15 +21,7 @@ EXAMPLES = """
 @click.command(cls=Page, examples=EXAMPLES, context_settings={"allow_interspersed_args": False})
 @click.argument("targets")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-@options.together(
-    options.inventory,
-    options.narrowing,
-    options.reach,
-    options.login,
-    options.pace,
-    options.command_limits,
-    options.output,
-)
+@options.work
 def command(targets: str, words: tuple[str, ...], **flags: Any) -> int:
     """Run COMMAND on every host that TARGETS name, and show one table.
 

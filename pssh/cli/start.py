@@ -14,8 +14,6 @@ from msgspec import structs
 
 from pssh.cli import options, terminal
 from pssh.cli.preview import preview
-from pssh.engine.base import EngineOptions
-from pssh.engine.pool import Pool
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts
 from pssh.model.report import Report
@@ -27,7 +25,7 @@ from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
 from pssh.report.ping import PingTable
-from pssh.runner import run
+from pssh.runner import pool, run
 
 
 def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Spawned | None) -> int:
@@ -83,11 +81,7 @@ def carried_out(
 ) -> tuple[Plan, Report] | None:
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
     secrets: dict[str, Secret] = {}  # filled in once they are known: the workers are given them with their first job
-    engine = Pool(
-        EngineOptions(
-            parallel=wanted.parallel, workers=wanted.workers, connect_limit=wanted.connect_limit, secrets=secrets
-        )
-    )
+    engine = pool(wanted, secrets)
     try:
         if worker:
             engine.adopt(worker)

@@ -80,18 +80,15 @@ def environment(home: Path, user: str) -> dict[str, str]:
     }
 
 
-def sweep(folder: Path) -> int:
-    """Kill whatever still runs with its home in `folder`, also what left its process group; return how many.
+def sweep(folder: Path) -> None:
+    """Kill whatever still runs with its home in `folder`, also what left its process group.
 
     Needs /proc; without it nothing is found.
     """
     mark = b"HOME=" + os.fsencode(folder) + b"/"
-    found = 0
     for entry in Path("/proc").glob("[0-9]*"):
         # Gone meanwhile, or another user's: not ours in either case.
         with suppress(OSError):
             words = (entry / "environ").read_bytes().split(b"\0")
             if any(word.startswith(mark) for word in words):
                 os.kill(int(entry.name), signal.SIGKILL)
-                found += 1
-    return found

@@ -153,8 +153,7 @@ class Evaluator:
         if bracket and base in self.scope.group_names() and len(missing) == names.size(term.name):
             return NoHosts(f"No host `{name}`", hint=f"The group is `@{base}`, and `--slice 1:1` takes its first host")
         word = "hosts" if len(missing) > 1 else "host"
-        shown = names.fold(missing)
-        shown = shown if len(shown) <= 120 else shown[:117] + "..."
+        shown = names.clipped(names.fold(missing), 120)
         return NoHosts(f"No {word} `{shown}` in {self.scope.shown}", hint=meant(name, self.scope.hosts))
 
     def file(self, term: FromFile) -> Members:

@@ -5,7 +5,7 @@ Only reading happens here; what a term names is decided where the inventory is a
 """
 
 import re
-from typing import Literal, NoReturn
+from typing import Literal
 
 from msgspec import Struct
 
@@ -123,7 +123,9 @@ def parse_host(word: str) -> Named:
         raise _refused(word)
     address, _, after = place[1:].partition("]") if place.startswith("[") else ("", "", "")
     if names.ipv6(address):
-        return Named(address, user, _port(word, after[1:]) if after else 0) if after[:1] in ("", ":") else _refuse(word)
+        if after[:1] not in ("", ":"):
+            raise _refused(word)
+        return Named(address, user, _port(word, after[1:]) if after else 0)
     bare = _BRACKETS.sub("", place)
     if bare.count(":") >= 2:
         if not all(map(names.ipv6, names.spread(place))):
@@ -143,10 +145,6 @@ def _port(word: str, text: str) -> int:
 
 def _refused(word: str) -> TargetsError:
     return TargetsError(f"`{word}` is refused", hint=names.NAME_RULE)
-
-
-def _refuse(word: str) -> NoReturn:
-    raise _refused(word)
 
 
 class _Parser:

@@ -5,6 +5,7 @@ inventory is worse than none.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pssh import plugins
@@ -34,11 +35,10 @@ def files(folder: Path) -> list[Path]:
 
 def source(path: Path) -> Callable[[Path], Document]:
     """Return the function that reads this file; raises InventoryError if the format has none."""
-    if path.suffix in plugins.ours(POINT) or path.suffix in plugins.names(POINT):  # others' names take time to look up
+    with suppress(KeyError):
         found: Callable[[Path], Document] = plugins.find(POINT, path.suffix)
         return found
-    ours = plugins.names(POINT)
-    hint = f"This version reads {', '.join(f'`{suffix}`' for suffix in ours)}"
+    hint = f"This version reads {', '.join(f'`{suffix}`' for suffix in plugins.names(POINT))}"
     if path.suffix in _FOREIGN or _bare_ini(path):
         form = _FOREIGN.get(path.suffix, "INI")
         raise InventoryError(f"`{path}` is an inventory in {form} form, and this version cannot read it", hint=hint)

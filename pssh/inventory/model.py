@@ -100,7 +100,7 @@ class Inventory:
     def shown(self) -> str:
         """The inventory as messages name it."""
         if len(self._paths) == 1:
-            return f"`{_short(self._paths[0])}`"
+            return f"`{short(self._paths[0])}`"
         return f"{len(self._paths)} inventory files" if self._paths else "no inventory"
 
     def groups_of(self, name: str) -> tuple[str, ...]:
@@ -210,7 +210,8 @@ def _dated(value: Any) -> str:
     return value.isoformat() if isinstance(value, (date, datetime, time)) else str(value)
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
+    """Return a path as briefly as it can be named from here."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):

@@ -44,7 +44,7 @@ def refusal(status: os.stat_result) -> str:
     return ""
 
 
-def read_text(path: Path, *, trusted: bool = False, most: int = MOST_BYTES) -> str:
+def read_text(path: Path, *, trusted: bool = False) -> str:
     """Return a file's text without a byte order mark; raises InventoryError for what is refused, too large or no text.
 
     `trusted`: the person named the file in the targets, so that only its size matters.
@@ -58,11 +58,11 @@ def read_text(path: Path, *, trusted: bool = False, most: int = MOST_BYTES) -> s
                 raise InventoryError(f"`{path}` is no file")
             if not trusted and (reason := refusal(status)):
                 raise InventoryError(f"The inventory `{path}` {reason}", hint=_HINT)
-            data = file.read(most + 1)
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InventoryError(f"`{path}` cannot be read: {error.strerror}") from None
-    if len(data) > most:
-        raise InventoryError(f"`{path}` is larger than {most >> 20} MiB")
+    if len(data) > MOST_BYTES:
+        raise InventoryError(f"`{path}` is larger than {MOST_BYTES >> 20} MiB")
     return decoded(data, str(path))
 
 

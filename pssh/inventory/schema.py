@@ -4,17 +4,14 @@ The one table for every format. A key that later versions will serve is refused 
 `become` or `jump` must not find the command run without it.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pssh.inventory.nearest import also, meant
-from pssh.model import names
+from pssh.model import duration, names
 from pssh.model.host import Settings
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
-_MILLISECONDS = re.compile(r"(\d+(?:\.\d+)?)ms", re.ASCII)
 _MOST_SECONDS = 7 * 24 * 3600.0
 _LATER = ("jump", "certificate", "forward_agent", "proxy_command", "become", "become_user", "shell")
 
@@ -32,17 +29,6 @@ def settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[tuple[str
         except ValueError as error:
             wrong.append((key, str(error)))
     return found, wrong  # type: ignore[return-value]  # the keys of _KEYS are those of Settings
-
-
-def duration(text: str) -> float:
-    """Return seconds for `10`, `500ms`, `2m30s`; raises ValueError."""
-    if match := _MILLISECONDS.fullmatch(text):
-        return float(match[1]) / 1000
-    match = _DURATION.fullmatch(text)
-    if not text or match is None:
-        raise ValueError(f"`{text}` is no duration, such as `10`, `500ms` or `2m30s`")
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
 
 
 def _unknown(key: str) -> str:
@@ -89,7 +75,7 @@ def _flag(value: Any, base: Path) -> bool:
 def _seconds(value: Any, base: Path) -> float:
     if type(value) not in (int, float, str):
         raise ValueError(f"{_shown(value)} is no duration")
-    seconds = duration(value) if isinstance(value, str) else value
+    seconds = duration.seconds(value) if isinstance(value, str) else value
     if not 0 <= seconds <= _MOST_SECONDS:  # also refuses nan
         raise ValueError(f"{_shown(value)} is not between 0 and seven days")
     return float(seconds)
@@ -129,7 +115,7 @@ def _one_of(*words: str) -> Callable[[Any, Path], str]:
 
 def _shown(value: Any) -> str:
     text = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+    return f"`{names.clipped(text, 60)}`"
 
 
 _KEYS: dict[str, Callable[[Any, Path], Any]] = {

@@ -17,7 +17,7 @@ from pssh.inventory.ansible import rewritten
 from pssh.inventory.evaluate import Evaluator, Members
 from pssh.inventory.expr import FromFile, FromStdin, Named, parse
 from pssh.inventory.lines import expression, statements
-from pssh.inventory.model import Conflict, Inventory
+from pssh.inventory.model import RESERVED, Conflict, Inventory
 from pssh.inventory.safety import decoded, read_text
 from pssh.model import names
 from pssh.model.host import Host
@@ -63,7 +63,7 @@ def select(
         raise NoHosts(f"No host matches {shown}", hint=hint)
     if len(found) > MOST_HOSTS:
         raise TargetsError(f"The targets are {len(found):,} hosts, and {MOST_HOSTS:,} is the most")
-    ordered = [name for name in inventory.hosts if name in found] if len(inventory.hosts) else []
+    ordered = [name for name in inventory.hosts if name in found]
     ordered += [name for name in found if name not in inventory.hosts]
     hosts = tuple(targets.host(name, found) for name in ordered)
     conflicts = tuple(one for host in hosts if host.groups for one in inventory.conflicts(host.name))
@@ -132,7 +132,7 @@ class _Scope:
         self.value = inventory.value
 
     def group_names(self) -> Iterable[str]:
-        return (*self.inventory.groups, "all", "ungrouped", "local")
+        return (*self.inventory.groups, *RESERVED)
 
     def members(self, group: str) -> Mapping[str, Any]:
         match group:
@@ -168,9 +168,7 @@ class _Targets(Evaluator):
     def said(self) -> list[str]:
         said = list(dict.fromkeys(self.notices))
         if self.twice:
-            shown = names.fold(self.twice)
-            shown = shown if len(shown) <= 120 else shown[:117] + "..."
-            said.append(f"Reached more than once, each is one job: {shown}")
+            said.append(f"Reached more than once, each is one job: {names.clipped(names.fold(self.twice), 120)}")
         return said
 
     def host(self, name: str, found: Members) -> Host:

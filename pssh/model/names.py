@@ -50,7 +50,7 @@ def plain(name: str) -> bool:
 
     An IPv6 address is one too. Anything else could be read as an option or by a shell.
     """
-    return _WORD.fullmatch(name) is not None or ipv6(name)
+    return word(name) or ipv6(name)
 
 
 def word(name: str) -> bool:
@@ -101,18 +101,18 @@ def size(text: str) -> int:
     return _size(_pieces(text))
 
 
-def expand(text: str, *, most: int = MOST_NAMES) -> list[str]:
-    """Return every name of a comma-joined text once, in the order written; raises TargetsError above `most` names."""
+def expand(text: str) -> list[str]:
+    """Return every name of a comma-joined text once, in the order written; raises TargetsError above MOST_NAMES."""
     parts = elements(text)
     pieces: list[_Pieces] = [[part] if quoted else _pieces(part) for part, quoted in parts]
-    _refuse_many(text, sum(map(_size, pieces)), most)
+    _refuse_many(text, sum(map(_size, pieces)))
     return list(dict.fromkeys(chain.from_iterable(map(_build, pieces))))
 
 
-def spread(text: str, *, most: int = MOST_NAMES) -> list[str]:
+def spread(text: str) -> list[str]:
     """Return what one text with ranges stands for, as `expand` does, but with commas outside brackets as plain text."""
     pieces = _pieces(text)
-    _refuse_many(text, _size(pieces), most)
+    _refuse_many(text, _size(pieces))
     return _build(pieces)
 
 
@@ -130,10 +130,14 @@ def fold(names: Iterable[str]) -> str:
     return ",".join([text for _, text in keyed] + sorted(odd))
 
 
-def _refuse_many(text: str, total: int, most: int) -> None:
-    if total > most:
-        shown = text if len(text) <= 80 else text[:77] + "..."
-        raise TargetsError(f"`{shown}` stands for {total:,} names, and {most:,} is the most")
+def clipped(text: str, most: int) -> str:
+    """Return a text of at most so many characters for a message."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _refuse_many(text: str, total: int) -> None:
+    if total > MOST_NAMES:
+        raise TargetsError(f"`{clipped(text, 80)}` stands for {total:,} names, and {MOST_NAMES:,} is the most")
 
 
 def _pieces(text: str) -> _Pieces:

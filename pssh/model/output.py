@@ -4,7 +4,7 @@ Memory is about twice `keep`, whatever a host prints, and each byte is copied on
 that sends two bytes at a time would make each cost a whole object.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -55,6 +55,11 @@ class Heard:
     def kept(self) -> bytes:
         """Return all of it, or the first and the last `keep` bytes with nothing between them."""
         return b"".join((self._head, memoryview(self._tail)[self._at :], memoryview(self._tail)[: self._at]))
+
+
+def printed(stdout: Heard, stderr: Heard) -> dict[str, Any]:
+    """Return the fields of an Output that these two streams give."""
+    return {"stdout": stdout.kept(), "stderr": stderr.kept(), "stdout_cut": stdout.cut, "stderr_cut": stderr.cut}
 
 
 def trim(output: _Ending, most: int) -> _Ending:

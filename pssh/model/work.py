@@ -4,7 +4,7 @@ An operation is a frozen Struct that says what to do on one open session; a tran
 when it is first used, so that the first command can travel together with the login.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
-from pssh.model.secret import Secret
 
 StreamName = Literal["stdout", "stderr"]
 KEPT_BYTES = 512 << 10  # the first and the last so many bytes of each stream are kept
@@ -85,10 +84,6 @@ class Transport(Protocol):
         self, host: str, connection: Connection, limits: Limits, listener: Listener
     ) -> AbstractAsyncContextManager[Session]:
         """Return a session for one job. Leaving the context closes it, and never raises for what a remote does."""
-
-
-class TransportFactory(Protocol):
-    def __call__(self, secrets: Mapping[str, Secret], connect_limit: int) -> Transport: ...
 
 
 class Operation(Protocol):

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Phase, Reply
-from pssh.model.output import Heard
+from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Listener, StreamName, TransportError
 
@@ -61,7 +61,11 @@ class LocalSession:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        """Run nothing more, and kill what still runs."""
+        self._closed = True
+        if self._running is not None:
+            self._running.end(_CANCELLED)
+            self._running.kill()
 
     async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
@@ -90,13 +94,6 @@ class LocalSession:
         """End the running command; its `exec` raises `why`, completed by what was printed and what became of it."""
         if self._running is not None:
             self._running.end(why)
-
-    async def close(self) -> None:
-        """Run nothing more, and kill what still runs."""
-        self._closed = True
-        if self._running is not None:
-            self._running.end(_CANCELLED)
-            self._running.kill()
 
     def _count(self, phase: Phase, since: float) -> float:
         now = asyncio.get_running_loop().time()
@@ -285,14 +282,7 @@ class _Command(asyncio.SubprocessProtocol):
         return Reply(exit_code=code, **self._output())
 
     def _output(self) -> dict[str, Any]:
-        stdout, stderr = self._heard[1], self._heard[2]
-        return {
-            "stdout": stdout.kept(),
-            "stderr": stderr.kept(),
-            "stdout_cut": stdout.cut,
-            "stderr_cut": stderr.cut,
-            "note": self._note,
-        }
+        return {**printed(self._heard[1], self._heard[2]), "note": self._note}
 
 
 async def _first(*futures: asyncio.Future[Any], seconds: float = math.inf) -> None:

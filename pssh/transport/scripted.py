@@ -29,7 +29,7 @@ from msgspec.structs import replace
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Stage
-from pssh.model.output import Heard
+from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Listener, StreamName, TransportError
 
@@ -197,13 +197,7 @@ class _Scene:
             await wait
 
     def _output(self) -> dict[str, Any]:
-        stdout, stderr = self._heard["stdout"], self._heard["stderr"]
-        return {
-            "stdout": stdout.kept(),
-            "stderr": stderr.kept(),
-            "stdout_cut": stdout.cut,
-            "stderr_cut": stderr.cut,
-        }
+        return printed(self._heard["stdout"], self._heard["stderr"])
 
 
 class ScriptedTransport:
@@ -220,13 +214,10 @@ class ScriptedTransport:
         self._replies = replies or {}
         self._tries: Counter[str] = Counter()
 
-    def open(
-        self, host: str, connection: Connection, limits: Limits, listener: Listener
-    ) -> contextlib.AbstractAsyncContextManager[ScriptedSession]:
-        return self._open(host, limits, listener)
-
     @contextlib.asynccontextmanager
-    async def _open(self, host: str, limits: Limits, listener: Listener) -> AsyncIterator[ScriptedSession]:
+    async def open(
+        self, host: str, connection: Connection, limits: Limits, listener: Listener
+    ) -> AsyncIterator[ScriptedSession]:
         self._tries[host] += 1
         session = ScriptedSession(
             self._replies.get(host),

@@ -5,7 +5,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from pssh.inventory.schema import _KEYS, duration, settings
+from pssh.inventory.schema import _KEYS, settings
 from pssh.model.host import Settings
 
 BASE = Path("/inv")
@@ -86,17 +86,3 @@ def test_no_jump_is_what_there_is_anyway() -> None:
 
 def test_every_setting_but_the_secret_can_be_written() -> None:
     assert {*_KEYS, "password"} == set(get_type_hints(Settings))
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("10", 10), ("10s", 10), ("500ms", 0.5), ("2m30s", 150), ("1h", 3600), ("1.5m", 90), ("1h1", 3601)],
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "s", "-1", "1d", "1m2h", "1 s", "1e3", "٣"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
-        duration(text)

@@ -9,8 +9,6 @@ import asyncio
 import socket
 import time
 
-from msgspec import Struct
-
 _MOST_BYTES = 256 << 10
 _REQUEST_IDENTITIES, _IDENTITIES = 11, 12
 _SIGN_REQUEST, _SIGNATURE = 13, 14
@@ -23,13 +21,6 @@ class AgentError(Exception):
     """The agent cannot be used: one line for a person."""
 
 
-class AgentKey(Struct, frozen=True):
-    """A key that the agent holds."""
-
-    blob: bytes
-    comment: str = ""
-
-
 class Agent:
     """The agent behind one socket, for use by many coroutines of one loop."""
 
@@ -37,15 +28,14 @@ class Agent:
         self._path = path
         self._limit = limit  # seconds for one request
         self._lock = asyncio.Lock()
-        self._keys: tuple[AgentKey, ...] | None = None
+        self._keys: list[bytes] | None = None
         self._silent = False
 
-    async def identities(self) -> list[AgentKey]:
-        """Return the keys the agent holds, in its order; it is asked once. Raises AgentError."""
+    async def identities(self) -> list[bytes]:
+        """Return the blobs of the keys the agent holds, in its order; it is asked once. Raises AgentError."""
         if self._keys is None:
-            reply = await self._ask(bytes((_REQUEST_IDENTITIES,)))
-            self._keys = tuple(_identities(reply))
-        return list(self._keys)
+            self._keys = _identities(await self._ask(bytes((_REQUEST_IDENTITIES,))))
+        return self._keys
 
     async def sign(self, blob: bytes, data: bytes, flags: int = 0) -> bytes:
         """Return the signature of `data` by the key `blob`, as it stands in a login request. Raises AgentError."""
@@ -93,7 +83,7 @@ def list_keys(path: str, timeout: float = 3.0) -> list[bytes]:
         raise AgentError(f"the ssh-agent at `{path}` gave no answer within {timeout:g} s") from None
     except (OSError, ValueError) as error:
         raise _unusable(path, error) from error
-    return [key.blob for key in _identities(reply.body)]
+    return _identities(reply.body)
 
 
 class _Reply:
@@ -118,14 +108,13 @@ class _Reply:
         return bytes(self._data[4:])
 
 
-def _identities(reply: bytes) -> list[AgentKey]:
+def _identities(reply: bytes) -> list[bytes]:
     if reply[0] != _IDENTITIES or len(reply) < 5:
         raise AgentError("the ssh-agent does not list its keys")
     fields, rest = _strings(reply[5:])
     if rest or len(fields) != 2 * int.from_bytes(reply[1:5], "big"):
         raise AgentError("the ssh-agent sent a list of keys that cannot be read")
-    pairs = zip(fields[::2], fields[1::2], strict=True)
-    return [AgentKey(blob, comment.decode("utf-8", "replace")) for blob, comment in pairs]
+    return fields[::2]  # the others are comments
 
 
 def _signature(reply: bytes) -> bytes:

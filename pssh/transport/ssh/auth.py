@@ -37,7 +37,6 @@ class FileKey:
 
     blob: bytes
     key: PKey
-    method: str = "publickey"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class AgentKey:
 
     blob: bytes
     agent: Agent
-    method: str = "publickey"
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,6 @@ class Password:
     """A password that the user typed once for this run."""
 
     secret: Secret
-    method: str = "password"
 
 
 Credential = FileKey | AgentKey | Password

@@ -82,10 +82,6 @@ class SSHSession:
     ) -> None:
         self._drop()
 
-    async def close(self) -> None:
-        """Leave the host; what still runs there is not ended by that."""
-        self._drop()
-
     async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
         """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
         fresh = self._driver is None

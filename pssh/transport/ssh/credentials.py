@@ -23,18 +23,14 @@ class Keyring:
         self._secrets = secrets
         self._agents: dict[str, Agent] = {}
         self._loaded: dict[_Key, asyncio.Task[Credentials]] = {}
-        self._ready: dict[_Key, Credentials] = {}
 
     async def credentials(self, connection: Connection) -> Credentials:
         """Return what may be tried, in order."""
         password = connection.password if connection.host_keys != "off" else ""
         key = (connection.identity, connection.identities_only, connection.agent, password)
-        if (ready := self._ready.get(key)) is not None:
-            return ready
         if key not in self._loaded:
             self._loaded[key] = asyncio.create_task(self._load(*key))
-        self._ready[key] = await asyncio.shield(self._loaded[key])
-        return self._ready[key]
+        return await asyncio.shield(self._loaded[key])
 
     async def _load(self, identity: tuple[str, ...], only: bool, agent_path: str, password: str) -> Credentials:
         usable: list[Credential] = []
@@ -63,7 +59,7 @@ class Keyring:
             return []
         agent = self._agents.setdefault(path, Agent(path))
         try:
-            return [key.blob for key in await agent.identities()]
+            return await agent.identities()
         except AgentError as error:
             problems.append(str(error))
             return []

@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, Self
 
 from msgspec import Struct
 
+from pssh.model.host import Connection
 from pssh.transport.ssh.patterns import matches, plain
 
 Kind = Literal["ok", "unknown", "changed", "revoked", "unreadable-line"]
@@ -189,15 +190,19 @@ def written(name: str, port: int) -> str:
     return name.lower() if port == 22 else f"[{name.lower()}]:{port}"
 
 
-def known_hosts_line(name: str, port: int, key_type: str, blob: bytes, *, hashed: bool = False) -> str:
-    """Return the line, without a line end, that makes a key known; hashed, it does not tell whose."""
-    host = written(name, port)
-    if hashed:
-        salt = os.urandom(20)
-        pad = salt.ljust(64, b"\0")
-        digest = hashlib.sha1(pad.translate(_OUTER) + hashlib.sha1(pad.translate(_INNER) + host.encode()).digest())
-        host = f"|1|{b64encode(salt).decode()}|{b64encode(digest.digest()).decode()}"
-    return f"{host} {key_type} {b64encode(blob).decode()}"
+def named(connection: Connection) -> tuple[str, int]:
+    """Return a host's name and port in known_hosts; an alias stands for both, as in OpenSSH."""
+    return (connection.host_key_alias, 22) if connection.host_key_alias else (connection.address, connection.port)
+
+
+def removal(name: str, where: str) -> str:
+    """Return the command that removes a host's keys from the file of a verdict's `file:line`."""
+    return f"ssh-keygen -R '{name}' -f '{where.rpartition(':')[0]}'"
+
+
+def known_hosts_line(name: str, port: int, key_type: str, blob: bytes) -> str:
+    """Return the line, without a line end, that makes a key known."""
+    return f"{written(name, port)} {key_type} {b64encode(blob).decode()}"
 
 
 def read_key(key_type: str, text: str) -> bytes | None:

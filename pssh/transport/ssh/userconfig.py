@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pwd import getpwuid
-from typing import Self
+from typing import Any, Self
 
 from pssh.errors import ConfigError
 from pssh.model.host import Settings
@@ -21,6 +21,7 @@ from pssh.transport.ssh.patterns import matches, plain
 
 _TOKEN = re.compile(r"%(.?)|\$\{([^}]*)(\}?)", re.DOTALL)
 _GLOBAL_FILES = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"]
+_AS_WRITTEN = ("port", "user", "identities_only", "host_keys", "keepalive")  # slots whose value is the setting
 _SHOWN = 3  # names in a notice; a fleet would not fit
 
 
@@ -120,31 +121,21 @@ class _Answer:
         self.address = self._address()
 
     def settings(self, identity: list[Entry]) -> Settings:
-        found = Settings()
+        found: Any = {slot: self.said[slot].value for slot in _AS_WRITTEN if slot in self.said}
         if "address" in self.said:
             found["address"] = self.address
-        if "port" in self.said:
-            found["port"] = self.said["port"].value
-        if "user" in self.said:
-            found["user"] = self.said["user"].value
         if identity:
             paths = (self._path(entry, entry.value) for entry in identity if entry.value.lower() != "none")
             found["identity"] = list(dict.fromkeys(paths))
-        if "identities_only" in self.said:
-            found["identities_only"] = self.said["identities_only"].value
         if "agent" in self.said:
             found["agent"] = self._agent(self.said["agent"])
-        if "host_keys" in self.said:
-            found["host_keys"] = self.said["host_keys"].value
         if "host_key_alias" in self.said:
             found["host_key_alias"] = self.said["host_key_alias"].value.lower()
         if "user_files" in self.said or "global_files" in self.said:
             found["known_hosts"] = self._known_hosts()
-        if "keepalive" in self.said:
-            found["keepalive"] = self.said["keepalive"].value
         if "connect_timeout" in self.said and self.said["connect_timeout"].value:
             found["connect_timeout"] = self.said["connect_timeout"].value  # without a limit: the default's
-        return found
+        return found  # type: ignore[no-any-return]  # the slots are keys of Settings
 
     def _address(self) -> str:
         entry = self.said.get("address")

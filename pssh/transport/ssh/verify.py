@@ -14,7 +14,7 @@ from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.failures import ended
-from pssh.transport.ssh.hostkeys import HostKeys, Verdict, fingerprint, known_hosts_line
+from pssh.transport.ssh.hostkeys import HostKeys, Verdict, fingerprint, known_hosts_line, named, removal, written
 from pssh.transport.ssh.wire import Fields
 
 
@@ -26,9 +26,7 @@ class Verifier:
         self._mode = connection.host_keys
         self._keys = keys
         self._learned = learned
-        # An alias stands for the whole destination, port included, as in OpenSSH.
-        self._name = connection.host_key_alias or connection.address
-        self._port = 22 if connection.host_key_alias else connection.port
+        self._name, self._port = named(connection)
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -48,7 +46,7 @@ class Verifier:
         raise TransportError(self._refusal(verdict, f"{key_type} {fingerprint(blob)}"))
 
     def _refusal(self, verdict: Verdict, shown: str) -> Failure:
-        name = self._name if self._port == 22 else f"[{self._name}]:{self._port}"
+        name = written(self._name, self._port)
         if verdict.kind == "unknown":
             return Failure(
                 stage="host-key",
@@ -61,9 +59,8 @@ class Verifier:
             "revoked": f"the host key {shown} is revoked in {verdict.where}",
             "unreadable-line": f"{verdict.where} names the host but cannot be read; the host showed {shown}",
         }
-        path = verdict.where.rpartition(":")[0]
         hints = {
-            "changed": f"if it was set up anew: `ssh-keygen -R '{name}' -f '{path}'`, then `pssh trust {self._host}`",
+            "changed": f"if it was set up anew: `{removal(name, verdict.where)}`, then `pssh trust {self._host}`",
             "revoked": "do not log in there before you know why",
             "unreadable-line": f"mend or remove {verdict.where}",
         }

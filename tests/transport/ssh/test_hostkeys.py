@@ -1,10 +1,12 @@
 """known_hosts means to us what it means to OpenSSH, and damage only ever refuses."""
 
 import fcntl
+import hmac
 import os
 import random
 import re
 import subprocess
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,6 +39,13 @@ def line(names: str, blob: bytes) -> str:
     """A line with `names` written as they are."""
     key_type = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode()
     return names + known_hosts_line("x", 22, key_type, blob)[1:] + "\n"
+
+
+def hashed(name: str, port: int) -> str:
+    """A host's name as `HashKnownHosts` has it written."""
+    salt = os.urandom(20)
+    digest = hmac.digest(salt, hostkeys.written(name, port).encode(), "sha1")
+    return f"|1|{b64encode(salt).decode()}|{b64encode(digest).decode()}"
 
 
 def loaded(tmp_path: Path, text: str | bytes) -> HostKeys:
@@ -158,7 +167,7 @@ def test_what_is_missing_is_empty_and_what_cannot_be_read_makes_nobody_new(tmp_p
 def test_what_is_learned_counts_at_once(tmp_path):
     keys = loaded(tmp_path, "")
     assert kind(keys, "web1", key(1), 2222) == "unknown"
-    keys.add(known_hosts_line("Web1", 2222, "ssh-ed25519", key(1), hashed=True))
+    keys.add(line(hashed("Web1", 2222), key(1)))
     assert kind(keys, "web1", key(1), 2222) == "ok"
     assert kind(keys, "web1", key(2), 2222) == "changed"
 
@@ -188,9 +197,6 @@ def test_each_of_ten_thousand_lines_is_known(tmp_path):
 def test_a_line_is_written_as_ssh_writes_it():
     assert known_hosts_line("Web1", 22, "ssh-ed25519", key(0)).startswith("web1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5")
     assert known_hosts_line("::1", 2222, "ssh-ed25519", key(0)).startswith("[::1]:2222 ssh-ed25519 ")
-    assert re.match(
-        r"\|1\|[\w+/]{27}=\|[\w+/]{27}= ssh-ed", known_hosts_line("a", 22, "ssh-ed25519", key(0), hashed=True)
-    )
 
 
 NAMES = ["a", "b", "web1", "web2", "web10", "web1.lab", "10.0.0.1", "::1"]
@@ -219,7 +225,7 @@ def generated(rng: random.Random) -> list[tuple[str, str, bytes]]:
         marker = rng.choice(["", "", "", "@revoked ", "@cert-authority "])
         name, port = rng.choice(NAMES), rng.choice([22, 22, 2222])
         if rng.random() < 0.3:
-            names = known_hosts_line(name, port, "t", b"", hashed=True).split()[0]
+            names = hashed(name, port)
         else:
             names = ",".join(
                 rng.choice([hostkeys.written(rng.choice(NAMES), rng.choice([22, 2222])), rng.choice(PATTERNS)])
