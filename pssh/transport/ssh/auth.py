@@ -176,8 +176,13 @@ class Login:
         flags = _AGENT_FLAGS.get(self._algorithm, 0)
         try:
             signature = await credential.agent.sign(credential.blob, text(driver.session_id) + request, flags)
-            self._ask(request + text(signature))
         except AgentError:
+            signature = b""
+        if not driver.active:
+            return  # the connection ended before the agent had signed
+        if signature:
+            self._ask(request + text(signature))
+        else:
             self._next()
         driver.flush()
 
