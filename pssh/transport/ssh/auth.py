@@ -176,13 +176,8 @@ class Login:
         flags = _AGENT_FLAGS.get(self._algorithm, 0)
         try:
             signature = await credential.agent.sign(credential.blob, text(driver.session_id) + request, flags)
-        except AgentError:
-            signature = b""
-        if not driver.active:
-            return  # the connection ended before the agent had signed
-        if signature:
             self._ask(request + text(signature))
-        else:
+        except AgentError:
             self._next()
         driver.flush()
 
@@ -215,7 +210,7 @@ class Login:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  it belongs to this connection, whatever it is
-            if self._driver is not None:
+            if self._driver is not None and self._driver.active:  # else the connection did not wait for the agent
                 self._driver.on_error(error)
 
     def _answer_prompts(self, fields: Fields, credential: Password) -> None:

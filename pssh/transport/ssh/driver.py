@@ -197,7 +197,7 @@ class Driver(Transport):
     def dissolve(self) -> None:
         """Break the cycles between handlers and this object: the workers run without a cycle collector."""
         self.__dict__.clear()
-        self.active = False  # for an agent that has not signed yet
+        self.active = False  # for an agent that still signs
 
     # ---- from the host
 

@@ -332,8 +332,10 @@ async def test_a_command_dropped_while_it_is_ended_leaves_no_timer_behind(sshd: 
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
     async with SSHTransport({}, 32).open("h", reach(sshd), Limits(kill_after=0.1), Silent()) as session:
         task = asyncio.ensure_future(session.exec("trap '' TERM; sleep 0.4"))
-        while session._running is None or not session._running.answered:
+        for _ in range(100):
             await asyncio.sleep(0.01)
+            if session._running is not None and session._running.answered:
+                break
         for _ in range(2):
             task.cancel()
             await asyncio.sleep(0.01)
