@@ -99,6 +99,7 @@ async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event
     """Run the jobs and yield all that happens, from RunStarted to RunEnded; closing it early ends the run."""
     began = time.monotonic()
     kept = Kept(plan.jobs)
+    locked: set[str] = set()
     yield RunStarted(plan.run)
     for notice in plan.notices:
         yield notice
@@ -109,7 +110,7 @@ async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event
                     yield JobEnded(kept.add(result))
                 case HostKeyLearned(host=host, file=file, line=line):
                     yield event
-                    if trouble := _append(host, file, line):
+                    if trouble := _append(host, file, line, locked):
                         yield trouble
                 case _:
                     yield event
@@ -126,10 +127,13 @@ def pool(options: RunOptions, secrets: Mapping[str, Secret]) -> Pool:
     )
 
 
-def _append(host: str, file: str, line: str) -> Notice | None:
+def _append(host: str, file: str, line: str, locked: set[str]) -> Notice | None:
+    """Write a key; a file that another program keeps `locked` is waited for once, and not for each host."""
     try:
-        hostkeys.append(file, [line])
+        hostkeys.append(file, [line], patient=file not in locked)
     except OSError as error:
+        if isinstance(error, BlockingIOError):
+            locked.add(file)
         return Notice(f"The host key of `{host}` could not be written to `{file}`: {error.strerror}")
     return None
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -18,6 +20,7 @@ from pssh.model.work import Job
 from pssh.ops.command import Command
 from pssh.plan import Plan
 from pssh.runner import BUDGET, Kept, Stop, arun, events, run
+from pssh.transport.ssh import hostkeys
 from tests.support.engines import Told, ended, plain
 
 
@@ -112,6 +115,25 @@ async def test_a_host_key_that_cannot_be_written_is_a_notice_and_costs_no_host(t
     report = await arun(plan(1), [hears], Told(learns))
     assert report.exit_code == 0
     assert next(event.text for event in hears.events if isinstance(event, Notice)).startswith("The host key of")
+
+
+async def test_a_known_hosts_file_that_stays_locked_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hostkeys, "_LOCK_SECONDS", 0.2)
+    file = tmp_path / "known_hosts"
+    hears = Hears()
+
+    def learns(job: Job) -> Iterable[Event]:
+        yield HostKeyLearned(job.id, job.host, str(file), f"{job.host} ssh-ed25519 AAAA")
+        yield from plain(job)
+
+    with file.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        began = time.monotonic()
+        await arun(plan(5), [hears], Told(learns))
+    assert time.monotonic() - began < 0.5
+    assert sum(isinstance(event, Notice) for event in hears.events) == 5
 
 
 def test_equal_outputs_are_kept_once() -> None:

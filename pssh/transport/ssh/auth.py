@@ -207,7 +207,7 @@ class Login:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  it belongs to this connection, whatever it is
-            if self._driver is not None:
+            if self._driver is not None and self._driver.active:  # else the connection did not wait for the agent
                 self._driver.on_error(error)
 
     def _answer_prompts(self, fields: Fields, credential: Password) -> None:

@@ -53,7 +53,7 @@ class Exec:
         self._why: Failure | None = None  # what we end it for
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._left = self._closed = False  # we sent a CLOSE; the host did, or the connection ended
         self._refill: asyncio.Task[None] | None = None
         self.sent = False  # the request left: from here on it may have run
         self.answered = 0.0  # when the host said that it runs; 0: not yet
@@ -72,6 +72,10 @@ class Exec:
             self._request()
         else:
             self._driver.send(b"\x5a" + opening)
+
+    def passed_over(self) -> None:
+        """The login request that this went behind was refused, and nothing behind it was looked at."""
+        self.sent = False
 
     def logged_in(self) -> None:
         """The login ended: the host now has `limits.open` seconds to answer."""
@@ -134,9 +138,9 @@ class Exec:
             self._denied()
         elif kind == common.MSG_CHANNEL_OPEN_FAILURE:
             code, words = fields.u32(), fields.words()[:200]
-            del self._driver.channels[self.number]
-            if self.sent:
+            if self.sent:  # before the entry goes: by that we hear that the connection ended
                 raise ProtocolError("a session that was already in use was refused")
+            del self._driver.channels[self.number]
             self._settle(OpenRefused(f"no session: {_REFUSED.get(code, code)}: {words}"))
         elif kind != common.MSG_CHANNEL_EOF:
             raise ProtocolError(f"unexpected packet {kind}")
@@ -148,17 +152,24 @@ class Exec:
                 raise ProtocolError(f"session {remote} where {self._remote} was taken for granted")
             return
         self._remote = remote
-        if self._why is None:
+        if self.done.done():
+            self._close()  # nobody waits any more, and the row says that it was not started
+        else:
             self._listener.connected()
             self._request()
             self._pump()
 
     def _runs(self) -> None:
+        self._expect_answer()
         self.answered = self.heard = self._loop.time()
-        if self._why is None:
+        if self._why is None and not self._over and not self.done.done():
             self._arm(self._limits.total, self._out_of_time)
             if self._limits.stall:
                 self._stalled = self._loop.call_later(self._limits.stall, self._check_stall)
+
+    def _expect_answer(self) -> None:
+        if not self.sent or self.answered:  # each would set the limits anew
+            raise ProtocolError("an answer where nothing was asked")
 
     def _take(self, name: StreamName, heard: Heard, data: bytes) -> None:
         self._window -= len(data)
@@ -166,7 +177,7 @@ class Exec:
             raise ProtocolError("the host sent more than its window allows")
         heard.add(data)
         self.heard = self._loop.time()
-        wait = None if self._quiet else self._listener.said(name, data)
+        wait = None if self._quiet or self.done.done() else self._listener.said(name, data)
         if wait is not None and self._refill is None:
             self._refill = asyncio.ensure_future(self._refill_after(wait))
         elif self._window < WINDOW // 2 and self._refill is None:
@@ -187,9 +198,9 @@ class Exec:
 
     def _on_request(self, fields: Fields) -> None:
         kind, want_reply = fields.string(), fields.bool()
-        if kind == b"exit-status":
+        if kind == b"exit-status" and not self._over:  # only the first: each would begin the drain time anew
             self._code = fields.u32()
-        elif kind == b"exit-signal":
+        elif kind == b"exit-signal" and not self._over:
             self._signal = fields.words()[:32] or "unknown"
         elif want_reply:  # sshd's ClientAliveInterval asks so, and hangs up if not answered
             self._driver.send(b"\x64" + u32(self._remote))
@@ -199,12 +210,18 @@ class Exec:
         self._arm(self._limits.drain, self._drained)
 
     def _on_close(self) -> None:
-        self._driver.send(b"\x61" + u32(self._remote))
+        self._close()
         del self._driver.channels[self.number]
         self._closed = True
         self._finish()
 
+    def _close(self) -> None:
+        if not self._left:  # a second CLOSE names a channel that is no more, for which sshd hangs up
+            self._left = True
+            self._driver.send(b"\x61" + u32(self._remote))
+
     def _denied(self) -> None:
+        self._expect_answer()
         self.sent = False  # the host says that it did not run it
         message = "the host refuses to run commands (a forced command, or no login)"
         self._settle(TransportError(Failure(stage="exec", kind="denied", message=message)))
@@ -214,7 +231,7 @@ class Exec:
     def fail(self, error: Exception) -> None:
         """The connection ended."""
         self._closed = True
-        if self._code is not None or self._signal or self._why is not None:
+        if self._over or self._why is not None:
             self._finish()
         elif isinstance(error, TransportError):
             self._settle(TransportError(self._with_output(error.failure)))
@@ -223,14 +240,17 @@ class Exec:
             failure = ended(error, phase, self._driver.before_banner, sent=self.sent)
             self._settle(TransportError(self._with_output(failure)))
 
+    @property
+    def _over(self) -> bool:
+        return self._code is not None or bool(self._signal)
+
     def _finish(self) -> None:
-        over = self._code is not None or bool(self._signal)
         if self._why is not None:
             end: Literal["", "killed", "exited", "left running"] = "left running" if self.sent else ""
-            if over:
+            if self._over:
                 end = "killed" if self._signal else "exited"
             self._settle(TransportError(replace(self._with_output(self._why), remote_end=end)))
-        elif not over:
+        elif not self._over:
             message = "the session was closed without an exit status"
             failure = Failure(stage="exec", kind="connection-closed", message=message)
             self._settle(TransportError(self._with_output(failure)))
@@ -242,17 +262,21 @@ class Exec:
             self._settle(Reply(exit_code=exit_code, signal=self._signal, **self._output()))
 
     def _settle(self, outcome: Reply | Exception) -> None:
-        self._arm(0, self._leave)
-        if self._stalled is not None:
-            self._stalled.cancel()
-        if self._refill is not None:
-            self._refill.cancel()
+        self.let_go()
         if self.done.done():  # cancelled, or settled by a limit
             return
         if isinstance(outcome, Reply):
             self.done.set_result(outcome)
         else:
             self.done.set_exception(outcome)
+
+    def let_go(self) -> None:
+        """Wait for nothing any more: what is left of the connection may be gone when a timer fires."""
+        self._arm(0, self._leave)
+        if self._stalled is not None:
+            self._stalled.cancel()
+        if self._refill is not None:
+            self._refill.cancel()
 
     def _output(self) -> dict[str, Any]:
         return {
@@ -271,7 +295,7 @@ class Exec:
     def _arm(self, seconds: float, then: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()  # a forgotten timer would keep the output of a finished host alive
-        self._timer = self._loop.call_later(seconds, then) if seconds else None
+        self._timer = self._loop.call_later(seconds, then) if seconds and not self.done.done() else None
 
     def _unanswered(self) -> None:
         seconds = self._limits.open
@@ -286,6 +310,8 @@ class Exec:
         self.end(Failure(stage="exec", kind="total", message=message))
 
     def _check_stall(self) -> None:
+        if self._refill is not None:
+            self.heard = self._loop.time()  # it is we who hold the host back
         left = self.heard + self._limits.stall - self._loop.time()
         if left > 0:
             self._stalled = self._loop.call_later(left, self._check_stall)
@@ -294,11 +320,14 @@ class Exec:
             self.end(Failure(stage="exec", kind="stall", message=message))
 
     def _drained(self) -> None:
+        if self._refill is not None:  # the host may have more, and waits for our window
+            self._arm(self._limits.drain, self._drained)
+            return
         self._note = "stream-left-open"
         self._leave()
 
     def _leave(self) -> None:
         """Close without waiting any longer; the entry stays until the host's CLOSE comes."""
-        self._driver.send(b"\x61" + u32(self._remote))
+        self._close()
         self._driver.flush()
         self._finish()

@@ -136,6 +136,7 @@ class SSHSession:
             return await running.done
         finally:
             self._running = None
+            running.let_go()
             if running.answered:
                 self._add("open", running.answered - self._since)
                 self._add("run", self._loop.time() - running.answered)

@@ -54,6 +54,7 @@ class Channel(Protocol):
     """What the driver needs of a channel."""
 
     def request_open(self, *, speculate: bool) -> None: ...
+    def passed_over(self) -> None: ...
     def on(self, kind: int, fields: Fields) -> None: ...
     def fail(self, error: Exception) -> None: ...
 
@@ -196,6 +197,7 @@ class Driver(Transport):
     def dissolve(self) -> None:
         """Break the cycles between handlers and this object: the workers run without a cycle collector."""
         self.__dict__.clear()
+        self.active = False  # for an agent that still signs
 
     # ---- from the host
 
@@ -249,6 +251,8 @@ class Driver(Transport):
             raise ProtocolError(f"packet {kind} outside the login")
         if kind == common.MSG_USERAUTH_FAILURE:
             self.refused, self.piped = True, False
+            for channel in self.channels.values():
+                channel.passed_over()
         self._login.on(kind, Fields(body))
         if kind == common.MSG_USERAUTH_SUCCESS:
             self.authenticated = True

@@ -223,16 +223,16 @@ def read_key(key_type: str, text: str) -> bytes | None:
     return blob if fields >= _FIELDS.get(key_type, 2) else None
 
 
-def append(path: str, lines: Iterable[str]) -> None:
+def append(path: str, lines: Iterable[str], *, patient: bool = True) -> None:
     """Add lines to a known_hosts file in one write under a lock; those it holds already are skipped.
 
     The file is never rewritten. It is made with mode 0600 and its folder with 0700. Raises OSError, also when another
-    program keeps the lock for longer than three seconds.
+    program keeps the lock for longer than three seconds; not `patient`, it is asked for once.
     """
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _lock(file)
+        _lock(file, _LOCK_SECONDS if patient else 0.0)
         with open(file, "rb", closefd=False) as reader:
             old = reader.read()
         present = set(old.split(b"\n"))
@@ -249,8 +249,8 @@ def append(path: str, lines: Iterable[str]) -> None:
         os.close(file)
 
 
-def _lock(file: int) -> None:
-    deadline = time.monotonic() + _LOCK_SECONDS
+def _lock(file: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -44,5 +44,6 @@ class Watch:
             if link.misses == MISSES:
                 message = f"the host gave no sign of life for {seconds * (MISSES + 1):g} s"
                 link.fail(TransportError(Failure(stage="exec", kind="keepalive", message=message)))
-            elif driver.ping():  # not while keys change
-                link.misses += 1
+            else:
+                driver.ping()
+                link.misses += 1  # also while keys change, when nothing may be asked: that too may never end

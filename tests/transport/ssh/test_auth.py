@@ -218,3 +218,11 @@ def test_key_files_of_every_form_are_read(tmp_path: Path, kind: str, form: str, 
         for wrong in ({}, {f"passphrase:{file}": Secret("wrong")}):
             with pytest.raises(ValueError, match=f"`{file}`"):
                 load_key(str(file), wrong)
+
+
+async def test_a_connection_that_is_gone_before_the_agent_has_signed_is_left_alone() -> None:
+    pair = Trying(AgentKey(USER_KEY.asbytes(), Signer()))  # type: ignore[arg-type]
+    pair.says(ACCEPT, b"\x3c" + text(USER_KEY.get_name()) + text(USER_KEY.asbytes()))
+    pair.client.dissolve()
+    signing = asyncio.all_tasks() - {asyncio.current_task()}
+    assert await asyncio.gather(*signing, return_exceptions=True) == [None]

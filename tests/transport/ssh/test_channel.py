@@ -5,7 +5,9 @@ import pytest
 from paramiko import common
 
 from pssh.model.outcome import Reply
+from pssh.model.secret import Secret
 from pssh.model.work import Limits, TransportError
+from pssh.transport.ssh.auth import Password
 from pssh.transport.ssh.channel import WINDOW, Exec, OpenRefused
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.wire import ProtocolError, text, u32
@@ -287,3 +289,104 @@ async def test_nothing_is_sent_behind_a_login_where_more_than_one_method_may_be_
     pair.server.log_in()
     pair.move()
     assert pair.server.types[-1] == 90
+
+
+async def test_a_session_that_is_refused_while_its_command_runs_is_still_told_of_the_end() -> None:
+    command = Command().runs()
+    with pytest.raises(ProtocolError, match="already in use"):
+        command.says(b"\x5c" + u32(0) + u32(1) + text("") + text(""))
+    assert list(command.pair.client.channels.values()) == [command.exec]
+
+
+@pytest.mark.parametrize("answer", [b"\x63", b"\x64"])
+async def test_an_answer_where_nothing_was_asked_ends_the_connection(answer: bytes) -> None:
+    with pytest.raises(ProtocolError, match="nothing was asked"):
+        Command().says(answer + u32(0))
+    with pytest.raises(ProtocolError, match="nothing was asked"):
+        Command().runs().says(answer + u32(0))
+
+
+async def test_a_host_that_repeats_its_exit_status_does_not_gain_time() -> None:
+    command = Command(drain=0.05).runs()
+    for code in range(4):
+        command.server.request(0, "exit-status", u32(code))
+        command.pair.move()
+        await asyncio.sleep(0.03)
+    assert command.exec.done.done()
+    assert (await command.exec.done).exit_code == 0
+
+
+async def test_an_exit_before_the_answer_still_ends_after_the_drain_time() -> None:
+    command = Command(drain=0.01)
+    command.server.open(0)
+    command.server.request(0, "exit-status", EXIT_0)
+    command.server.send(b"\x63" + u32(0))
+    command.pair.move()
+    assert (await asyncio.wait_for(command.exec.done, 1)).exit_code == 0
+
+
+async def test_a_session_that_opens_too_late_runs_nothing() -> None:
+    command = Command(open=0.01)
+    command.exec.logged_in()
+    with pytest.raises(TransportError) as caught:
+        await command.exec.done
+    assert caught.value.failure.cause == "auth/timeout"
+    command.server.open(0)
+    command.pair.move()
+    assert (command.listener.connections, command.requests(), command.sent[-1]) == (0, [], 97)
+
+
+async def test_nothing_that_comes_after_the_end_sets_a_timer() -> None:
+    command = Command(kill_after=0.01, drain=0.01, total=0.01, stall=0.01).runs()
+    command.exec.end(STOP)
+    with pytest.raises(TransportError):
+        await command.exec.done
+    command.server.request(0, "exit-status", EXIT_0)
+    command.pair.move()
+    command.pair.client.dissolve()
+    errors: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
+    await asyncio.sleep(0.05)
+    assert errors == []
+
+
+async def test_a_session_that_we_left_is_closed_once() -> None:
+    command = Command(drain=0.01).runs()
+    command.server.request(0, "exit-status", EXIT_0)
+    command.pair.move()
+    await command.exec.done
+    command.server.close_channel(0)
+    command.pair.move()
+    assert command.sent.count(common.MSG_CHANNEL_CLOSE) == 1
+
+
+async def test_while_a_slow_listener_holds_the_host_back_neither_drain_nor_stall_count() -> None:
+    slow = Slow()
+    command = Command(listener=slow, say=True, drain=0.02, stall=0.02).runs()
+    command.server.data(0, b"begin ")
+    command.server.request(0, "exit-status", EXIT_0)
+    command.pair.move()
+    await asyncio.sleep(0.06)
+    assert not command.exec.done.done()
+    slow.free.set_result(None)
+    await asyncio.sleep(0)
+    command.server.data(0, b"end")
+    command.server.close_channel(0)
+    command.pair.move()
+    assert await command.exec.done == Reply(exit_code=0, stdout=b"begin end")
+
+
+async def test_a_command_speculated_behind_a_refused_key_is_requested_once_another_is_taken() -> None:
+    pair = Pair(keys=2, speculate=True)
+    command = Exec(pair.client, "uname", b"", Limits(), Silent(), quiet=False)
+    pair.move()
+    pair.client._login._todo = [Password(Secret("x"))]  # type: ignore[attr-defined]
+    pair.server.send(b"\6" + text("ssh-userauth"))
+    pair.server.send(b"\x33" + text("publickey,password") + b"\0")
+    pair.move()
+    assert not command.sent
+    pair.server.send(b"\x34")
+    pair.move()
+    pair.server.open(0)
+    pair.move()
+    assert pair.server.types[5:] == [90, 98, 96, 50, 90, 98, 96]

@@ -318,3 +318,27 @@ async def eventually(look: Callable[[], Any], seconds: float = 10.0) -> Any:
         assert time.monotonic() < deadline, "it never came"
         await asyncio.sleep(0.02)
     return found
+
+
+async def test_a_command_that_was_left_to_its_child_does_not_cost_the_next_one(sshd: Sshd) -> None:
+    async with SSHTransport({}, 32).open("h", reach(sshd), Limits(drain=0.05), Silent()) as session:
+        assert (await session.exec("sleep 0.5 & exit 3")).exit_code == 3
+        for word in ("two", "three"):
+            assert (await session.exec(f"echo {word}; sleep 0.1")).stdout == word.encode() + b"\n"
+
+
+async def test_a_command_dropped_while_it_is_ended_leaves_no_timer_behind(sshd: Sshd) -> None:
+    errors: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
+    async with SSHTransport({}, 32).open("h", reach(sshd), Limits(kill_after=0.1), Silent()) as session:
+        task = asyncio.ensure_future(session.exec("trap '' TERM; sleep 0.4"))
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if session._running is not None and session._running.answered:
+                break
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.01)
+        assert task.cancelled()
+    await asyncio.sleep(0.15)
+    assert errors == []
