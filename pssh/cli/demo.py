@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from pssh.cli.help import Page
+from pssh.cli.types import Number
 from pssh.demo.tour import demo
 
 EXAMPLES = """
@@ -15,7 +16,7 @@ EXAMPLES = """
 
 
 @click.command(cls=Page, examples=EXAMPLES)
-@click.option("--hosts", type=click.IntRange(1, 1000), default=12, metavar="N", help="How many hosts.  [12]")
+@click.option("--hosts", type=Number(1, 1000), default=12, metavar="N", help="How many hosts.  [12]")
 @click.option("--seed", type=int, default=1, metavar="N", help="The same hosts and faults for the same number.  [1]")
 @click.option(
     "--faults", type=click.Choice(["none", "default", "storm"]), default="default", help="What goes wrong.  [default]"

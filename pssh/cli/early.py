@@ -3,6 +3,7 @@
 Only a subcommand that will need one gets it; if the line turns out to be wrong, the worker ends with this process.
 """
 
+import os
 import sys
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -14,6 +15,7 @@ _spawned: list[Any] = []  # at most one, until a run takes it
 
 def main() -> NoReturn:
     """Be the command `pssh`."""
+    _open_closed()
     words = sys.argv[1:]
     if words and words[0] in _CONNECTING and not _LOOKING.intersection(words):
         from pssh.engine.spawn import Spawned
@@ -23,6 +25,16 @@ def main() -> NoReturn:
     from pssh.cli.main import main as run
 
     run()
+
+
+def _open_closed() -> None:
+    """Put /dev/null where the caller closed a stream: else a connection gets its number, and our output goes there."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            if (opened := os.open(os.devnull, os.O_RDWR)) != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def launch(operation: Any, targets: str, flags: dict[str, Any]) -> int:

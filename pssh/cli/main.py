@@ -61,6 +61,8 @@ class Commands(Page, click.Group):
 
 
 def _nearest(word: str) -> str:
+    if word == "help":
+        return "help is `pssh --help`"
     if near := difflib.get_close_matches(word, COMMANDS, 1):
         return f"did you mean `pssh {near[0]}`?"
     return f"there are: {', '.join(COMMANDS)}; a command for the hosts is `pssh run TARGETS COMMAND`"

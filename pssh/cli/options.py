@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pssh.cli.help import Option
-from pssh.cli.types import COUNT, SECONDS
+from pssh.cli.types import COUNT, SECONDS, Number, not_empty
 from pssh.errors import UsageError
 from pssh.plan import RunOptions
 
@@ -21,6 +21,11 @@ FORMATS = ("auto", "table", "gather", "lines", "json", "ndjson")
 
 def option(section: str, *names: str, **settings: Any) -> Decorator:
     return click.option(*names, cls=Option, section=section, **settings)
+
+
+def named(section: str, *names: str, **settings: Any) -> Decorator:
+    """Return an option whose value may not be empty."""
+    return option(section, *names, callback=not_empty, **settings)
 
 
 def together(*decorators: Decorator) -> Decorator:
@@ -35,7 +40,7 @@ def together(*decorators: Decorator) -> Decorator:
 
 
 inventory = together(
-    option("Targets", "-i", "--inventory", metavar="PATH", multiple=True, help="Inventory file or folder; repeatable."),
+    named("Targets", "-i", "--inventory", metavar="PATH", multiple=True, help="Inventory file or folder; repeatable."),
 )
 narrowing = together(
     option("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
@@ -45,17 +50,17 @@ narrowing = together(
     option("Targets", "--slice", metavar="I:J", default="", help="Take hosts I to J, counted from 1, both included."),
     option("Targets", "--allow-empty", is_flag=True, help="Exit with 0 if no host matches."),
 )
-config_file = option(
+config_file = named(
     "Connection", "-F", "--ssh-config", "config_file", metavar="FILE", default="", help="Read this ssh_config only."
 )
 reach = together(
-    option("Connection", "-l", "--user", metavar="USER", default="", help="Log in as USER."),
-    option("Connection", "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Connect to PORT."),
+    named("Connection", "-l", "--user", metavar="USER", default="", help="Log in as USER."),
+    option("Connection", "--port", type=Number(1, 65535), metavar="PORT", help="Connect to PORT."),
     config_file,
     option("Connection", "--connect-timeout", type=SECONDS, default=0.0, help="From name to handshake.  [10s]"),
 )
 login = together(
-    option("Connection", "--identity", metavar="FILE", multiple=True, help="Log in with this key; repeatable."),
+    named("Connection", "--identity", metavar="FILE", multiple=True, help="Log in with this key; repeatable."),
     option("Connection", "-k", "--ask-pass", is_flag=True, help="Ask once for a password, and log in with it."),
     option(
         "Connection",
@@ -68,7 +73,7 @@ login = together(
 )
 pace = together(
     option("Control", "-p", "--parallel", type=COUNT, default=USUAL.parallel, metavar="N", help="Hosts at once.  [64]"),
-    option("Control", "--workers", type=click.IntRange(min=0), default=0, metavar="N", help="Processes.  [as needed]"),
+    option("Control", "--workers", type=Number(min=0), default=0, metavar="N", help="Processes.  [as needed]"),
     option(
         "Control",
         "--connect-limit",
@@ -80,7 +85,7 @@ pace = together(
     option(
         "Control",
         "--retries",
-        type=click.IntRange(0, 20),
+        type=Number(0, 20),
         default=USUAL.retries,
         metavar="N",
         help="Connect again this often; a command is never repeated.  [2]",

@@ -13,7 +13,7 @@ def preview(plan: Plan, options: RunOptions) -> str:
     said = "".join(f"  {name} = {value}\n" for name, value in options.told.items())
     head = (
         f"{run.operation}: {safe(run.text)}\n"
-        f"{len(run.hosts)} hosts: {words.hosts(run.hosts)}\n"
+        f"{words.count(len(run.hosts))}: {words.hosts(run.hosts)}\n"
         f"inventory: {safe(', '.join(run.inventory)) or 'none'}\n{safe(said, newlines=True)}\n"
     )
     return head + grid(

@@ -35,6 +35,11 @@ def command_line(words: tuple[str, ...]) -> str:
     """Return the line to send; one `--` between targets and command is dropped."""
     if words[:1] == ("--",):
         words = words[1:]
+    elif words and words[0].startswith("-"):
+        raise UsageError(
+            f"`{words[0]}` stands after the targets",
+            hint="options stand before TARGETS; a command that begins so, after `--`",
+        )
     if not words:
         raise UsageError("There is no command after the targets", hint="`pssh run TARGETS COMMAND`")
     return " ".join(words)

@@ -3,9 +3,14 @@
 A block is worst first, as rows are. Hosts that printed nothing have no block; the table has them.
 """
 
+import sys
+from collections.abc import Sequence
+
 from pssh.model.event import Event, RunEnded
+from pssh.model.outcome import Result
 from pssh.model.report import Report
 from pssh.report import words
+from pssh.report.grid import clip, width_of
 from pssh.report.screen import Screen
 from pssh.report.style import paint
 from pssh.report.table import Table, cause_table
@@ -32,13 +37,19 @@ class Gather:
         for group in report.groups():
             first = group[0]
             if text := words.block(first.end):
-                count = f" ({len(group)})" if len(group) > 1 else ""
-                status = paint(first.status, first.status, color=self._color)
-                why = "" if first.ok else f"  {status}: {words.cause(first)}"
-                names = words.hosts(result.host for result in group)
-                self._screen.write(f"{words.RULE}\n{names}{count}{why}\n{words.RULE}\n{text}")
+                self._screen.write(f"{words.RULE}\n{self._head(group)}\n{words.RULE}\n{text}")
                 any_block = True
         return any_block
+
+    def _head(self, group: Sequence[Result]) -> str:
+        """Return the hosts of a block, and why they are not ok as far as the line has room for it."""
+        first = group[0]
+        who = words.hosts(result.host for result in group) + (f" ({len(group)})" if len(group) > 1 else "")
+        if first.ok:
+            return who
+        room = (self._width or sys.maxsize) - width_of(f"{who}  {first.status}: ")
+        why = f": {clip(words.cause(first), room)}" if room > 0 else ""
+        return f"{who}  {paint(first.status, first.status, color=self._color)}{why}"
 
 
 class Auto:

@@ -1,7 +1,7 @@
 """What to do about a cause: one table of hints, and none that the person cannot act on.
 
 A hint that comes with a failure wins, because it knows more. `{hosts}` is filled with the hosts of that cause, quoted
-for a shell. Only commands that exist are named.
+for a shell, unless they are too many to read. Only commands that exist are named.
 """
 
 import shlex
@@ -11,6 +11,7 @@ from pssh.model.outcome import Result
 from pssh.report import words
 from pssh.report.safe import safe
 
+_LONGEST = 200  # letters of folded hosts in a hint; more cannot be read, and are in the table
 _LOOK_FIRST = "the command may have run: look before you run it again"
 _LOG = "the host's sshd log says why it ended the connection"
 
@@ -64,5 +65,8 @@ def hint(results: Sequence[Result]) -> str:
         for name in (f"{first.status} {failure.cause}", failure.cause, failure.stage):
             if name in _HINTS:
                 names = words.hosts(result.host for result in results)
-                return _HINTS[name].format(hosts=shlex.quote(names))
+                told = shlex.quote(names) if len(names) <= _LONGEST else "TARGETS"
+                return _HINTS[name].format(hosts=told)
+        if left := sum(bool(result.failure and result.failure.remote_end == "left running") for result in results):
+            return f"the command is left running on {left:,} of {len(results):,}: look before you run it again"
     return ""

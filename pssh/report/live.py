@@ -17,7 +17,7 @@ from pssh.report.style import paint
 
 INTERVAL = 0.1
 _LONGEST = 400  # columns of a line about one host
-_UNEVENTFUL = ("ok", "not-run", "skipped")
+_UNEVENTFUL = ("ok", "cancelled", "not-run", "skipped")  # nothing went wrong there, or the person did it
 
 
 class Live:

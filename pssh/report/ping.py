@@ -1,16 +1,23 @@
-"""What ping shows: one row per host, one column per phase with its time, and the cause where one failed."""
+"""What ping shows: one row per host, one column per phase with its time, and the cause where one failed.
+
+On a narrow screen columns are left out, those first that tell least beside a cause, and a long host name is broken.
+"""
+
+import sys
+from collections.abc import Sequence
 
 from pssh.model.event import Event, RunEnded
 from pssh.model.outcome import Result
 from pssh.model.report import BY_WEIGHT, Report
 from pssh.report import words
-from pssh.report.grid import GAP, clip, grid, width_of
+from pssh.report.grid import GAP, clip, grid, width_of, wrap
 from pssh.report.safe import safe
 from pssh.report.screen import Screen
 from pssh.report.style import paint
 
 MOST_ROWS = 200
-_READABLE = 24  # columns that the last one is given, however narrow the screen
+_MOST_LINES = 10  # of one HOST cell
+_READABLE = 16  # columns the last column is given before others are left out
 # column: (the phases whose times it adds up, the stages of the failures that belong to it)
 _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "TCP": (("dns", "connect"), ("dns", "connect")),
@@ -21,6 +28,9 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "EXEC": (("open", "run"), ("exec", "transfer", "local", "worker")),
 }
 _RIGHT = (*_COLUMNS, "TOTAL")
+_LEAVE = ("", "HOST KEY", "BANNER", "TCP", "KEX", "EXEC", "AUTH", "TOTAL")
+
+Row = dict[str, str]
 
 
 class PingTable:
@@ -40,26 +50,38 @@ def ping_table(report: Report, *, width: int = 0, color: bool = False) -> str:
     """Return the table, what failed first; `width` 0: as wide as it gets."""
     results = sorted(report.results, key=lambda result: BY_WEIGHT.index(result.status))
     shown = results[:MOST_ROWS]
-    headers = ["HOST", "STATUS", *_RIGHT, "SERVER"]
     rows = [_row(result) for result in shown]
-    room = _room(headers, rows, width) if width else 0
+    columns, first_width, last_width = _fit(rows, width or sys.maxsize)
     for result, row in zip(shown, rows, strict=True):
-        row[-1] = clip(row[-1], room) if room else row[-1]
-        row[1] = paint(result.status, row[1], color=color)
+        row["HOST"] = wrap(row["HOST"], first_width, _MOST_LINES)
+        row["STATUS"] = paint(result.status, row["STATUS"], color=color)
+        row["SERVER"] = clip(row["SERVER"], last_width)
     rest = f"… {len(results) - MOST_ROWS:,} more hosts\n" if len(results) > MOST_ROWS else ""
-    return grid(headers, rows, right=_RIGHT) + rest
+    return grid(columns, [[row[column] for column in columns] for row in rows], right=_RIGHT) + rest
 
 
-def _room(headers: list[str], rows: list[list[str]], width: int) -> int:
-    """Return how many columns of the screen are left for the last one."""
-    before = zip(headers[:-1], *(row[:-1] for row in rows), strict=True)
-    taken = sum(GAP + max(len(header) + GAP, *map(width_of, cells)) for header, *cells in before) if rows else 0
-    return max(width - taken, _READABLE)
+def _fit(rows: Sequence[Row], width: int) -> tuple[list[str], int, int]:
+    """Return the columns to show, and how wide the first and the last of them may be."""
+    columns = ["HOST", "STATUS", *_RIGHT, "SERVER"]
+    wide = {name: max([len(name) + GAP, *(width_of(row[name]) for row in rows)]) for name in columns}
+    least = min(wide["SERVER"], _READABLE)
+    for left_out in _LEAVE:
+        columns = [name for name in columns if name != left_out]
+        room = width - sum(wide[name] + GAP for name in columns[1:-1]) - GAP
+        if room - wide["HOST"] >= least:
+            break
+    first_width = max(min(wide["HOST"], room - least), len("HOST") + GAP)
+    return columns, first_width, max(room - first_width, len("SERVER") + GAP)
 
 
-def _row(result: Result) -> list[str]:
-    total = _time(result.seconds.get("total", 0.0))
-    return [safe(result.host), result.status, *_cells(result), total, words.cause(result) or safe(result.banner)]
+def _row(result: Result) -> Row:
+    return {
+        "HOST": safe(result.host),
+        "STATUS": result.status,
+        **dict(zip(_COLUMNS, _cells(result), strict=True)),
+        "TOTAL": _time(result.seconds.get("total", 0.0)),
+        "SERVER": words.cause(result) or safe(result.banner),
+    }
 
 
 def _cells(result: Result) -> list[str]:

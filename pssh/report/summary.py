@@ -56,7 +56,7 @@ def summary(report: Report) -> str:
     run, total = report.run, len(report.results)
     counts = ", ".join(f"{number:,} {status}" for status, number in report.counts.items())
     parts = [
-        f"{total:,} host{'' if total == 1 else 's'}: {counts}",
+        f"{words.count(total)}: {counts}",
         words.seconds(report.seconds),
         safe(", ".join(run.inventory)),
         run.id and f"run {safe(run.id)}",

@@ -18,6 +18,11 @@ def hosts(names: Iterable[str]) -> str:
     return safe(fold(list(names)))
 
 
+def count(number: int) -> str:
+    """Return how many hosts."""
+    return "1 host" if number == 1 else f"{number:,} hosts"
+
+
 def seconds(value: float) -> str:
     return f"{value:.1f} s"
 

@@ -52,17 +52,31 @@ RUN_HELP = "  `pssh run --help` shows how"
         (["rnu"], ["No command `rnu`", "  did you mean `pssh run`?"]),
         (["--versio"], ["No option `--versio`", "  did you mean `--version`?"]),
         (["-h"], ["No option `-h`", "  help is `pssh --help`"]),
+        (["help"], ["No command `help`", "  help is `pssh --help`"]),
         (["run"], ["TARGETS is missing", RUN_HELP]),
         (["run", "@web"], ["COMMAND... is missing", RUN_HELP]),
         (["run", "@web", "--"], ["There is no command after the targets", "  `pssh run TARGETS COMMAND`"]),
         (["run", "-g", "-L", "@web", "true"], ["`gather` and `lines` are two formats", "  give one of them"]),
         (
             ["run", "-p", "0", "@web", "true"],
-            ["Invalid value for `-p` / `--parallel`: 0 is not in the range x>=1", RUN_HELP],
+            ["Invalid value for `-p` / `--parallel`: `0` is no number from 1 on", RUN_HELP],
         ),
         (
             ["run", "-t", "5x", "@web", "true"],
             ["Invalid value for `-t` / `--timeout`: `5x` is no duration; write `10`, `500ms` or `2m30s`", RUN_HELP],
+        ),
+        (
+            ["run", "--port", "ssh", "@web", "true"],
+            ["Invalid value for `--port`: `ssh` is no number from 1 to 65535", RUN_HELP],
+        ),
+        (["run", "-i", "", "@web", "true"], ["Invalid value for `-i` / `--inventory`: it is empty", RUN_HELP]),
+        (["run", "-l", "", "@web", "true"], ["Invalid value for `-l` / `--user`: it is empty", RUN_HELP]),
+        (
+            ["run", "@web", "-t", "5", "true"],
+            [
+                "`-t` stands after the targets",
+                "  options stand before TARGETS; a command that begins so, after `--`",
+            ],
         ),
     ],
 )
@@ -89,3 +103,18 @@ def test_a_full_disk_is_one_line_and_exits_with_1(args: list[str], tmp_path: Pat
             text=True,
         )
     assert (done.returncode, done.stderr) == (1, "pssh: No space left on device\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_caller_closed_is_taken_as_one_that_nobody_reads(closed: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m pssh run @local 'echo here' {closed}"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert ("here" in done.stdout) is (">&-" not in closed.replace("2>&-", ""))
+    assert "bug" not in done.stderr
+    assert "Traceback" not in done.stderr

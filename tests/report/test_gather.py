@@ -53,6 +53,16 @@ def test_what_a_host_printed_before_it_failed_is_shown() -> None:
     )
 
 
+def test_a_long_cause_is_cut_to_the_line_of_its_block() -> None:
+    end = Failure(stage="exec", kind="total", message="no end " * 20, stdout=b"step 1\n")
+    text, _ = shown(report([result("web01", end)]), Display(format="gather", width=40))
+    assert text.splitlines()[1] == "web01  timed-out: exec/total: no end no…"
+    text, _ = shown(report([result("web01", end)]), Display(format="gather", width=15))
+    assert text.splitlines()[1] == "web01  timed-out"
+    text, _ = shown(report([result("web01", end)]), Display(format="gather", width=0))
+    assert "…" not in text
+
+
 def test_hostile_output_is_inert_in_a_block() -> None:
     text, _ = shown(report([ok("a", b"---------------\nweb99 (1)\n\x1b]0;x\x07\x9b\xe2\x80\xae\r\n")]))
     assert "\\---------------\nweb99 (1)\n\\x1b]0;x\\x07\\x9b\\u202e\n" in text

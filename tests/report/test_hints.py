@@ -49,3 +49,15 @@ def test_a_cause_without_a_hint_has_none() -> None:
 def test_every_hint_is_reachable_by_a_stage_of_the_model() -> None:
     stages = {name.partition("/")[0] for name in _STATUS} | {"worker", "stop"}
     assert {name.split()[-1].partition("/")[0] for name in _HINTS} <= stages
+
+
+def test_more_hosts_than_can_be_read_are_not_spelt_out_again() -> None:
+    many = [failed(f"h{number**2}", "host-key/unknown") for number in range(200)]
+    assert "`pssh trust TARGETS`" in hint(many)
+
+
+def test_commands_that_were_left_running_are_counted() -> None:
+    left = Failure(stage="stop", kind="interrupt", message="", remote_end="left running")
+    killed = Failure(stage="stop", kind="interrupt", message="", remote_end="killed")
+    assert "left running on 1 of 2" in hint([result("a", left), result("b", killed)])
+    assert hint([result("b", killed)]) == ""

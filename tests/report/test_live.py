@@ -58,3 +58,7 @@ def test_the_line_never_reaches_the_last_column() -> None:
 def test_output_does_not_change_the_line() -> None:
     text = live(START, (1.0, JobEnded(ok("a"))), (9.0, JobSaid(0, "b", "stdout", b"x")))
     assert text.count(CLEAR) == 2
+
+
+def test_hosts_that_the_person_stopped_are_only_counted() -> None:
+    assert live(START, (0.0, JobEnded(failed("a", "stop/interrupt", started=True)))) == ""
