@@ -17,8 +17,8 @@ from pssh.model.report import Run
 from pssh.model.secret import Secret
 from pssh.model.work import Job, Limits, Operation
 
-# What ssh_config says of a host, by its name and the user who will log in (empty: not settled yet).
-Lookup = Callable[[str, str], Settings]
+# What ssh_config says of a host, by its name, and the user and port above it (empty and 0: not settled yet).
+Lookup = Callable[[str, str, int], Settings]
 
 
 class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,6 +97,7 @@ def jobs_for(
     found = []
     for number, host in enumerate(hosts):
         user = host.typed.get("user") or options.user or host.settings.get("user", "")
-        settled = connection(host, config(host.name, user), options, defaults)
+        port = host.typed.get("port") or options.port or host.settings.get("port", 0)
+        settled = connection(host, config(host.name, user, port), options, defaults)
         found.append(Job(number, host.name, settled, operation, options.limits))
     return found

@@ -82,8 +82,8 @@ class Sources:
         hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
         return structs.replace(found, hosts=hosts)
 
-    def lookup(self, name: str, user: str = "") -> Settings:
-        return self.config.lookup(name, user=user)
+    def lookup(self, name: str, user: str = "", port: int = 0) -> Settings:
+        return self.config.lookup(name, user=user, port=port)
 
 
 def prepare(operation: Operation, targets: str, sources: Sources, selection: Selection, options: RunOptions) -> Plan:

@@ -55,23 +55,25 @@ def test_a_tilde_is_our_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_jobs_are_numbered_in_the_order_of_the_hosts_and_carry_the_limits() -> None:
     options = RunOptions(timeout=5, stall=3, host_timeout=9, retries=0, say=True)
-    jobs = jobs_for(Command("true"), [Host("b"), Host("a")], options, lambda name, user: {}, BUILT_IN)
+    jobs = jobs_for(Command("true"), [Host("b"), Host("a")], options, lambda name, user, port: {}, BUILT_IN)
     assert [(job.id, job.host) for job in jobs] == [(0, "b"), (1, "a")]
     limits = jobs[0].limits
     assert (limits.total, limits.stall, limits.host, limits.retries, limits.say) == (5, 3, 9, 0, True)
 
 
-def test_ssh_config_is_asked_with_the_user_that_is_settled_above_it() -> None:
+def test_ssh_config_is_asked_with_the_user_and_the_port_that_are_settled_above_it() -> None:
     asked = []
 
-    def lookup(name: str, user: str) -> Settings:
-        asked.append((name, user))
+    def lookup(name: str, user: str, port: int) -> Settings:
+        asked.append((name, user, port))
         return {}
 
-    hosts = [Host("a"), Host("b", settings={"user": "inv"}), Host("c", settings={"user": "inv"}, typed={"user": "t"})]
+    there: Settings = {"user": "inv", "port": 2201}
+    hosts = [Host("a"), Host("b", settings=there), Host("c", settings=there, typed={"user": "t", "port": 2202})]
     jobs_for(Command("true"), hosts, RunOptions(), lookup, BUILT_IN)
-    jobs_for(Command("true"), hosts, RunOptions(user="opt"), lookup, BUILT_IN)
-    assert asked == [("a", ""), ("b", "inv"), ("c", "t"), ("a", "opt"), ("b", "opt"), ("c", "t")]
+    jobs_for(Command("true"), hosts, RunOptions(user="opt", port=9), lookup, BUILT_IN)
+    assert asked[:3] == [("a", "", 0), ("b", "inv", 2201), ("c", "t", 2202)]
+    assert asked[3:] == [("a", "opt", 9), ("b", "opt", 9), ("c", "t", 2202)]
 
 
 def test_a_report_is_told_how_many_at_once_and_what_was_said() -> None:

@@ -259,6 +259,7 @@ class Driver(Transport):
             self._enter("run")
             if not self.piped:
                 self._open_channels(speculate=False)
+            self.piped = False  # the login request is answered
 
     def _connection_message(self, kind: int, body: bytes, seqno: int) -> None:
         if not self.authenticated:
