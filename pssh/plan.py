@@ -7,7 +7,7 @@ what was typed in the targets themselves. Nothing is looked up here; every sourc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import expanduser  # leaves an unknown user's `~` alone, where Path raises
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct, structs
 
@@ -46,10 +46,10 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def settings(self) -> Settings:
         """The connection settings among the options, as far as they were said."""
         names = ("user", "port", "identity", "host_keys", "connect_timeout", "auth_timeout", "speculate")
-        said: Any = {name: value for name in names if (value := getattr(self, name))}
+        said = cast(Settings, {name: value for name in names if (value := getattr(self, name))})
         if self.ask_pass:
             said["password"] = PASSWORD
-        return said  # type: ignore[no-any-return]
+        return said
 
     @property
     def limits(self) -> Limits:

@@ -156,7 +156,7 @@ class _Reader:
                 if wrong := next((wrong for _, wrong in each if wrong), None):
                     self.wrong(wrong[0][1], *path, key)
                 else:
-                    found[key] = Paired(own[key] for own, _ in each if key in own)  # type: ignore[literal-required]
+                    found[key] = Paired(value for own, _ in each for value in own.values())
             elif paired is not None:
                 found |= self.settings({key: paired}, *path)
         return found
