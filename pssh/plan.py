@@ -7,13 +7,15 @@ what was typed in the targets themselves. Nothing is looked up here; every sourc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import expanduser  # leaves an unknown user's `~` alone, where Path raises
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from msgspec import Struct, structs
 
+from pssh.model.duration import seconds
 from pssh.model.event import Notice
-from pssh.model.host import Connection, Host, HostKeys, Settings
-from pssh.model.report import Run
+from pssh.model.host import Become, Connection, Host, HostKeys, Settings
+from pssh.model.report import ExitRule, Run
+from pssh.model.rollout import Halt, Launch, Pace, Rollout, Share, Tail
 from pssh.model.secret import Secret
 from pssh.model.work import Job, Limits, Operation
 
@@ -31,13 +33,46 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     port: int = 0
     identity: tuple[str, ...] = ()
     config_file: str = ""
+    jump_limit: int = 8
     host_keys: HostKeys | None = None
     connect_timeout: float = 0.0
     auth_timeout: float = 0.0
     timeout: float = 0.0
     stall: float = 0.0
     host_timeout: float = 0.0
+    open_timeout: float = 10.0
+    kill_after: float = 2.0
+    drain: float = 2.0
+    keepalive: float | None = None
+    deadline: float = 0.0
+    tail: str = ""  # "95%:60s"
     retries: int = 2
+    retry_on: tuple[str, ...] = ()  # "exit"
+    rate: str = ""  # "5/s"
+    ramp: str = ""  # "0:5,10:20"
+    launch: str = ""  # "0:50,1:20,1:500"
+    barrier: bool = False
+    batch: str = ""  # "1,10%,50%"
+    canary: int = 0
+    pause: str = ""  # "30s" or "ask"
+    order: Literal["inventory", "random"] = "inventory"
+    one_per: str = ""  # the name of a variable
+    max_fail: str = ""  # "3" or "2%"
+    halt: Halt = "soon"
+    ok: tuple[int, ...] = (0,)
+    exit: ExitRule = "all"
+    stdin: str = ""  # "-" is ours, else a file
+    env: tuple[str, ...] = ()  # "NAME=value"
+    chdir: str = ""
+    template: bool = False
+    tty: bool = False
+    leash: bool = False
+    shell: bool = True
+    lock: str = ""  # "NAME", "NAME:fail", "NAME:wait=30s"
+    become: Become = ""
+    become_user: str = ""
+    ask_become_pass: bool = False
+    local: bool = False
     speculate: bool = False
     ask_pass: bool = False
     say: bool = False
@@ -45,15 +80,46 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def settings(self) -> Settings:
         """The connection settings among the options, as far as they were said."""
-        names = ("user", "port", "identity", "host_keys", "connect_timeout", "auth_timeout", "speculate")
-        said = cast(Settings, {name: value for name in names if (value := getattr(self, name))})
+        said = cast(Settings, {name: value for name in _SETTINGS if (value := getattr(self, name))})
+        if self.keepalive is not None:
+            said["keepalive"] = self.keepalive
         if self.ask_pass:
             said["password"] = PASSWORD
         return said
 
     @property
     def limits(self) -> Limits:
-        return Limits(total=self.timeout, stall=self.stall, host=self.host_timeout, retries=self.retries, say=self.say)
+        return Limits(
+            open=self.open_timeout,
+            total=self.timeout,
+            stall=self.stall,
+            host=self.host_timeout,
+            kill_after=self.kill_after,
+            drain=self.drain,
+            retries=self.retries,
+            retry_exit="exit" in self.retry_on,
+            ok=self.ok,
+            say=self.say,
+        )
+
+    @property
+    def rollout(self) -> Rollout:
+        """How the run starts and stops; raises ValueError for what cannot be read."""
+        pace: Pace | Launch | None = Launch.read(self.launch) if self.launch else None
+        if self.rate or self.ramp:
+            pace = Pace.rate(self.rate) if self.rate else Pace.ramp(self.ramp)
+        return Rollout(
+            pace=pace,
+            barrier=self.barrier,
+            waves=tuple(Share.read(text) for text in self.batch.split(",")) if self.batch else (),
+            canary=self.canary,
+            pause=seconds(self.pause) if self.pause and self.pause != "ask" else 0.0,
+            ask=self.pause == "ask",
+            max_fail=Share.read(self.max_fail) if self.max_fail else None,
+            halt=self.halt,
+            deadline=self.deadline,
+            tail=Tail.read(self.tail) if self.tail else None,
+        )
 
     @property
     def told(self) -> dict[str, Any]:
@@ -61,6 +127,10 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return {"parallel": self.parallel, **{k: v for k, v in structs.asdict(self).items() if v != _DEFAULT[k]}}
 
 
+_SETTINGS = (
+    *("user", "port", "identity", "host_keys", "connect_timeout", "auth_timeout", "speculate"),
+    *("become", "become_user"),
+)
 PASSWORD = "password"  # the name of the one password that `--ask-pass` asks for
 _DEFAULT = structs.asdict(RunOptions())
 

@@ -18,8 +18,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pssh.engine.pacing import Pace
 from pssh.model.event import Event
+from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
 from pssh.model.work import Job
 
@@ -27,6 +27,33 @@ _LANES_PER_WORKER = 32  # below so many in flight a second process costs more th
 _ONE_WORKER_HOSTS = 150  # a run this short is over before a second process has done its imports
 _OWN_FILES = 32  # what a worker holds open beside its lanes
 _LANE_FILES = 4  # a raced connection, or a local command's three pipes, and one to spare
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Start nothing more until told to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Start again; also the next wave that waits to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widen:
+    """Have so many more in flight, or fewer; at least one."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End one job, as a stop would."""
+
+    job_id: int
+
+
+Order = Hold | GoOn | Widen | End
 
 
 class Engine(Protocol):
@@ -39,8 +66,12 @@ class Engine(Protocol):
         """Start nothing more and end what runs within the grace time; a second call ends it at once.
 
         For the run under way, or the next one; from a signal handler of its loop, or any callback there. `cause` is a
-        stable word. `finish`: what runs may finish; a later call without it is the first of the two above.
+        stable word. `finish`: what has begun on its host may finish; a later call without it is the first of the two
+        above.
         """
+
+    def steer(self, order: Order) -> None:
+        """Change the run under way; without one nothing happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +81,8 @@ class EngineOptions:
     parallel: int = 64
     workers: int = 0  # 0: as many as pay for themselves
     connect_limit: int = 64  # handshakes in flight, over all workers; at 20 ms RTT half as many take a third longer
-    pace: Pace | None = None
+    rollout: Rollout = field(default_factory=Rollout)
+    jump_limit: int = 8  # of those handshakes, to one address or through one jump host
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     grace: float = 2.0  # from a stop to the end of what runs
     transports: Mapping[str, str] = field(default_factory=dict)  # name -> "module:factory", before the known ones

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from pssh.engine import endings
-from pssh.engine.base import EngineOptions
+from pssh.engine.base import EngineOptions, Order
 from pssh.engine.clock import Clock
 from pssh.engine.ledger import Ledger
 from pssh.engine.mailbox import Mailbox
@@ -24,7 +24,7 @@ class Course(ABC):
 
     def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock, parallel: int) -> None:
         self.options, self.clock = options, clock
-        self.ledger = Ledger(jobs, parallel, options.pace)
+        self.ledger = Ledger(jobs, parallel, options.rollout.pace)
         self.mail = Mailbox()
         self.hopeless: Failure | None = None  # nobody is left to take jobs
         self.loop = asyncio.get_running_loop()
@@ -84,6 +84,9 @@ class Course(ABC):
             self.cancel()
         self.mail.wake()
 
+    def steer(self, order: Order) -> None:  # noqa: B027
+        """Do as ordered."""
+
     def after(self, seconds: float, do: Callable[[], None]) -> None:
         """Do it then, and not at the time that was set before."""
         if do in self._timers:
@@ -135,3 +138,8 @@ class OneRun(ABC):
             self._stops.append((cause, finish))
         else:
             self._course.stop(cause, finish)
+
+    def steer(self, order: Order) -> None:
+        """Change the run under way; without one nothing happens."""
+        if self._course is not None:
+            self._course.steer(order)

@@ -5,7 +5,7 @@ a busy or starting host does: refuse, reset, close before login, throttle. Never
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from pssh.engine.wire import PIECE, FromLane
 from pssh.model.event import HostKeyLearned, JobConnected, JobSaid, JobStarted
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.secret import Secret
-from pssh.model.work import Job, Session, StreamName, Transport, TransportError
+from pssh.model.work import NO_INPUT, Input, Job, Session, StreamName, Transport, TransportError
 
 _TRIED_AGAIN_STAGES = {"connect", "banner", "kex"}
 _TRIED_AGAIN_KINDS = {"refused", "reset", "closed", "throttled"}
@@ -46,6 +46,7 @@ class Lane:
     def __init__(self, job: Job, outlet: Outlet, clock: Clock, *, attempt: int = 1, worker: int = -1) -> None:
         self.job = job
         self.begun = False  # the command may have run
+        self.input: Input = NO_INPUT
         self._outlet, self._clock = outlet, clock
         self._attempt, self._worker = attempt, worker
         self._session: Session | None = None
@@ -56,10 +57,13 @@ class Lane:
         self._task: asyncio.Task[Result] | None = None
         self._since, self._started = clock.now(), clock.wall()
 
+    def ready(self, go: Callable[[], None]) -> None:
+        go()
+
     def connected(self) -> None:
         if not self.begun:
             self.begun = True
-            self._outlet.tell_now(JobConnected(self.job.id, self.job.host))
+            self._outlet.tell_now(JobConnected(self.job.id, self.job.host, self._clock.now()))
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
         if not self.job.limits.say:

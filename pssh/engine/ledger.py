@@ -11,10 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from pssh.engine import endings
-from pssh.engine.pacing import Pace, Pacer
+from pssh.engine.pacing import Pacer
 from pssh.engine.wire import FromLane
 from pssh.model.event import Event, JobConnected, JobEnded, JobStarted
 from pssh.model.outcome import Failure, Result
+from pssh.model.rollout import Launch, Pace
 from pssh.model.work import Job
 
 
@@ -45,7 +46,7 @@ class InHand:
 class Ledger:
     """The jobs of one run; `now` is in seconds on one clock that only goes forward."""
 
-    def __init__(self, jobs: Sequence[Job], parallel: int, pace: Pace | None = None) -> None:
+    def __init__(self, jobs: Sequence[Job], parallel: int, pace: Pace | Launch | None = None) -> None:
         self.cause = ""  # once set, nothing more is handed out
         if len({job.id for job in jobs}) < len(jobs):
             raise ValueError("two jobs have the same id")

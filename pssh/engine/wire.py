@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, convert, msgpack, to_builtins
 
-from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobSaid, JobStarted
+from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
 from pssh.model.host import Connection
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Operation
@@ -60,12 +60,32 @@ class Work(Struct, frozen=True, tag=True):
     operation: int
     limits: Limits
     attempt: int = 1
+    barrier: bool = False  # log in, and wait for `Release` before the command is requested
 
 
 class Stop(Struct, frozen=True, tag=True):
-    """End every job in hand."""
+    """End every job in hand; unless `running`, only those whose command has not begun on its host."""
 
     cause: str
+    running: bool = True
+
+
+class End(Struct, frozen=True, tag=True):
+    """End one job."""
+
+    id: int
+    cause: str
+
+
+class Release(Struct, frozen=True, tag=True):
+    """Let every job that waits behind the barrier begin."""
+
+
+class Grown(Struct, frozen=True, tag=True):
+    """The run's input reaches so far, in bytes."""
+
+    size: int
+    ended: bool
 
 
 class Ping(Struct, frozen=True, tag=True):
@@ -80,9 +100,9 @@ class Pong(Struct, frozen=True, tag=True):
     """The worker's loop turns."""
 
 
-FromLane = JobStarted | JobConnected | JobSaid | HostKeyLearned | JobEnded
+FromLane = JobStarted | JobReady | JobConnected | JobSaid | HostKeyLearned | JobEnded
 FromWorker = FromLane | Ready | Pong
-ToWorker = Work | Ping | Setup | Define | Stop
+ToWorker = Work | Ping | Setup | Define | Stop | End | Release | Grown
 
 
 def _opened(value: Any) -> str:

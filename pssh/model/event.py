@@ -1,6 +1,7 @@
 """What happens in a run, one object each; a listener has one method, `on(event)`.
 
-For one job the order is: started, connected, said*, ended. A job that waits for a retry may start again; it ends once.
+For one job the order is: started, ready, connected, said*, ended; ready only behind a barrier. A job that waits for a
+retry may start again; it ends once.
 """
 
 from msgspec import Struct
@@ -23,11 +24,19 @@ class JobStarted(Struct, frozen=True, tag=True):
     attempt: int = 1
 
 
+class JobReady(Struct, frozen=True, tag=True):
+    """The host is logged in, and waits for the others before its command is requested."""
+
+    job_id: int
+    host: str
+
+
 class JobConnected(Struct, frozen=True, tag=True):
     """The command is about to be requested: from here on it may have run."""
 
     job_id: int
     host: str
+    at: float = 0.0  # seconds on the monotonic clock, which all processes share
 
 
 class JobSaid(Struct, frozen=True, tag=True):
@@ -52,6 +61,41 @@ class JobEnded(Struct, frozen=True, tag=True):
     result: Result
 
 
+class WaveStarted(Struct, frozen=True, tag=True):
+    """The next hosts may start; `number` counts from 1."""
+
+    number: int
+    of: int
+    hosts: int
+
+
+class WaveEnded(Struct, frozen=True, tag=True):
+    """Every host of a wave has ended; `report` is what came of the run so far."""
+
+    number: int
+    of: int
+    asks: bool = False  # the next wave waits until told to go on
+    report: Report | None = None
+
+
+class Released(Struct, frozen=True, tag=True):
+    """Every host is logged in or has ended: the command begins on all that are ready, at once."""
+
+    ready: int
+    missing: int
+
+
+class Stopping(Struct, frozen=True, tag=True):
+    """The run was asked to end, for the `times`-th time."""
+
+    cause: str
+    times: int = 1
+
+
+class StatusAsked(Struct, frozen=True, tag=True):
+    """Somebody wants to know what still runs, and for how long."""
+
+
 class Notice(Struct, frozen=True, tag=True):
     """Something the person should know that is no host's result."""
 
@@ -69,4 +113,20 @@ class RunEnded(Struct, frozen=True, tag=True):
     report: Report
 
 
-Event = RunStarted | JobStarted | JobConnected | JobSaid | HostKeyLearned | JobEnded | Notice | Tick | RunEnded
+Event = (
+    RunStarted
+    | WaveStarted
+    | JobStarted
+    | JobReady
+    | Released
+    | JobConnected
+    | JobSaid
+    | HostKeyLearned
+    | JobEnded
+    | WaveEnded
+    | Stopping
+    | StatusAsked
+    | Notice
+    | Tick
+    | RunEnded
+)

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from msgspec import Struct
 
+Become = Literal["", "sudo", "su", "doas"]
 HostKeys = Literal["strict", "accept-new", "off"]
 
 
@@ -29,6 +30,9 @@ class Settings(TypedDict, total=False):
     auth_timeout: float
     speculate: bool
     password: str
+    become: Become
+    become_user: str
+    become_password: str
 
 
 class Connection(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +53,9 @@ class Connection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth_timeout: float = 15.0
     speculate: bool = False  # request the command together with the login
     password: str = ""  # the name of a secret that the workers were given, never the secret
+    become: Become = ""  # how a command becomes another user's; empty: it stays the login's
+    become_user: str = ""  # empty: root
+    become_password: str = ""  # the name of a secret, as above; empty: none was given
 
 
 class Host(Struct, frozen=True, omit_defaults=True):
@@ -59,3 +66,4 @@ class Host(Struct, frozen=True, omit_defaults=True):
     typed: Settings = {}  # `user@` and `:port` as written in the targets: they win over every option
     groups: tuple[str, ...] = ()  # every group it belongs to, outermost first
     vars: dict[str, Any] = {}
+    protected: tuple[str, ...] = ()  # those of its groups where a run is confirmed

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -26,6 +26,9 @@ _INTERRUPTED = {"interrupt": 130, "terminate": 143, "hangup": 129}
 _RULES = {"stop/budget", "stop/canary", "stop/window", "stop/deadline", "stop/auth-brake"}
 
 
+ExitRule = Literal["all", "any", "max", "0"]
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """One invocation, as it began."""
 
@@ -47,6 +50,8 @@ class Report(Struct, frozen=True, kw_only=True):
     results: tuple[Result, ...]
     seconds: float
     stopped: str = ""  # "interrupt", "terminate", "hangup", or the rule that stopped the run
+    exit_rule: ExitRule = "all"
+    spread: float | None = None  # seconds from the first to the last command that a barrier released
 
     @property
     def counts(self) -> dict[Status, int]:

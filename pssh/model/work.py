@@ -4,7 +4,7 @@ An operation is a frozen Struct that says what to do on one open session; a tran
 when it is first used, so that the first command can travel together with the login.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
@@ -27,6 +27,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kill_after: float = 2.0  # from TERM to giving up
     drain: float = 2.0  # from the exit status to closing a stream that a background child holds open
     retries: int = 2  # only of what had not started
+    retry_exit: bool = False  # also of a command that answered with another code than `ok`
     keep: int = KEPT_BYTES
     ok: tuple[int, ...] = (0,)  # exit codes that count as success
     say: bool = False  # send output as it comes
@@ -40,8 +41,43 @@ class TransportError(Exception):
         self.failure = failure
 
 
+class Input(Protocol):
+    """What a command reads from its standard input while it may still grow; each host reads at its own place."""
+
+    def read(self, at: int, most: int) -> bytes | None:
+        """Return up to `most` bytes from `at` on; empty at the end; None if there are no more yet."""
+
+    def when_more(self, call: Callable[[], None]) -> None:
+        """Call once when `read` may have more to give, or the end."""
+
+
+class _NoInput:
+    def read(self, at: int, most: int) -> bytes | None:
+        return b""
+
+    def when_more(self, call: Callable[[], None]) -> None: ...
+
+
+NO_INPUT: Input = _NoInput()  # of a run that was given none
+
+
+class Prompt(Struct, frozen=True):
+    """How a command asks for a password before it runs, and how it says that it now runs."""
+
+    asks: str  # a regular expression, found on stderr or on the terminal, before the mark and nowhere else
+    mark: str  # what is printed there once the password was taken, or was not needed; empty: nothing is
+    secret: str = ""  # the name of the secret that answers, once; empty: there is none
+
+
 class Listener(Protocol):
     """Who hears from a session while it works."""
+
+    @property
+    def input(self) -> Input:
+        """What the run was given to read."""
+
+    def ready(self, go: Callable[[], None]) -> None:
+        """The host is logged in and waits for its first command that is not quiet: call `go`, now or later."""
 
     def connected(self) -> None:
         """Called before the first byte of a command leaves; returns once the parent process has been told."""
@@ -59,11 +95,25 @@ class Session(Protocol):
     seconds: dict[str, float]  # by Phase, filled in as phases end
     banner: str
 
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+    @property
+    def input(self) -> Input:
+        """What the run was given to read, for a command that wants it."""
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        stdin: bytes | Input = b"",
+        quiet: bool = False,
+        tty: bool = False,
+        prompt: Prompt | None = None,
+    ) -> Reply:
         """Run a command with the host's shell and return its reply; raises TransportError.
 
-        `quiet`: what it prints is not what the user asked for, and is not said. Surrogate escapes in `command` are sent
-        as the bytes they stand for.
+        `quiet`: what it prints is not what the user asked for, and is not said. `tty`: on a terminal of its own, 80x24,
+        on which stdout and stderr are one. `prompt`: it asks for a password first; what it prints until its mark is not
+        part of the reply, and `stdin` follows after the mark. Surrogate escapes in `command` are sent as the bytes they
+        stand for.
         """
 
     def end(self, why: Failure) -> None:
@@ -104,3 +154,4 @@ class Job(Struct, frozen=True):
     connection: Connection
     operation: Operation
     limits: Limits = Limits()
+    only_one: str = ""  # of the jobs with the same word here, one at a time

@@ -27,7 +27,8 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Phase, Reply
 from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
-from pssh.model.work import Limits, Listener, StreamName, TransportError
+from pssh.model.work import Input, Limits, Listener, Prompt, StreamName, TransportError
+from pssh.transport.waiting import released
 
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
 _LOOK_AGAIN = 0.02  # seconds to the second look at a group: the kernel tells of its leader's end only
@@ -67,17 +68,31 @@ class LocalSession:
             self._running.end(_CANCELLED)
             self._running.kill()
 
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+    @property
+    def input(self) -> Input:
+        return self._listener.input
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        stdin: bytes | Input = b"",
+        quiet: bool = False,
+        tty: bool = False,
+        prompt: Prompt | None = None,
+    ) -> Reply:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
+        if not quiet:
+            await released(self._listener)
         if not self._told:
             self._told = True
             self._listener.connected()
         began = asyncio.get_running_loop().time()
         running = self._running = _Command(self._limits, self._listener if self._limits.say and not quiet else None)
         try:
-            await running.start(command, stdin)
+            await running.start(command, stdin if isinstance(stdin, bytes) else b"")
             began = self._count("open", began)
             return await running.outcome()
         finally:

@@ -31,7 +31,8 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Stage
 from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
-from pssh.model.work import Limits, Listener, StreamName, TransportError
+from pssh.model.work import NO_INPUT, Input, Limits, Listener, Prompt, StreamName, TransportError
+from pssh.transport.waiting import released
 
 Replies = Mapping[str, Reply | Failure]
 
@@ -65,10 +66,22 @@ class ScriptedSession:
         self._told = self._closed = False
         self._running: _Scene | None = None
 
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+    @property
+    def input(self) -> Input:
+        return self._listener.input if self._listener is not None else NO_INPUT
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        stdin: bytes | Input = b"",
+        quiet: bool = False,
+        tty: bool = False,
+        prompt: Prompt | None = None,
+    ) -> Reply:
         """Return the scripted reply or raise the scripted failure; play the acts of any other command."""
         self.asked.append(command)
-        self.given.append(stdin)
+        self.given.append(stdin if isinstance(stdin, bytes) else b"")
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
         reply = next((reply for words, reply in self._replies.items() if words in command), None)
@@ -78,6 +91,8 @@ class ScriptedSession:
             await self._reach(acts, scene)
             if isinstance(reply, Failure):
                 self._raise(reply)
+            if self._listener is not None and not quiet:
+                await released(self._listener)
             self._connected()
             return await (scene.play(acts) if reply is None else scene.answer(reply))
         finally:

@@ -20,6 +20,7 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure
 from pssh.model.work import Limits, Session, Transport, TransportError
 from pssh.ops.script import Script
+from tests.support.listeners import Quiet
 
 MB = 1 << 20
 STOP = Failure(stage="stop", kind="interrupt", message="stopped")
@@ -64,7 +65,7 @@ everywhere = pytest.mark.parametrize("opened", (*WAYS, scripted), indirect=True,
 
 
 @dataclass
-class Ear:
+class Ear(Quiet):
     """A listener that remembers, and may make the session wait."""
 
     calls: list[str] = field(default_factory=list)

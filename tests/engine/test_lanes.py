@@ -136,7 +136,7 @@ async def test_whoever_cancels_a_lane_without_a_stop_has_a_bug() -> None:
 
 
 async def test_a_result_holds_the_phases_the_total_and_the_banner() -> None:
-    clock = Clock(now=iter((10.0, 12.5)).__next__, wall=lambda: 1_800_000_000.0)
+    clock = Clock(now=iter((10.0, 11.0, 12.5)).__next__, wall=lambda: 1_800_000_000.0)
     one, _ = lane("connect 0.01;exit 0", clock=clock)
     result = await run(one)
     assert result.seconds == {"connect": 0.01, "total": 2.5}

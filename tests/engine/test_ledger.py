@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pssh.engine import endings
 from pssh.engine.ledger import Ledger
-from pssh.engine.pacing import Pace
 from pssh.model.event import JobConnected, JobEnded, JobSaid
 from pssh.model.outcome import Reply, Result
+from pssh.model.rollout import Pace
 from tests.engine.support.toy import jobs
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pssh.engine.pacing import Pace, Pacer
+from pssh.engine.pacing import Pacer
+from pssh.model.rollout import Pace
 
 rates = st.floats(0, 1000).map(lambda rate: round(rate, 3))
 

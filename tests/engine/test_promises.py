@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from pssh.engine.base import Engine
-from pssh.engine.pacing import Pace
 from pssh.engine.pool import Pool
 from pssh.engine.serial import Serial
 from pssh.model.event import Event, HostKeyLearned, JobConnected, JobEnded, JobSaid, JobStarted
+from pssh.model.rollout import Pace
 from pssh.model.work import Limits
 from tests.engine.support.toy import events, jobs, options, results, run
 from tests.support import processes

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
+from pssh.engine.base import Order
 from pssh.model.event import Event, JobEnded, JobStarted
 from pssh.model.outcome import Reply, Result
 from pssh.model.work import Job
@@ -34,6 +35,7 @@ class Told:
     def __init__(self, story: Story = plain) -> None:
         self.story = story
         self.stops: list[tuple[str, bool]] = []
+        self.orders: list[Order] = []
         self.closed = False
 
     async def run(self, jobs: Sequence[Job]) -> AsyncIterator[Event]:
@@ -46,3 +48,6 @@ class Told:
 
     def stop(self, cause: str = "interrupt", *, finish: bool = False) -> None:
         self.stops.append((cause, finish))
+
+    def steer(self, order: Order) -> None:
+        self.orders.append(order)

@@ -9,6 +9,7 @@ from pssh.model.outcome import Failure
 from pssh.transport.ssh.auth import Credentials, FileKey, Login
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.wire import BufferPacketizer, Fields, NoSocket, Payload, text, u32
+from tests.support.listeners import Quiet
 
 HOST_KEY = ECDSAKey.generate()
 USER_KEY = ECDSAKey.generate()
@@ -106,7 +107,7 @@ class Pair:
         return self
 
 
-class Silent:
+class Silent(Quiet):
     """A listener that keeps what it hears."""
 
     def __init__(self) -> None:

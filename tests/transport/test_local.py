@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,22 +14,13 @@ from pssh.model.outcome import Failure
 from pssh.model.work import Limits, TransportError
 from pssh.transport import local
 from pssh.transport.local import LocalSession, LocalTransport
-
-
-class Deaf:
-    """A listener that wants nothing."""
-
-    def connected(self) -> None: ...
-
-    def said(self, stream: str, data: bytes) -> Awaitable[None] | None: ...
-
-    def learned(self, line: str) -> None: ...
+from tests.support.listeners import Quiet
 
 
 @asynccontextmanager
 async def opened(limits: Limits | None = None) -> AsyncIterator[LocalSession]:
     here = Connection(address="local", user="", transport="local")
-    async with LocalTransport({}, 1).open("local", here, limits or Limits(), Deaf()) as session:
+    async with LocalTransport({}, 1).open("local", here, limits or Limits(), Quiet()) as session:
         yield session
 
 

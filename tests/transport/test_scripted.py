@@ -8,12 +8,13 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Limits, TransportError
 from pssh.testing import ScriptedSession, ScriptedTransport
+from tests.support.listeners import Quiet
 
 HERE = Connection(address="localhost", user="me")
 STOP = Failure(stage="stop", kind="interrupt", message="stopped")
 
 
-class Heard:
+class Heard(Quiet):
     """A listener that remembers."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from paramiko import common
 
 from pssh.model.outcome import Failure, Reply
 from pssh.model.output import Heard
-from pssh.model.work import Limits, Listener, StreamName, TransportError
+from pssh.model.work import Input, Limits, Listener, StreamName, TransportError
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.failures import ended, timed_out
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
@@ -34,14 +34,15 @@ class Exec:
     """One command. `done` becomes its Reply or a TransportError; `OpenRefused` if nothing was requested."""
 
     def __init__(
-        self, driver: Driver, command: str, stdin: bytes, limits: Limits, listener: Listener, *, quiet: bool
+        self, driver: Driver, command: str, stdin: bytes | Input, limits: Limits, listener: Listener, *, quiet: bool
     ) -> None:
         self._driver = driver
         self._loop = asyncio.get_running_loop()
         self._command = command
-        self._stdin = memoryview(stdin)
+        self._stdin = memoryview(stdin if isinstance(stdin, bytes) else b"")
         self._limits = limits
         self._listener = listener
+        self._quietly = quiet
         self._quiet = quiet or not limits.say
         self._out, self._err = Heard(limits.keep), Heard(limits.keep)
         self._remote = 0
@@ -154,10 +155,17 @@ class Exec:
         self._remote = remote
         if self.done.done():
             self._close()  # nobody waits any more, and the row says that it was not started
+        elif self._quietly:
+            self._go()
         else:
+            self._listener.ready(self._go)
+
+    def _go(self) -> None:
+        if not self.done.done() and not self._closed:
             self._listener.connected()
             self._request()
             self._pump()
+            self._driver.flush()
 
     def _runs(self) -> None:
         self._expect_answer()

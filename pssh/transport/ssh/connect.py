@@ -15,7 +15,7 @@ from typing import Self
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
 from pssh.model.secret import Secret
-from pssh.model.work import Limits, Listener, TransportError
+from pssh.model.work import Input, Limits, Listener, Prompt, TransportError
 from pssh.transport.ssh.auth import Login
 from pssh.transport.ssh.channel import Exec, OpenRefused
 from pssh.transport.ssh.credentials import Keyring
@@ -82,7 +82,19 @@ class SSHSession:
     ) -> None:
         self._drop()
 
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+    @property
+    def input(self) -> Input:
+        return self._listener.input
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        stdin: bytes | Input = b"",
+        quiet: bool = False,
+        tty: bool = False,
+        prompt: Prompt | None = None,
+    ) -> Reply:
         """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
         fresh = self._driver is None
         try:
@@ -115,7 +127,7 @@ class SSHSession:
         if self._running is not None:
             self._running.end(why)
 
-    async def _exec(self, command: str, stdin: bytes, *, quiet: bool) -> Reply:
+    async def _exec(self, command: str, stdin: bytes | Input, *, quiet: bool) -> Reply:
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
         running = self._running = Exec(driver, command, stdin, self._limits, self._listener, quiet=quiet)
@@ -254,6 +266,8 @@ class _Once:
         self._told = False
         self._listener = listener
         self.said = listener.said
+        self.ready = listener.ready
+        self.input = listener.input
         self.learned = listener.learned
 
     def connected(self) -> None:
