@@ -15,8 +15,8 @@ _STOPS = {
 }
 
 
-def stopped(cause: str) -> Failure:
-    """Return the failure of a job ended by a stop."""
+def stopped(cause: str, begun: bool = False) -> Failure:
+    """Return the failure of a job ended by a stop. `begun`: its command may have run."""
     kind, message = _STOPS.get(cause, (cause, f"the run was stopped: {cause}"))
     return Failure(stage="stop", kind=kind, message=message)
 

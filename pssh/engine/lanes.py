@@ -14,7 +14,7 @@ from pssh import plugins
 from pssh.engine import endings
 from pssh.engine.clock import Clock
 from pssh.engine.wire import PIECE, FromLane
-from pssh.model.event import HostKeyLearned, JobConnected, JobSaid, JobStarted
+from pssh.model.event import HostKeyLearned, JobConnected, JobReady, JobSaid, JobStarted
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.secret import Secret
 from pssh.model.work import NO_INPUT, Input, Job, Session, StreamName, Transport, TransportError
@@ -43,12 +43,20 @@ class Outlet(Protocol):
 class Lane:
     """Runs one job, once."""
 
-    def __init__(self, job: Job, outlet: Outlet, clock: Clock, *, attempt: int = 1, worker: int = -1) -> None:
+    def __init__(
+        self, job: Job, outlet: Outlet, clock: Clock, *, attempt: int = 1, worker: int = -1, barrier: bool = False
+    ) -> None:
+        """`barrier`: the first command waits for `release`."""
+        if barrier and job.connection.speculate:  # that would send the command before anybody is asked
+            job = replace(job, connection=replace(job.connection, speculate=False))
         self.job = job
         self.begun = False  # the command may have run
         self.input: Input = NO_INPUT
         self._outlet, self._clock = outlet, clock
         self._attempt, self._worker = attempt, worker
+        self._barrier = barrier
+        self._go: Callable[[], None] | None = None  # what `release` lets begin
+        self._told = False  # that it has begun
         self._session: Session | None = None
         self._reply: Reply | None = None
         self._why: Failure | None = None  # what ends the job from our side
@@ -58,11 +66,25 @@ class Lane:
         self._since, self._started = clock.now(), clock.wall()
 
     def ready(self, go: Callable[[], None]) -> None:
-        go()
+        if self._barrier:
+            self._go = go
+            self._outlet.tell(JobReady(self.job.id, self.job.host))
+        else:
+            go()
+
+    def release(self) -> None:
+        """Let the command begin that waits behind the barrier, and none wait there from now on."""
+        self._barrier = False
+        if self.begun:  # something that prepares it
+            self.connected()
+        if self._go is not None:
+            go, self._go = self._go, None
+            go()
 
     def connected(self) -> None:
-        if not self.begun:
-            self.begun = True
+        self.begun = True
+        if not self._told and not self._barrier:  # what is behind the barrier may still begin elsewhere
+            self._told = True
             self._outlet.tell_now(JobConnected(self.job.id, self.job.host, self._clock.now()))
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
@@ -76,12 +98,17 @@ class Lane:
         file = self.job.connection.known_hosts[0] if self.job.connection.known_hosts else ""
         self._outlet.tell(HostKeyLearned(self.job.id, self.job.host, file, line))
 
-    def stop(self, cause: str) -> None:
-        """End the job; its result says so, unless the host has answered. The second time no host is waited for."""
+    def stop(self, cause: str, *, running: bool = True) -> None:
+        """End the job; its result says so, unless the host has answered. The second time no host is waited for.
+
+        Unless `running`, a command that has begun on its host may finish there.
+        """
+        if not running and self.begun and self._go is None:
+            return
         if self._stopped and self._task is not None:
             self._task.cancel()
         self._stopped = True
-        self._interrupt(endings.stopped(cause))
+        self._interrupt(endings.stopped(cause, self.begun and self._go is None))
 
     async def run(self, transport: Transport) -> Result:
         """Return the job's result; raises nothing."""
@@ -107,6 +134,8 @@ class Lane:
             self._why = self._why or why
             return
         self._why = why
+        if self._go is not None:  # of what prepares the command nothing counts
+            self._go, self.begun = None, False
         if self.begun and self._session is not None and self._reply is None:
             self._session.end(why)
             seconds = self.job.limits.kill_after + _LEAVING
