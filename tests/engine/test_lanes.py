@@ -53,7 +53,7 @@ def lane(
 
 
 class Steps:
-    """An operation of several commands; one that begins with `-` is quiet. `between` is called after each."""
+    """An operation of several commands, `-` before a quiet one; `between` is called after each. It tidies up a failure."""
 
     label = "steps"
 
@@ -68,8 +68,9 @@ class Steps:
                 self._between()
                 await asyncio.sleep(0)
             return reply
-        finally:
+        except TransportError:
             await session.exec("echo tidy", quiet=True)
+            raise
 
 
 class Played:
