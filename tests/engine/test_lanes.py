@@ -53,20 +53,18 @@ def lane(
 
 
 class Steps:
-    """An operation of several commands, `-` before a quiet one; `between` is called after each. It tidies up a failure."""
+    """An operation of several commands, `-` before a quiet one; it tidies up after a failure."""
 
     label = "steps"
 
-    def __init__(self, *commands: str, between: Callable[[], None] = lambda: None) -> None:
-        self._commands, self._between = commands, between
+    def __init__(self, *commands: str) -> None:
+        self._commands = commands
 
     async def perform(self, session: Session) -> Reply:
         reply = Reply(exit_code=0)
         try:
             for command in self._commands:
                 reply = await session.exec(command.removeprefix("-"), quiet=command.startswith("-"))
-                self._between()
-                await asyncio.sleep(0)
             return reply
         except TransportError:
             await session.exec("echo tidy", quiet=True)
@@ -79,27 +77,29 @@ class Played:
     def __init__(self, *replies: Reply) -> None:
         self.asked: list[str] = []
         self.opened = 0
+        self.answered: Callable[[], None] = lambda: None  # called when a command has its reply
         self._replies = list(replies)
 
     @asynccontextmanager
     async def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> AsyncIterator[Any]:
         self.opened += 1
         session = ScriptedSession(limits=limits, listener=listener)
-        asked, replies, inner = self.asked, self._replies, session.exec
+        inner = session.exec
 
         async def exec_(command: str, **more: Any) -> Reply:
-            asked.append(command)
+            self.asked.append(command)
             reply = await inner(command, **more)
-            return replies.pop(0) if replies else reply
+            self.answered()
+            return self._replies.pop(0) if self._replies else reply
 
         session.exec = exec_  # type: ignore[method-assign, assignment]
         yield session
 
 
-def steps(*commands: str, limits: Limits | None = None, clock: Clock | None = None, **more: Any) -> tuple[Lane, Outlet]:
+def steps(*commands: str, clock: Clock | None = None, barrier: bool = False) -> tuple[Lane, Outlet]:
     outlet = Outlet()
-    (job,) = jobs("", limits=limits or Limits())
-    return Lane(replace(job, operation=Steps(*commands, **more)), outlet, clock or Clock()), outlet
+    (job,) = jobs("")
+    return Lane(replace(job, operation=Steps(*commands)), outlet, clock or Clock(), barrier=barrier), outlet
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -216,9 +216,8 @@ async def test_the_time_limit_of_a_host_counts_at_the_barrier() -> None:
 
 
 async def test_what_prepares_a_command_runs_before_the_barrier_and_is_tidied_up_if_it_is_stopped_there() -> None:
-    outlet, transport = Outlet(), Played()
-    (job,) = jobs("")
-    one = Lane(replace(job, operation=Steps("-echo prepare", "echo run")), outlet, Clock(), barrier=True)
+    transport = Played()
+    one, outlet = steps("-echo prepare", "echo run", barrier=True)
     task = asyncio.create_task(one.run(transport))
     await until(lambda: outlet.told)
     assert kinds(outlet) == ["JobReady"] and transport.asked == ["echo prepare", "echo run"]
@@ -229,12 +228,9 @@ async def test_what_prepares_a_command_runs_before_the_barrier_and_is_tidied_up_
 
 
 async def test_what_was_prepared_before_the_barrier_has_begun_at_the_release() -> None:
-    outlet, transport = Outlet(), Played()
-    (job,) = jobs("")
     seconds = iter(range(100))
-    clock = Clock(now=lambda: next(seconds))
-    one = Lane(replace(job, operation=Steps("-echo prepare", "echo run")), outlet, clock, barrier=True)
-    task = asyncio.create_task(one.run(transport))
+    one, outlet = steps("-echo prepare", "echo run", clock=Clock(now=lambda: next(seconds)), barrier=True)
+    task = asyncio.create_task(one.run(Played()))
     await until(lambda: outlet.told)
     before = next(seconds)
     one.release()
@@ -287,7 +283,8 @@ async def test_after_a_stop_that_spared_it_a_lane_is_still_ended_by_the_next_and
 
 async def test_a_stop_between_two_commands_does_not_begin_the_second_and_lets_the_operation_tidy_up() -> None:
     transport = Played()
-    one, _ = steps("echo one", "echo two", between=lambda: one.stop("interrupt"))
+    one, _ = steps("echo one", "echo two")
+    transport.answered = lambda: one.stop("interrupt")
     result = await one.run(transport)
     assert transport.asked == ["echo one", "echo tidy"]
     assert (result.status, result.state, result.end.remote_end) == ("cancelled", "finished", "exited")  # type: ignore[union-attr]
