@@ -77,7 +77,7 @@ class Played:
     def __init__(self, *replies: Reply) -> None:
         self.asked: list[str] = []
         self.opened = 0
-        self.answered: Callable[[], None] = lambda: None  # called when a command has its reply
+        self.answered: Callable[[], None] = lambda: None  # called when the first command has its reply
         self._replies = list(replies)
 
     @asynccontextmanager
@@ -89,7 +89,8 @@ class Played:
         async def exec_(command: str, **more: Any) -> Reply:
             self.asked.append(command)
             reply = await inner(command, **more)
-            self.answered()
+            answered, self.answered = self.answered, lambda: None
+            answered()
             return self._replies.pop(0) if self._replies else reply
 
         session.exec = exec_  # type: ignore[method-assign, assignment]
