@@ -40,6 +40,7 @@ class Course(ABC):
         self._ruled = False  # what follows from a broken rule was done
         self._cancelling = False
         self._told = False  # to end, by whoever asked for the run
+        self._waving = False  # a wave was begun
         self._asking = False  # the next wave waits to be told
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
@@ -120,8 +121,8 @@ class Course(ABC):
             self.after(rollout.tail.seconds, self._tail)
         if ledger.gathered:
             self._release()
-        if ended := ledger.close_wave():
-            more = ended.number < ended.of and not ledger.cause
+        if self._waving and (ended := ledger.close_wave()):
+            more = bool(ledger.waiting) and not ledger.cause
             self._asking = rollout.ask and more
             self.mail.put(replace(ended, asks=self._asking))
             if more and not self._asking:
@@ -135,6 +136,7 @@ class Course(ABC):
 
     def _say_wave(self) -> None:
         if wave := self.ledger.wave():
+            self._waving = True
             self.mail.put(wave)
 
     def _release(self) -> None:
