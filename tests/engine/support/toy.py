@@ -17,6 +17,7 @@ from pssh.engine.base import Engine, EngineOptions
 from pssh.model.event import Event, JobEnded
 from pssh.model.host import Connection
 from pssh.model.outcome import Reply, Result
+from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
 from pssh.model.work import Input, Job, Limits, Listener, Prompt, Session, Transport
 from pssh.transport.scripted import ScriptedSession, ScriptedTransport
@@ -150,7 +151,9 @@ def jobs(*texts: Any, limits: Limits = NO_LIMITS, transport: str = "toy") -> lis
 
 
 def options(**more: Any) -> EngineOptions:
-    return EngineOptions(**{"parallel": 8, "workers": 2, "transports": TOY, **more})
+    """Return options for the toys; what a `Rollout` has may be named as well."""
+    rollout = {name: more.pop(name) for name in Rollout.__struct_fields__ if name in more}
+    return EngineOptions(**{"parallel": 8, "workers": 2, "transports": TOY, "rollout": Rollout(**rollout), **more})
 
 
 async def events(engine: Engine, work: Sequence[Job]) -> list[Event]:
