@@ -80,6 +80,13 @@ class Spool:
         if hear in self._hearers:
             self._hearers.remove(hear)
 
+    def given(self) -> given.Given:
+        """Return the input for whoever reads it in this process."""
+        found = given.Given(self.file, self.base)
+        found.want = self.wanted
+        self.subscribe(lambda grown: found.grown(grown.size, grown.ended))
+        return found
+
     def wanted(self, at: int) -> None:
         """Some host has read so far."""
         self._wanted = max(self._wanted, at)
