@@ -119,6 +119,7 @@ class Driver(Transport):
         self.flush: Callable[[], None] = _nothing
         self.on_phase: Callable[[str], None] = _ignore
         self.on_answer: Callable[[], None] = _nothing  # a global request of ours was answered
+        self.on_room: Callable[[], None] = _nothing  # much of what was to be sent has left
         self.on_error: Callable[[Exception], None] = _ignore  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
@@ -166,6 +167,10 @@ class Driver(Transport):
         """Open a channel on a connection that is logged in."""
         channel.request_open(speculate=False)
         self.flush()
+
+    @property
+    def changing_keys(self) -> bool:
+        return self._held is not None
 
     def send(self, payload: bytes) -> None:
         """Send a message, or hold it back while keys change: then only messages of the key exchange may leave."""
