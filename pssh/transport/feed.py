@@ -34,6 +34,7 @@ class Feed:
         self._tty = tty
         self._front = b""  # goes before everything else
         self._line_begun = False  # what was given last did not end a line
+        self._more_there = False  # seen when there was no room for it
         self._held = self._waiting = self._over = self._closed = False
 
     @property
@@ -55,7 +56,7 @@ class Feed:
 
     def finish(self) -> None:
         """Give nothing more but the end."""
-        self._held = self._line_begun = False
+        self._held = self._line_begun = self._more_there = False
         self._input, self._at, self._front = _Whole(b""), 0, b""
 
     def close(self) -> None:
@@ -75,6 +76,8 @@ class Feed:
         return b"" if self._over and not self._tty else None
 
     def _read(self, most: int) -> None:
+        if self._more_there and not most:
+            return  # whoever asks without room is asking for the end
         data = self._input.read(self._at, max(most, 1))
         if data is None:
             if not self._waiting:
@@ -84,7 +87,9 @@ class Feed:
             self._over = True
             if self._tty:  # twice in mid-line: the first only sends off what the line holds
                 self._front = _END_OF_FILE * (2 if self._line_begun else 1)
-        elif most:
+        else:
+            self._more_there = not most
+        if data and most:
             self._front, self._at, self._line_begun = data, self._at + len(data), not data.endswith(b"\n")
 
     def _more(self) -> None:
