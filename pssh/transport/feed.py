@@ -89,8 +89,8 @@ class Feed:
                 self._front = _END_OF_FILE * (2 if self._line_begun else 1)
         else:
             self._more_there = not most
-        if data and most:
-            self._front, self._at, self._line_begun = data, self._at + len(data), not data.endswith(b"\n")
+            if most:
+                self._front, self._at, self._line_begun = data, self._at + len(data), not data.endswith(b"\n")
 
     def _more(self) -> None:
         self._waiting = False
