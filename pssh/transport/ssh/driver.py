@@ -126,7 +126,7 @@ class Driver(Transport):
         self._login = login
         self._check = check
         self._single, self._cautious, self._speculate = single, cautious, speculate
-        self._held: list[bytes] | None = []  # what waits for the end of a key exchange
+        self.held: list[bytes] | None = []  # what waits for the end of a key exchange; None: there is none
         self._host_key = b""
         self._taken = 0
         self._secret: Any = None  # the hash of K and H, from which every key is made
@@ -152,7 +152,7 @@ class Driver(Transport):
         following = self.packetizer.next
         while (packet := following()) is not None:
             self._dispatch(*packet)
-        if self.packetizer.used > REKEY_BYTES and self._held is None:
+        if self.packetizer.used > REKEY_BYTES and self.held is None:
             self._send_kex_init()
 
     def add(self, channel: Channel) -> int:
@@ -168,20 +168,16 @@ class Driver(Transport):
         channel.request_open(speculate=False)
         self.flush()
 
-    @property
-    def changing_keys(self) -> bool:
-        return self._held is not None
-
     def send(self, payload: bytes) -> None:
         """Send a message, or hold it back while keys change: then only messages of the key exchange may leave."""
-        if self._held is not None and (payload[0] >= 50 or payload[0] in (5, 6)):
-            self._held.append(payload)
+        if self.held is not None and (payload[0] >= 50 or payload[0] in (5, 6)):
+            self.held.append(payload)
         else:
             self.packetizer.send(payload)
 
     def ping(self) -> bool:
         """Ask the host for a sign of life; False while keys change, when nothing may be asked."""
-        if self._held is not None:
+        if self.held is not None:
             return False
         self.send(b"\x50" + b"\0\0\0\x15keepalive@openssh.com" + b"\1")
         self.flush()
@@ -252,7 +248,7 @@ class Driver(Transport):
             self._login_message(kind, body)
 
     def _login_message(self, kind: int, body: bytes) -> None:
-        if self._held is not None or self.authenticated:
+        if self.held is not None or self.authenticated:
             raise ProtocolError(f"packet {kind} outside the login")
         if kind == common.MSG_USERAUTH_FAILURE:
             self.refused, self.piped = True, False
@@ -305,7 +301,7 @@ class Driver(Transport):
             self.in_kex = True
             self.local_kex_init = self._latest_kex_init = b"\x14" + os.urandom(16) + tail
             self.send(self.local_kex_init)
-        self._held = self._held or []
+        self.held = self.held or []
 
     def _parse_kex_init(self, m: Message) -> None:
         body = m.asbytes()
@@ -345,7 +341,7 @@ class Driver(Transport):
 
     def _activate_outbound(self) -> None:
         super()._activate_outbound()
-        held, self._held = self._held or [], None
+        held, self.held = self.held or [], None
         if self.phase == "kex":
             self._enter("auth")
             self._login.begin(self)

@@ -72,6 +72,6 @@ class Stdin:
         self._driver.flush()
 
     def _most(self) -> int:
-        if self._driver.changing_keys or len(self._driver.packetizer.out) >= _MOST_QUEUED:
+        if self._driver.held is not None or len(self._driver.packetizer.out) >= _MOST_QUEUED:
             return 0
         return min(self._room, self._packet, _MOST)
