@@ -20,6 +20,7 @@ from pssh.transport import terminal
 from pssh.transport.feed import Feed
 from pssh.transport.prompting import UNASKED, Prompting
 from pssh.transport.ssh.driver import Driver
+from pssh.transport.ssh.ending import Ending
 from pssh.transport.ssh.failures import ended, timed_out
 from pssh.transport.ssh.stdin import Stdin
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
@@ -74,6 +75,8 @@ class Exec:
         self._signal = ""
         self._note = ""
         self._why: Failure | None = None  # what we end it for
+        self._ending: Ending | None = None
+        self._stopped = False  # it was asked from outside
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._releasing: asyncio.TimerHandle | None = None
@@ -100,29 +103,47 @@ class Exec:
     def passed_over(self) -> None:
         """The login request that this went behind was refused, and nothing behind it was looked at."""
         self.sent = False
+        if self._ending is not None:
+            self._finish()
 
     def logged_in(self) -> None:
         """The login ended: the host now has `limits.open` seconds to answer."""
-        if not self.answered:
+        if self._ending is not None:
+            self._ending.begin()
+        elif not self.answered:
             self._arm(self._limits.open, self._unanswered)
 
     def end(self, why: Failure) -> None:
-        """End the command, and raise `why` once that is seen or the grace time is over."""
+        """End the command, and raise `why` once that is seen or the grace time is over; asked again, at once."""
         if self.done.cancelled():
             self.done = self._loop.create_future()  # who waited was cancelled, and now waits for the end
+        if self._stopped and self._ending is not None:
+            self._ending.hurry()
+            self._leave()
+        self._stopped = True
+        self._end(why)
+
+    def _end(self, why: Failure) -> None:
         if self._why is not None or self.done.done():
+            return
+        if self._over:  # the reply is at hand
+            self._note = "stream-left-open"
+            self._leave()
             return
         self._why = why
         if not self.sent:
             self._finish()
             return
-        self.signal("TERM")
-        self._arm(self._limits.kill_after, self._leave)
+        self._arm(0, self._leave)
+        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave)
+        if self._driver.authenticated:
+            self._ending.begin()
 
     def signal(self, name: str) -> None:
         """Send a signal (RFC 4254 section 6.9). sshd refuses it for some users, and says nothing."""
-        self._driver.send(b"\x62" + u32(self._remote) + text("signal") + b"\0" + text(name))
-        self._driver.flush()
+        if self._driver.authenticated and not self._closed:
+            self._driver.send(b"\x62" + u32(self._remote) + text("signal") + b"\0" + text(name))
+            self._driver.flush()
 
     def _request(self) -> None:
         self.sent = True
@@ -249,13 +270,19 @@ class Exec:
             return
         else:
             return
-        self._arm(self._limits.drain, self._drained)
+        if self._ending is not None:
+            self._ending.exited()
+        else:
+            self._arm(self._limits.drain, self._drained)
 
     def _on_close(self) -> None:
         self._close()
         del self._driver.channels[self.number]
         self._closed = True
-        self._finish()
+        if self._ending is not None:
+            self._ending.closed()
+        else:
+            self._finish()
 
     def _close(self) -> None:
         if not self._left:  # a second CLOSE names a channel that is no more, for which sshd hangs up
@@ -289,7 +316,7 @@ class Exec:
     def _finish(self) -> None:
         if self._why is not None:
             end: Literal["", "killed", "exited", "left running"] = "left running" if self.sent else ""
-            if self._over:
+            if self._ending is not None and self._ending.gone:
                 end = "killed" if self._signal else "exited"
             self._settle(TransportError(replace(self._with_output(self._why), remote_end=end)))
         elif not self._over:
@@ -324,6 +351,8 @@ class Exec:
                 timer.cancel()
         if self._refill is not None:
             self._refill.cancel()
+        if self._ending is not None:
+            self._ending.let_go()
 
     def _output(self) -> dict[str, Any]:
         if self._prompting is not None and (rest := self._prompting.rest()):
@@ -351,13 +380,13 @@ class Exec:
         seconds = self._limits.open
         if self.sent:
             message = f"the host did not answer the request within {seconds:g} s"
-            self.end(Failure(stage="exec", kind="no-answer", message=message))
+            self._end(Failure(stage="exec", kind="no-answer", message=message))
         else:
             self._settle(TransportError(timed_out("open", seconds, "", [])))
 
     def _out_of_time(self) -> None:
         message = f"the command ran longer than {self._limits.total:g} s (`--timeout`)"
-        self.end(Failure(stage="exec", kind="total", message=message))
+        self._end(Failure(stage="exec", kind="total", message=message))
 
     def _check_stall(self) -> None:
         if self._refill is not None:
@@ -367,7 +396,7 @@ class Exec:
             self._stalled = self._loop.call_later(left, self._check_stall)
         else:
             message = f"nothing came for {self._limits.stall:g} s (`--stall`)"
-            self.end(Failure(stage="exec", kind="stall", message=message))
+            self._end(Failure(stage="exec", kind="stall", message=message))
 
     def _drained(self) -> None:
         if self._refill is not None:  # the host may have more, and waits for our window

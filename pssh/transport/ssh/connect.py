@@ -153,12 +153,7 @@ class SSHSession:
                 self._enter("open")
                 running.logged_in()
                 driver.open(running)
-            return await running.done
-        except asyncio.CancelledError:
-            if self._link is None or not running.sent:
-                raise
-            running.end(_CANCELLED)
-            return await running.done
+            return await self._outcome(running)
         finally:
             self._running = None
             running.let_go()
@@ -166,6 +161,16 @@ class SSHSession:
                 self._add("open", running.answered - self._since)
                 self._add("run", self._loop.time() - running.answered)
                 self._phase = ""
+
+    async def _outcome(self, running: Exec) -> Reply:
+        """Wait for the reply; whoever cancels that, however often, ends the command."""
+        while True:
+            try:
+                return await running.done
+            except asyncio.CancelledError:
+                if self._link is None or not running.sent:
+                    raise
+                running.end(_CANCELLED)
 
     async def _prepare(self) -> Driver:
         credentials = await self._transport.keyring.credentials(self._connection)

@@ -11,6 +11,7 @@ checked when this module is imported, so that an unsupported release is one clea
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSock
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
 REKEY_BYTES = 1 << 30
+OPENSSH = "SSH-2.0-OpenSSH_"  # how its banners begin
 HOST_KEYS = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -47,6 +49,7 @@ if _missing:
 _AGREED = """host_key_type local_cipher remote_cipher local_mac remote_mac local_compression remote_compression
     agreed_on_strict_kex _remote_ext_info _remote_strict_kex""".split()
 _agreements: dict[tuple[bytes, bytes], tuple[dict[str, Any], type[Any], int]] = {}
+_FORCED = re.compile(rb" key options:[^\n]* command")  # what sshd says of a key to whoever debugs
 _offers: dict[tuple[str, ...], bytes] = {}
 
 
@@ -123,6 +126,7 @@ class Driver(Transport):
         self.on_error: Callable[[Exception], None] = _ignore  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
+        self.forced = False  # the key that logs in has a command of its own, which each request would run
         self._login = login
         self._check = check
         self._single, self._cautious, self._speculate = single, cautious, speculate
@@ -185,7 +189,7 @@ class Driver(Transport):
 
     def pipeline(self) -> None:
         """A login request with its proof has left: open the channels behind it where that is safe."""
-        openssh = self.remote_version.startswith("SSH-2.0-OpenSSH_")
+        openssh = self.remote_version.startswith(OPENSSH)
         if not self._cautious and (self._single or openssh):
             self.piped = True
             self._open_channels(speculate=self._speculate and openssh)
@@ -224,6 +228,7 @@ class Driver(Transport):
     def _dispatch(self, kind: int, body: bytes, seqno: int) -> None:
         if kind in (common.MSG_IGNORE, common.MSG_DEBUG):
             self._enforce_strict_kex(kind)
+            self.forced = self.forced or _FORCED.search(body) is not None
             return
         if kind == common.MSG_DISCONNECT:
             fields = Fields(body)
