@@ -239,7 +239,7 @@ class Exec:
         data = prompting.take(name, data)
         self._stdin.pump()
         if prompting.why is not None:
-            self.end(prompting.why)
+            self._end(prompting.why)
         return data
 
     def _keep(self, name: StreamName, heard: Heard, data: bytes) -> Awaitable[None] | None:
