@@ -80,6 +80,8 @@ class Course(ABC):
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Yield what happens until every job has its result."""
+        if self.options.input is not None:
+            self.options.input.start(self.mail.put)
         if self.options.rollout.deadline:
             self.after(self.options.rollout.deadline, self._deadline)
         if not self.ledger.cause:
@@ -169,6 +171,8 @@ class Course(ABC):
         if not self._cancelling:
             self.ledger.cause = cause
             self._cancelling = True
+            if self.options.input is not None:
+                self.options.input.halt()
             self.after(self.options.grace + _AFTER_GRACE, self._abandon)
             self.cancel(running=True)
             self.mail.wake()
@@ -240,7 +244,7 @@ class OneRun(ABC):
         try:
             course = self._course = self.course(jobs)
         except BaseException:
-            self.close()
+            self._leave()
             raise
         try:
             for cause, finish in self._stops:
@@ -251,7 +255,12 @@ class OneRun(ABC):
             self._course = None
             self._stops.clear()
             await course.end()
-            self.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.options.input is not None:
+            self.options.input.close()
+        self.close()
 
     def close(self) -> None:  # noqa: B027  most engines hold nothing between runs
         """Free what is held for the next run."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pssh import plugins
 from pssh.engine import endings
 from pssh.engine.clock import Clock
+from pssh.engine.given import Given
 from pssh.engine.watched import Watched
 from pssh.engine.wire import PIECE, FromLane
 from pssh.model.event import HostKeyLearned, JobConnected, JobReady, JobSaid, JobStarted
@@ -39,6 +40,9 @@ class Outlet(Protocol):
     def tell_now(self, event: FromLane) -> None:
         """Return once the parent will hear of it even if this process dies."""
 
+    def tell_then(self, event: FromLane, call: Callable[[], None]) -> None:
+        """Call once the parent will hear of it even if this process dies; meanwhile nothing is held up."""
+
     def room(self) -> Awaitable[None] | None:
         """Return something to await before saying more."""
 
@@ -47,18 +51,27 @@ class Lane:
     """Runs one job, once."""
 
     def __init__(
-        self, job: Job, outlet: Outlet, clock: Clock, *, attempt: int = 1, worker: int = -1, barrier: bool = False
+        self,
+        job: Job,
+        outlet: Outlet,
+        clock: Clock,
+        *,
+        attempt: int = 1,
+        worker: int = -1,
+        barrier: bool = False,
+        input: Given | None = None,
     ) -> None:
         """`barrier`: the first command waits for `release`."""
         if barrier and job.connection.speculate:  # that would send the command before anybody is asked
             job = replace(job, connection=replace(job.connection, speculate=False))
         self.job = job
         self.begun = False  # the command may have run
-        self.input: Input = NO_INPUT
+        self._place = input.place(self._interrupt) if input is not None else None
+        self.input: Input = self._place or NO_INPUT
         self._outlet, self._clock = outlet, clock
         self._attempt, self._worker = attempt, worker
         self._barrier = barrier
-        self._go: Callable[[], None] | None = None  # what `release` lets begin
+        self._go: Callable[[], None] | None = None  # begins the command that waits
         self._told = False  # that it has begun
         self._tried = 0
         self._resting = False  # between two tries
@@ -76,22 +89,37 @@ class Lane:
             self._go = go
             self._outlet.tell(JobReady(self.job.id, self.job.host))
         else:
-            go()
+            self._tell_and(go)
 
     def release(self) -> None:
         """Let the command begin that waits behind the barrier, and none wait there from now on."""
         self._barrier = False
-        if self.begun:  # something that prepares it
-            self.connected()
         if self._go is not None:
+            self._tell_and(self._go)
+
+    def _tell_and(self, go: Callable[[], None]) -> None:
+        """Let a command begin as soon as the parent will hear of it, however slowly it listens."""
+        if self._told:
+            go()
+        else:
+            self._told = True
+            self._go = go
+            self._outlet.tell_then(self._connected(), self._begin)
+
+    def _begin(self) -> None:
+        if self._go is not None:  # else the job has been ended
             go, self._go = self._go, None
+            self.begun = True
             go()
 
     def connected(self) -> None:
         self.begun = True
         if not self._told and not self._barrier:  # what is behind the barrier may still begin elsewhere
             self._told = True
-            self._outlet.tell_now(JobConnected(self.job.id, self.job.host, self._clock.now()))
+            self._outlet.tell_now(self._connected())
+
+    def _connected(self) -> JobConnected:
+        return JobConnected(self.job.id, self.job.host, self._clock.now())
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
         if not self.job.limits.say:
@@ -130,6 +158,8 @@ class Lane:
             for timer in (limit, self._cutting):
                 if timer is not None:
                     timer.cancel()
+            if self._place is not None:
+                self._place.close()
             self._session = self._task = self._reply = None  # a session knows its listener: no collector is waited for
 
     def _late(self) -> None:
