@@ -30,14 +30,14 @@ _FIRST_LOOK, _LONGEST = 0.01, 0.5  # seconds between questions for what is left
 _WINDOW = 32 << 10  # for all that the program and the host's login files may print
 _ANSWER = re.compile(rb"^pssh-left (\d{1,6})$", re.MULTILINE)
 
-# POSIX, in words of the shell itself where it is not said otherwise, and understood by dash, bash and busybox; `kill -15
-# -GROUP` is the one form that all of them take. One line without quotes, backslashes and `!`, so that csh and fish pass
-# it on unchanged.
+# POSIX, in words of the shell itself where it is not said otherwise, and understood by dash, bash and busybox; the one
+# form of kill that all of them take is `kill -15 -GROUP`. One line without single quotes, backslashes and `!`, so that
+# csh and fish pass it on unchanged.
 #   kids   the children of a process; of sshd also by `ps`, where there is no /proc/PID/task/PID/children
 #   look   the groups of our commands: their leaders, and what of their sessions made groups of its own (`timeout`)
 #   lives  whether a group has a member that is no zombie; one that we may not signal does live. What a leader that has
-#          gone left behind is found by `grep`, since a shell reads a thousand files too slowly; and not after KILL, which
-#          ends all but what was seen before
+#          gone left behind is found by `grep`, since a shell reads a thousand files too slowly; after KILL nothing is
+#          looked for, since it spares at most what was seen before
 # A process may name itself `) S 1 2 3` and a line end: such a line of /proc/PID/stat has too few words to be taken.
 _PROGRAM = """
 export LC_ALL=C; exec 2>/dev/null; set -f; groups= found= termed= killed= seen= me=$$;
@@ -60,7 +60,8 @@ lives() { kill -0 -$1 || case $(kill -0 -$1 2>&1) in *ermitted*) ;; *) return 1;
 l=; read -r l </proc/$1/stat && case ${l##*) } in "Z $PPID "*) return 0;; [ZX]*) ;; *) return 0;; esac;
 for f in $seen; do l=; read -r l <$f && member $1 ${l##*) } && return 0; done;
 [ $killed ] && [ "$seen" ] && return 1;
-f=$(set +f; grep -slE "^[0-9]+ .*[)] [^ZX] [0-9]+ $1 " /proc/[0-9]*/stat); [ $? -gt 2 ] || { seen="$seen $f"; [ "$f" ]; }; };
+f=$(set +f; grep -slE "^[0-9]+ .*[)] [^ZX] [0-9]+ $1 " /proc/[0-9]*/stat);
+[ $? -gt 2 ] || { seen="$seen $f"; [ "$f" ]; }; };
 while read -r word; do left= n=0; [ $found ] || look;
 for g in $groups; do
 case $word in
