@@ -121,6 +121,7 @@ class Driver(Transport):
         self.flush: Callable[[], None] = lambda: None
         self.on_phase: Callable[[str], None] = lambda what: None
         self.on_answer: Callable[[], None] = lambda: None  # a global request of ours was answered
+        self.on_room: Callable[[], None] = lambda: None  # much of what was to be sent has left
         self.on_error: Callable[[Exception], None] = lambda what: None  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
@@ -128,7 +129,7 @@ class Driver(Transport):
         self._login = login
         self._check = check
         self._single, self._cautious, self._speculate = single, cautious, speculate
-        self._held: list[bytes] | None = []  # what waits for the end of a key exchange
+        self.held: list[bytes] | None = []  # what waits for the end of a key exchange; None: there is none
         self._host_key = b""
         self._taken = 0
         self._secret: Any = None  # the hash of K and H, from which every key is made
@@ -154,9 +155,9 @@ class Driver(Transport):
         following = self.packetizer.next
         while (packet := following()) is not None:
             self._dispatch(*packet)
-        if len(self.packetizer.out) + sum(map(len, self._held or ())) > MAX_UNSENT:
+        if len(self.packetizer.out) + sum(map(len, self.held or ())) > MAX_UNSENT:
             raise ProtocolError("the host asks and asks, and reads no answer")
-        if self.packetizer.used > REKEY_BYTES and self._held is None:
+        if self.packetizer.used > REKEY_BYTES and self.held is None:
             self._send_kex_init()
 
     def add(self, channel: Channel) -> int:
@@ -174,14 +175,14 @@ class Driver(Transport):
 
     def send(self, payload: bytes) -> None:
         """Send a message, or hold it back while keys change: then only messages of the key exchange may leave."""
-        if self._held is not None and (payload[0] >= 50 or payload[0] in (5, 6)):
-            self._held.append(payload)
+        if self.held is not None and (payload[0] >= 50 or payload[0] in (5, 6)):
+            self.held.append(payload)
         else:
             self.packetizer.send(payload)
 
     def ping(self) -> bool:
         """Ask the host for a sign of life; False while keys change, when nothing may be asked."""
-        if self._held is not None:
+        if self.held is not None:
             return False
         self.send(b"\x50" + b"\0\0\0\x15keepalive@openssh.com" + b"\1")
         self.flush()
@@ -254,7 +255,7 @@ class Driver(Transport):
             self._login_message(kind, body)
 
     def _login_message(self, kind: int, body: bytes) -> None:
-        if self._held is not None or self.authenticated:
+        if self.held is not None or self.authenticated:
             raise ProtocolError(f"packet {kind} outside the login")
         if kind == common.MSG_USERAUTH_FAILURE:
             self.refused, self.piped = True, False
@@ -307,7 +308,7 @@ class Driver(Transport):
             self.in_kex = True
             self.local_kex_init = self._latest_kex_init = b"\x14" + os.urandom(16) + tail
             self.send(self.local_kex_init)
-        self._held = self._held or []
+        self.held = self.held or []
 
     def _parse_kex_init(self, m: Message) -> None:
         body = m.asbytes()
@@ -347,7 +348,7 @@ class Driver(Transport):
 
     def _activate_outbound(self) -> None:
         super()._activate_outbound()
-        held, self._held = self._held or [], None
+        held, self.held = self.held or [], None
         if self.phase == "kex":
             self._enter("auth")
             self._login.begin(self)
