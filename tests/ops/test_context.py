@@ -233,7 +233,7 @@ async def test_the_input_follows_the_password_and_is_the_commands_own(shell: lis
 async def test_a_signal_of_the_command_is_its_own(shell: list[str], tmp_path: Path):
     (tmp_path / "bin").mkdir()
     session = Shell(tmp_path, shell, env=becoming(tmp_path / "bin"))
-    for context in (Context(env=(("A", "b"),)), Context(become="sudo"), Context(leash=True)):
+    for context in (Context(env=(("A", "b"),)), Context(become="sudo")):
         assert (await Command("kill -KILL $$", context=context).perform(session)).signal == "KILL"
 
 
@@ -294,9 +294,14 @@ async def test_a_command_on_a_leash_ends_as_it_would_without(shell: list[str], t
 
 
 @every_shell
+async def test_a_signal_of_a_command_on_a_leash_is_its_own(shell: list[str], leashed: Start):
+    assert (await leashed(shell, "kill -KILL $$").end())[0] == -signal.SIGKILL
+
+
+@every_shell
 async def test_a_leashed_command_has_no_input_and_no_other_descriptor(shell: list[str], leashed: Start):
-    code, out, _ = await leashed(shell, "cat; for fd in /proc/$$/fd/*; do readlink $fd; done").end()
-    assert (code, out.split(b"\n")[0]) == (0, b"/dev/null")
+    _, out, _ = await leashed(shell, "cat; for fd in /proc/$$/fd/*; do readlink $fd; done").end()
+    assert out.split(b"\n")[0] == b"/dev/null"
     assert out.count(b"pipe:") == 2
 
 
