@@ -27,6 +27,7 @@ from pssh.transport.ssh.resolve import Resolver, connect
 from pssh.transport.ssh.slots import Slots
 from pssh.transport.ssh.verify import Scan, Verifier
 from pssh.transport.ssh.watch import Watch
+from pssh.transport.unveil import unveiled
 
 _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended")
 
@@ -131,6 +132,7 @@ class SSHSession:
     async def _exec(
         self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
     ) -> Reply:
+        command = unveiled(command, self._transport.secrets)
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
         running = self._running = Exec(
