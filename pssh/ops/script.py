@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr, replace
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Output, Reply
 from pssh.model.work import Session, TransportError
+from pssh.ops.context import Context
 from pssh.ops.shellwords import exact, join, quote, shown
 
 _TRAPS = 'gone() { rm -rf -- "$d"; }; trap gone EXIT; trap "exit 129" HUP; trap "exit 130" INT; trap "exit 143" TERM; '
@@ -36,7 +37,7 @@ _WORDS = (
 )
 
 
-class Script(Struct, frozen=True, omit_defaults=True):
+class Script(Struct, frozen=True, omit_defaults=True, tag=True):
     r"""A file's content, the name it gets on the host, and its arguments; run by `sh` if it has no `#!` line.
 
     Bytes that are not UTF-8 are given as surrogate escapes. Msgpack has no such text, so the arguments' exact bytes
@@ -47,6 +48,7 @@ class Script(Struct, frozen=True, omit_defaults=True):
     content: bytes
     args: tuple[str, ...] = ()
     raw: bytes = b""  # the arguments as they are sent, quoted, where `args` is not them
+    context: Context = Context()
 
     def __post_init__(self) -> None:
         exact(self.name)
