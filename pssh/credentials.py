@@ -19,7 +19,7 @@ from pssh.errors import CredentialError
 from pssh.model.host import Connection
 from pssh.model.secret import Secret
 from pssh.model.work import Job
-from pssh.plan import PASSWORD, RunOptions
+from pssh.plan import BECOME, PASSWORD, RunOptions
 from pssh.transport.ssh import agent, keyfiles
 
 TRIES = 3
@@ -29,18 +29,24 @@ Ask = Callable[[str], Secret | None]
 
 
 def settle(
-    jobs: Sequence[Job], usual: Collection[str], ask: Ask, options: RunOptions | None = None
+    jobs: Sequence[Job],
+    usual: Collection[str],
+    ask: Ask,
+    options: RunOptions | None = None,
+    asks: Sequence[str] = (),
 ) -> tuple[list[Job], dict[str, Secret]]:
     """Return the jobs with the key files that can be used, and every secret that the workers need, by name.
 
-    `usual` are the key files nobody named. Raises CredentialError if a named key cannot be unlocked, if no host could
-    log in at all, or if a password cannot be had.
+    `usual` are the key files nobody named, `asks` the secrets that the command itself asks for. Raises CredentialError
+    if a named key cannot be unlocked, if no host could log in at all, or if a password cannot be had.
     """
     settled, secrets = _logins(jobs, usual, ask, options or RunOptions())
     for job in jobs:
         name = job.connection.become_password
         if name and name not in secrets:
-            secrets[name] = _asked(f"{job.connection.become} password of {name.partition(':')[2]}: ", ask, "-K")
+            secrets[name] = _asked(f"{job.connection.become} password of {name.removeprefix(BECOME)}: ", ask, "-K")
+    for name in asks:
+        secrets[f"secret:{name}"] = _asked(f"Secret {name}: ", ask, f"{{secret:{name}}}")
     return settled, secrets
 
 

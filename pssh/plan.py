@@ -236,6 +236,7 @@ class Plan:
     jobs: Sequence[Job]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     notices: Sequence[Notice] = ()
+    asks: Sequence[str] = ()  # the names of secrets that the command asks for
     protected: Sequence[str] = ()  # the hosts that are touched only once somebody has said so
     exit: ExitRule = "all"
 

@@ -122,7 +122,13 @@ def pool(options: RunOptions, secrets: Mapping[str, Secret]) -> Pool:
     """Return the engine that a run's options ask for."""
     return Pool(
         EngineOptions(
-            parallel=options.parallel, workers=options.workers, connect_limit=options.connect_limit, secrets=secrets
+            parallel=options.parallel,
+            workers=options.workers,
+            connect_limit=options.connect_limit,
+            rollout=options.rollout,
+            jump_limit=options.jump_limit,
+            secrets=secrets,
+            grace=options.kill_after,
         )
     )
 

@@ -118,13 +118,13 @@ starting = together(
         multiple=True,
         help="Repeat also a command that fails; it must bear that.",
     ),
-    option("Control", "--rate", type=RATE, metavar="N/s", default="", help="Start so many a second; N/m: a minute."),
-    option("Control", "--ramp", type=RAMP, metavar="T:N,...", default="", help="From second T start N a second."),
-    option("Control", "--launch", type=LAUNCH, metavar="W:N,...", default="", help="Wait W, start N at once; ..."),
+    option("Control", "--rate", type=RATE, metavar="N/s", help="Start so many a second; N/m: a minute."),
+    option("Control", "--ramp", type=RAMP, metavar="T:N,...", help="From second T start N a second."),
+    option("Control", "--launch", type=LAUNCH, metavar="W:N,...", help="Wait W, start N at once; ..."),
     option("Control", "--barrier", is_flag=True, help="Log in everywhere, then begin everywhere at once."),
-    option("Control", "--canary", type=COUNT, default=0, metavar="N", help="N hosts first; each must be ok."),
-    option("Control", "--batch", type=BATCH, metavar="N,N%,...", default="", help="Waves; the last size repeats."),
-    option("Control", "--pause", type=PAUSE, metavar="SEC|ask", default="", help="Between waves."),
+    option("Control", "--canary", type=COUNT, metavar="N", help="N hosts first; each must be ok."),
+    option("Control", "--batch", type=BATCH, metavar="N,N%,...", help="Waves; the last size repeats."),
+    option("Control", "--pause", type=PAUSE, metavar="SEC|ask", help="Between waves."),
     option(
         "Control",
         "--order",
@@ -138,7 +138,6 @@ starting = together(
         "--lock",
         type=LOCK,
         metavar="NAME[:skip|wait=SEC|fail]",
-        default="",
         help="Hold this lock on each host; where another run has it: skip the host.",
     ),
     option("Control", "-n", "--dry-run", is_flag=True, help="Show what would be done, and connect nowhere."),
@@ -149,8 +148,8 @@ stopping = together(
     option("Stopping", "--stall", type=SECONDS, default=0.0, help="Without a byte of output.  [none]"),
     option("Stopping", "--open-timeout", type=SECONDS, default=USUAL.open_timeout, help="To its start.  [10s]"),
     option("Stopping", "--deadline", type=SECONDS, default=0.0, help="For the whole run.  [none]"),
-    option("Stopping", "--tail", type=TAIL, metavar="N%:SEC", default="", help="For the last, once N% have ended."),
-    option("Stopping", "--max-fail", type=SHARE, metavar="N|N%", default="", help="Stop when more are not ok."),
+    option("Stopping", "--tail", type=TAIL, metavar="N%:SEC", help="For the last, once N% have ended."),
+    option("Stopping", "--max-fail", type=SHARE, metavar="N|N%", help="Stop when more are not ok."),
     option(
         "Stopping",
         "--halt",
@@ -183,7 +182,7 @@ privilege = together(
     option(
         "Privilege", "-s", "--sudo", is_flag=True, value_for="--become-user", help="Become root; --sudo=USER: USER."
     ),
-    option("Privilege", "--become", type=click.Choice(["sudo", "su", "doas"]), default="", help="By this program."),
+    option("Privilege", "--become", type=click.Choice(["sudo", "su", "doas"]), help="By this program."),
     named("Privilege", "--become-user", metavar="USER", default="", help="Become USER.  [root]"),
     option("Privilege", "-K", "--ask-become-pass", is_flag=True, help="Ask once for its password."),
 )
