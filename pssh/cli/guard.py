@@ -26,7 +26,7 @@ def confirm(plan: Plan, options: RunOptions, ask: Callable[[str], str | None] = 
     )
     if answer is None:
         raise UsageError(
-            f"{_protected(plan)}, and there is no terminal to ask whether they are meant", hint="`--yes` says so"
+            f"{_protected(plan)}, and there is no terminal to ask whether that is meant", hint="`--yes` says so"
         )
     if answer.strip() != str(len(plan.run.hosts)):
         raise UsageError(f"The run is for {hosts}, and `{answer.strip()}` was typed; nothing was run")
