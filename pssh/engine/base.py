@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pssh.engine.spool import Spool
 from pssh.model.event import Event
 from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
@@ -26,6 +27,7 @@ from pssh.model.work import Job
 _LANES_PER_WORKER = 32  # below so many in flight a second process costs more than it brings
 _ONE_WORKER_HOSTS = 150  # a run this short is over before a second process has done its imports
 _OWN_FILES = 32  # what a worker holds open beside its lanes
+_SPARE = 4  # times as many lanes as asked for may be had while a run goes on
 _LANE_FILES = 4  # a raced connection, or a local command's three pipes, and one to spare
 
 
@@ -84,6 +86,7 @@ class EngineOptions:
     rollout: Rollout = field(default_factory=Rollout)
     jump_limit: int = 8  # of those handshakes, to one address or through one jump host
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    input: Spool | None = None  # what commands may read; for one run
     grace: float = 2.0  # from a stop to the end of what runs
     transports: Mapping[str, str] = field(default_factory=dict)  # name -> "module:factory", before the known ones
     heartbeat: float = 5.0  # a worker that leaves three questions so far apart unanswered is taken for hung
@@ -101,6 +104,11 @@ def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:
         # 0.3 ms of CPU per host more and was no faster.
         wanted = 1 if jobs < _ONE_WORKER_HOSTS else min(cores - 1, options.parallel // _LANES_PER_WORKER)
     return max(1, min(wanted, options.parallel, options.connect_limit, jobs))
+
+
+def most(parallel: int, jobs: int) -> int:
+    """Return how many may be in flight at most, also when more are asked for while the run goes on."""
+    return max(parallel, min(_SPARE * parallel, jobs))
 
 
 def files_for(lanes: int) -> int:
