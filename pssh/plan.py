@@ -143,6 +143,7 @@ class Plan:
     jobs: Sequence[Job]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     notices: Sequence[Notice] = ()
+    exit: ExitRule = "all"
 
 
 def connection(host: Host, config: Settings, options: RunOptions, defaults: Settings) -> Connection:

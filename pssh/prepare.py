@@ -101,7 +101,7 @@ def prepare(operation: Operation, targets: str, sources: Sources, selection: Sel
         user=usual["user"],
         options=options.told,
     )
-    return Plan(run, jobs, notices=_notices(selection, sources, jobs))
+    return Plan(run, jobs, notices=_notices(selection, sources, jobs), exit=options.exit)
 
 
 def with_credentials(plan: Plan, ask: Ask) -> Plan:
