@@ -26,6 +26,7 @@ from pssh.model.work import Job
 _LANES_PER_WORKER = 32  # below so many in flight a second process costs more than it brings
 _ONE_WORKER_HOSTS = 150  # a run this short is over before a second process has done its imports
 _OWN_FILES = 32  # what a worker holds open beside its lanes
+_SPARE = 4  # times as many lanes as asked for may be had while a run goes on
 _LANE_FILES = 4  # a raced connection, or a local command's three pipes, and one to spare
 
 
@@ -101,6 +102,11 @@ def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:
         # 0.3 ms of CPU per host more and was no faster.
         wanted = 1 if jobs < _ONE_WORKER_HOSTS else min(cores - 1, options.parallel // _LANES_PER_WORKER)
     return max(1, min(wanted, options.parallel, options.connect_limit, jobs))
+
+
+def most(parallel: int, jobs: int) -> int:
+    """Return how many may be in flight at most, also when more are asked for while the run goes on."""
+    return max(parallel, min(_SPARE * parallel, jobs))
 
 
 def files_for(lanes: int) -> int:

@@ -69,10 +69,10 @@ class Process:
         self._link = Link(self._sock, wire.FromWorker, wire.FROM_WORKER, hear, gone, turned)
         self._link.send(setup)
 
-    def begin(self, job: Job, attempt: int) -> None:
+    def begin(self, job: Job, attempt: int, *, barrier: bool = False) -> None:
         """Hand over a job. Raises TypeError or ValueError for an operation that cannot cross."""
         number = self._define(job.operation)
-        self._send(wire.Work(job.id, job.host, job.connection, number, job.limits, attempt))
+        self._send(wire.Work(job.id, job.host, job.connection, number, job.limits, attempt, barrier))
         self.load += 1
 
     def _define(self, operation: Operation) -> int:
@@ -89,9 +89,17 @@ class Process:
                 del self._defined[next(iter(self._defined))]
         return number
 
-    def stop(self, cause: str) -> None:
-        """Have it end every job in hand."""
-        self._send(wire.Stop(cause))
+    def stop(self, cause: str, *, running: bool = True) -> None:
+        """Have it end every job in hand; unless `running`, only those whose command has not begun."""
+        self._send(wire.Stop(cause, running))
+
+    def end_job(self, number: int, cause: str) -> None:
+        """Have it end one job."""
+        self._send(wire.End(number, cause))
+
+    def release(self) -> None:
+        """Have it let every job begin that waits behind the barrier."""
+        self._send(wire.Release())
 
     def pause(self, paused: bool) -> None:
         """Read nothing from it for a while, or go on."""

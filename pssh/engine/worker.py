@@ -46,6 +46,7 @@ class Worker:
         self._transports = Transports({}, {}, 1)
         self._clock = Clock()
         self._sent = 0
+        self._released = False
         self._loop = asyncio.get_running_loop()
         self._link = Link(sock, wire.ToWorker, wire.TO_WORKER, self._hear, lambda why: os._exit(0))
         self.tell = self._link.send
@@ -71,9 +72,16 @@ class Worker:
                     self._transports.find(name)
                 gc.freeze()  # so that a collection passes over what the imports made
                 self._link.send(wire.Ready())
-            case wire.Stop(cause=cause):
+            case wire.Stop(cause=cause, running=running):
                 for lane in self._lanes.values():
-                    lane.stop(cause)
+                    lane.stop(cause, running=running)
+            case wire.End(id=number, cause=cause):
+                if number in self._lanes:  # else it has just ended
+                    self._lanes[number].stop(cause)
+            case wire.Release():
+                self._released = True
+                for lane in self._lanes.values():
+                    lane.release()
 
     def _define(self, message: wire.Define) -> None:
         self._operations[message.number] = _operation(message)
@@ -84,7 +92,8 @@ class Worker:
         operation = self._operations[work.operation]
         transport = self._transports.find(work.connection.transport)
         job = Job(work.id, work.host, work.connection, operation, work.limits)
-        lane = Lane(job, self, self._clock, attempt=work.attempt, worker=self._number)
+        barrier = work.barrier and not self._released
+        lane = Lane(job, self, self._clock, attempt=work.attempt, worker=self._number, barrier=barrier)
         if isinstance(transport, Failure):
             self._end(lane, lane.result(transport))
         else:

@@ -92,8 +92,13 @@ class Listener(Protocol):
 class Session(Protocol):
     """One open connection to one host."""
 
-    seconds: dict[str, float]  # by Phase, filled in as phases end
-    banner: str
+    @property
+    def seconds(self) -> dict[str, float]:
+        """By Phase, filled in as phases end."""
+
+    @property
+    def banner(self) -> str:
+        """The host's version line, once it has come."""
 
     @property
     def input(self) -> Input:

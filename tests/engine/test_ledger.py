@@ -11,7 +11,7 @@ from pssh.engine import endings
 from pssh.engine.ledger import Ledger
 from pssh.model.event import JobConnected, JobEnded, JobSaid
 from pssh.model.outcome import Reply, Result
-from pssh.model.rollout import Pace
+from pssh.model.rollout import Pace, Rollout
 from tests.engine.support.toy import jobs
 
 
@@ -103,7 +103,7 @@ def test_after_a_stop_nothing_is_handed_out_and_what_had_not_begun_was_not_run()
 
 
 def test_the_pace_counts_from_the_first_start_and_a_job_given_back_counts_again() -> None:
-    ledger = Ledger(jobs(*["exit 0"] * 3), 3, Pace(((0, 1),)))
+    ledger = Ledger(jobs(*["exit 0"] * 3), 3, Rollout(pace=Pace(((0, 1),))))
     take(ledger, "a", 100.0)
     assert ledger.take("a", 0, 100.5, 0.0) is None and ledger.due(100.5) == pytest.approx(0.5)
     ledger.died("a", "killed", 100.6)

@@ -17,8 +17,9 @@ from pssh.engine.base import Engine, EngineOptions
 from pssh.model.event import Event, JobEnded
 from pssh.model.host import Connection
 from pssh.model.outcome import Reply, Result
+from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
-from pssh.model.work import Job, Limits, Listener, Session, Transport
+from pssh.model.work import Input, Job, Limits, Listener, Prompt, Session, Transport
 from pssh.transport.scripted import ScriptedSession, ScriptedTransport
 
 TOY = {
@@ -59,13 +60,25 @@ class ToySession:
         self._host, self._inner, self._listener, self._about = host, inner, listener, about
         self.seconds, self.banner, self.end, self.host_key = inner.seconds, inner.banner, inner.end, inner.host_key
 
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+    @property
+    def input(self) -> Input:
+        return self._inner.input
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        stdin: bytes | Input = b"",
+        quiet: bool = False,
+        tty: bool = False,
+        prompt: Prompt | None = None,
+    ) -> Reply:
         words = command.split(";")
         while words and (reply := await self._own(*words[0].split())) is not None:
             if isinstance(reply, Reply):
                 return reply
             del words[0]
-        return await self._inner.exec(";".join(words), stdin=stdin, quiet=quiet)
+        return await self._inner.exec(";".join(words), stdin=stdin, quiet=quiet, tty=tty, prompt=prompt)
 
     async def _own(self, word: str, *more: str) -> Reply | bool | None:
         match word, more:
@@ -138,7 +151,9 @@ def jobs(*texts: Any, limits: Limits = NO_LIMITS, transport: str = "toy") -> lis
 
 
 def options(**more: Any) -> EngineOptions:
-    return EngineOptions(**{"parallel": 8, "workers": 2, "transports": TOY, **more})
+    """Return options for the toys; what a `Rollout` has may be named as well."""
+    rollout = {name: more.pop(name) for name in Rollout.__struct_fields__ if name in more}
+    return EngineOptions(**{"parallel": 8, "workers": 2, "transports": TOY, "rollout": Rollout(**rollout), **more})
 
 
 async def events(engine: Engine, work: Sequence[Job]) -> list[Event]:
