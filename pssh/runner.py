@@ -87,6 +87,7 @@ class Stop:
 class Controls:
     """What somebody who attends a run may do with it, from callbacks of its loop."""
 
+    jobs: Sequence[Job]
     stop: Stop
     steer: Callable[[Order], None]
     tell: Callable[[Event], None]  # every reporter
@@ -298,7 +299,7 @@ async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine, attend
     """
     audience = _Audience(reporters, engine)
     stop = Stop(engine, audience.on)
-    controls = Controls(stop, engine.steer, audience.on)
+    controls = Controls(plan.jobs, stop, engine.steer, audience.on)
     report: Report | None = None
     with _signals(controls), attend(controls):
         async with _ticking(audience), aclosing(events(plan, engine, stop)) as happening:

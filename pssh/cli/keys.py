@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pssh.cli.keyboard import Keyboard
-from pssh.engine.base import End, GoOn, Hold, Widen
-from pssh.model.event import Event, JobEnded, JobStarted, RunEnded, RunStarted, StatusAsked, Stopping, Tick, WaveEnded
+from pssh.engine.base import End, GoOn, Hold, Widen, most
+from pssh.model.event import Event, JobEnded, JobStarted, RunEnded, StatusAsked, Stopping, Tick, WaveEnded
 from pssh.plan import RunOptions
 from pssh.report import words
 from pssh.report.grid import clip
@@ -47,9 +47,9 @@ class Keys:
         self._keyboard = Keyboard(self.pressed, self._draw_again)
         self._controls: Controls
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._hosts: frozenset[str] = frozenset()
-        self._at_work: dict[str, int] = {}  # job ids by host
-        self._parallel = options.parallel
+        self._at_work: set[int] = set()
+        self._ended: set[int] = set()
+        self._parallel = self._most = options.parallel
         self._paused = self._stopping = False
         self._name: str | None = None  # of the host to end, as far as it is typed
         self._next = ""  # the wave that waits for an answer
@@ -58,6 +58,7 @@ class Keys:
     def attend(self, controls: Controls) -> Iterator[None]:
         """Take keys while the run goes on."""
         self._controls = controls
+        self._most = most(self._parallel, len(controls.jobs))
         controls.stop.leaving.append(self._keyboard.give_back)
         with self._keyboard.open():
             if self._whole:
@@ -69,12 +70,11 @@ class Keys:
 
     def on(self, event: Event, /) -> None:
         match event:
-            case RunStarted(run=run):
-                self._hosts = frozenset(run.hosts)
-            case JobStarted(job_id=job_id, host=host):
-                self._at_work[host] = job_id
+            case JobStarted(job_id=job_id):
+                self._at_work.add(job_id)
             case JobEnded(result=result):
-                self._at_work.pop(result.host, None)
+                self._at_work.discard(result.job_id)
+                self._ended.add(result.job_id)
             case WaveEnded(asks=True) if not self._stopping:
                 self._ask(event)
             case Stopping():
@@ -112,7 +112,7 @@ class Keys:
         self._say(f"paused, {at_work} at work; `p` goes on" if self._paused else "going on")
 
     def _more(self) -> None:
-        self._widen(max(self._parallel // 4, 1))
+        self._widen(min(max(self._parallel // 4, 1), self._most - self._parallel))
 
     def _fewer(self) -> None:
         self._widen(-min(max(self._parallel // 4, 1), self._parallel - 1))
@@ -146,7 +146,8 @@ class Keys:
         elif key in _ENTER:
             self._name = None
             self._draw()
-            self._end(name.strip())
+            if name.strip():
+                self._end(name.strip())
             return
         elif key in "\x7f\b":
             self._name = name[:-1]
@@ -157,16 +158,17 @@ class Keys:
         self._draw()
 
     def _end(self, name: str) -> None:
-        if name in self._at_work:
-            self._controls.steer(End(self._at_work[name]))
-            self._say(f"ending `{safe(name)}`")
-        elif name in self._hosts:
-            self._say(f"`{safe(name)}` is not at work")
-        elif name:
+        job = next((job for job in self._controls.jobs if job.host == name), None)
+        if not job:
             self._say(f"no host `{safe(name)}` in this run")
+        elif job.id in self._ended:
+            self._say(f"`{safe(name)}` has ended")
+        else:
+            self._controls.steer(End(job.id))
+            self._say(f"ending `{safe(name)}`" if job.id in self._at_work else f"`{safe(name)}` will not be run")
 
     def _ask(self, event: WaveEnded) -> None:
-        sizes = self._options.rollout.sizes(len(self._hosts))
+        sizes = self._options.rollout.sizes(len(self._controls.jobs))
         hosts = words.count(sizes[event.number])
         self._name = None
         self._next = f"wave {event.number + 1} of {event.of} ({hosts})"
@@ -188,6 +190,8 @@ class Keys:
 
     def _settle(self) -> None:
         """Let no question stand, and the terminal go if it was held for one."""
+        if self._next and not self._shown:
+            self._keyboard.write("\n")
         self._name, self._next = None, ""
         self._show("")
         if not self._whole:

@@ -21,7 +21,7 @@ _STOPPED = {
     "budget": "stopped by `--max-fail`",
     "canary": "stopped by `--canary`",
     "auth-brake": "stopped, because passwords were refused one after the other",
-    "deadline": "stopped by `--deadline`",
+    "deadline": "stopped by a time limit",
     "halt": "stopped by `--halt now`",
 }
 _NEXT = {
