@@ -6,6 +6,7 @@ The first worker is started before the inventory is read, so that its imports ov
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 from msgspec import structs
 
 from pssh.cli import guard, options, terminal
+from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts, UsageError
@@ -25,7 +27,8 @@ from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
 from pssh.report.ping import PingTable
-from pssh.runner import pool, run
+from pssh.report.screen import Screen
+from pssh.runner import Attend, pool, run
 
 
 def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Spawned | None) -> int:
@@ -37,13 +40,25 @@ def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Sp
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
     shows = partial(PingTable, width=how.width, color=how.color) if _pings(operation, how) else None
-    hears = reporters(how, *terminal.streams(), shows=shows)
-    finished = carried_out(operation, targets, flags, wanted, hears, worker)
+    screen = Screen(*terminal.streams())
+    hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
+    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend)
     return finished[1].exit_code if finished else 0
 
 
 def _pings(operation: Operation, how: Display) -> bool:
     return isinstance(operation, Ping) and how.format == "table"
+
+
+def attended(
+    hears: Sequence[Reporter], screen: Screen, how: Display, wanted: RunOptions
+) -> tuple[Sequence[Reporter], Attend]:
+    """Return who hears the run, and how it is attended: by keys where a person can press some."""
+    whole = how.live and not wanted.stdin and terminal.is_ours()
+    if not whole and wanted.pause != "ask":
+        return hears, nullcontext
+    keys = Keys(screen, wanted, width=how.width or 80, whole=whole, shown=how.live)
+    return [*hears, keys], keys.attend
 
 
 def display(flags: dict[str, Any]) -> Display:
@@ -78,6 +93,7 @@ def carried_out(
     wanted: RunOptions,
     hear: Sequence[Reporter],
     worker: Spawned | None = None,
+    attend: Attend = nullcontext,
 ) -> tuple[Plan, Report] | None:
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
     if wanted.pause == "ask" and not terminal.present():
@@ -94,6 +110,6 @@ def carried_out(
         plan = with_credentials(plan, wanted, terminal.ask_secret)
         secrets.update(plan.secrets)
         grid.ready()  # the worker is still busy with its own imports
-        return plan, run(plan, hear, engine)
+        return plan, run(plan, hear, engine, attend)
     finally:
         engine.close()

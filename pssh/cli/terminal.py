@@ -5,6 +5,7 @@ Questions go to `/dev/tty` and nowhere else: stdin may be a pipe, and its bytes 
 
 import os
 import shutil
+import stat
 import sys
 import termios
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,11 @@ def wants_color(choice: str, environ: Mapping[str, str], is_terminal: bool) -> b
 def width() -> int:
     """Return the columns of stdout, 0 if it is no terminal and none were said: then nothing is cut."""
     return shutil.get_terminal_size((0, 0)).columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else 0
+
+
+def is_ours() -> bool:
+    """Whether keys may be read while a run goes on: stdin is the terminal, and no pager that reads keys gets stdout."""
+    return sys.stdin.isatty() and not stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 def streams() -> tuple[BinaryIO, BinaryIO]:
