@@ -121,7 +121,8 @@ def test_where_a_pager_may_read_the_keys_none_is_taken(fleet: Path) -> None:
     assert "stopping" in text
 
 
-def test_a_run_that_is_stopped_and_continued_has_its_keys_again(fleet: Path) -> None:
+@pytest.mark.parametrize("shell", [("bash", "--norc", "--noprofile", "-i"), ("sh", "-i")])
+def test_a_run_that_is_stopped_and_continued_has_its_keys_again(fleet: Path, shell: Sequence[str]) -> None:
     keys = [
         (b"$ ", f"stty -g > before; {PSSH} {HANG}\r".encode()),
         (b"running 4", CTRL_Z),
@@ -130,7 +131,7 @@ def test_a_run_that_is_stopped_and_continued_has_its_keys_again(fleet: Path) -> 
         (b"4 at work", CTRL_C),
         (b"exit 130", b"stty -g > after; exit 0\r"),
     ]
-    typed(fleet, "", keys, shell=("bash", "--norc", "--noprofile", "-i"))
+    typed(fleet, "", keys, shell=shell)
     before, between, after = ((fleet / name).read_text() for name in ("before", "between", "after"))
     assert before == between == after
 
