@@ -18,7 +18,8 @@ from msgspec import structs
 
 from pssh.engine.base import Engine, EngineOptions, Order
 from pssh.engine.pool import Pool
-from pssh.errors import OutputFailed
+from pssh.engine.spool import Spool
+from pssh.errors import OutputFailed, UsageError
 from pssh.model.event import (
     Event,
     HostKeyLearned,
@@ -214,12 +215,29 @@ async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event
 
 
 def pool(options: RunOptions, secrets: Mapping[str, Secret]) -> Pool:
-    """Return the engine that a run's options ask for."""
+    """Return the engine that a run's options ask for; raises UsageError for an input that cannot be read."""
     return Pool(
         EngineOptions(
-            parallel=options.parallel, workers=options.workers, connect_limit=options.connect_limit, secrets=secrets
+            parallel=options.parallel,
+            workers=options.workers,
+            connect_limit=options.connect_limit,
+            rollout=options.rollout,
+            jump_limit=options.jump_limit,
+            secrets=secrets,
+            grace=options.kill_after,
+            input=_input(options.stdin),
         )
     )
+
+
+def _input(source: str) -> Spool | None:
+    """Return what the commands read: our own stdin, or a file."""
+    if not source:
+        return None
+    try:
+        return Spool.stdin() if source == "-" else Spool.read(source)
+    except OSError as error:
+        raise UsageError(f"The input `{source}` cannot be read: {error.strerror}") from error
 
 
 def _append(host: str, file: str, line: str, locked: set[str]) -> Notice | None:

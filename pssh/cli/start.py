@@ -13,11 +13,11 @@ from typing import Any
 import click
 from msgspec import structs
 
-from pssh.cli import options, terminal
+from pssh.cli import guard, options, terminal
 from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
-from pssh.errors import NoHosts
+from pssh.errors import NoHosts, UsageError
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
@@ -78,12 +78,12 @@ def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: R
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
     sources = Sources.found(flags["inventory"], wanted.config_file)
     try:
-        selection = sources.select(targets, **options.narrowed(flags))
+        selection = sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
     except NoHosts:
         if flags["allow_empty"]:
             return None
         raise
-    return prepare(operation, targets, sources, selection, wanted)
+    return prepare(operation, targets, sources, selection, wanted, flags["seed"])
 
 
 def carried_out(
@@ -96,6 +96,8 @@ def carried_out(
     attend: Attend = nullcontext,
 ) -> tuple[Plan, Report] | None:
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
+    if wanted.pause == "ask" and not terminal.present():
+        raise UsageError("`--pause ask` needs a terminal to ask on", hint="`--pause 30s` goes on by itself")
     secrets: dict[str, Secret] = {}  # filled in once they are known: the workers are given them with their first job
     engine = pool(wanted, secrets)
     try:
@@ -104,7 +106,8 @@ def carried_out(
         engine.warm()
         if not (plan := planned(operation, targets, flags, wanted)):
             return None
-        plan = with_credentials(plan, terminal.ask_secret)
+        guard.confirm(plan, wanted)
+        plan = with_credentials(plan, wanted, terminal.ask_secret)
         secrets.update(plan.secrets)
         grid.ready()  # the worker is still busy with its own imports
         return plan, run(plan, hear, engine, attend)

@@ -55,6 +55,20 @@ def ask_yes(prompt: str) -> bool | None:
     return None if answer is None else answer.strip().lower() in ("y", "yes")
 
 
+def ask_line(prompt: str) -> str | None:
+    """Return what was typed; None where there is no terminal, or nothing more to read."""
+    return _asked(prompt, shown=True)
+
+
+def present() -> bool:
+    """Whether there is a terminal to ask on."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 def _asked(prompt: str, *, shown: bool) -> str | None:
     try:
         terminal = os.fdopen(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY), "r+b", buffering=0)

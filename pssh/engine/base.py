@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pssh.engine.spool import Spool
 from pssh.model.event import Event
 from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
@@ -85,6 +86,7 @@ class EngineOptions:
     rollout: Rollout = field(default_factory=Rollout)
     jump_limit: int = 8  # of those handshakes, to one address or through one jump host
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    input: Spool | None = None  # what commands may read; for one run
     grace: float = 2.0  # from a stop to the end of what runs
     transports: Mapping[str, str] = field(default_factory=dict)  # name -> "module:factory", before the known ones
     heartbeat: float = 5.0  # a worker that leaves three questions so far apart unanswered is taken for hung

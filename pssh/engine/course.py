@@ -40,6 +40,7 @@ class Course(ABC):
         self._ruled = False  # what follows from a broken rule was done
         self._cancelling = False
         self._told = False  # to end, by whoever asked for the run
+        self._waving = False  # a wave was begun
         self._asking = False  # the next wave waits to be told
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
@@ -79,6 +80,8 @@ class Course(ABC):
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Yield what happens until every job has its result."""
+        if self.options.input is not None:
+            self.options.input.start(self.mail.put)
         if self.options.rollout.deadline:
             self.after(self.options.rollout.deadline, self._deadline)
         if not self.ledger.cause:
@@ -120,8 +123,8 @@ class Course(ABC):
             self.after(rollout.tail.seconds, self._tail)
         if ledger.gathered:
             self._release()
-        if ended := ledger.close_wave():
-            more = ended.number < ended.of and not ledger.cause
+        if self._waving and (ended := ledger.close_wave()):
+            more = bool(ledger.waiting) and not ledger.cause
             self._asking = rollout.ask and more
             self.mail.put(replace(ended, asks=self._asking))
             if more and not self._asking:
@@ -135,6 +138,7 @@ class Course(ABC):
 
     def _say_wave(self) -> None:
         if wave := self.ledger.wave():
+            self._waving = True
             self.mail.put(wave)
 
     def _release(self) -> None:
@@ -167,6 +171,8 @@ class Course(ABC):
         if not self._cancelling:
             self.ledger.cause = cause
             self._cancelling = True
+            if self.options.input is not None:
+                self.options.input.halt()
             self.after(self.options.grace + _AFTER_GRACE, self._abandon)
             self.cancel(running=True)
             self.mail.wake()
@@ -238,7 +244,7 @@ class OneRun(ABC):
         try:
             course = self._course = self.course(jobs)
         except BaseException:
-            self.close()
+            self._leave()
             raise
         try:
             for cause, finish in self._stops:
@@ -249,7 +255,12 @@ class OneRun(ABC):
             self._course = None
             self._stops.clear()
             await course.end()
-            self.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.options.input is not None:
+            self.options.input.close()
+        self.close()
 
     def close(self) -> None:  # noqa: B027  most engines hold nothing between runs
         """Free what is held for the next run."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pssh import plugins
 from pssh.engine import endings
 from pssh.engine.clock import Clock
+from pssh.engine.given import Given
 from pssh.engine.watched import Watched
 from pssh.engine.wire import PIECE, FromLane
 from pssh.model.event import HostKeyLearned, JobConnected, JobReady, JobSaid, JobStarted
@@ -47,14 +48,23 @@ class Lane:
     """Runs one job, once."""
 
     def __init__(
-        self, job: Job, outlet: Outlet, clock: Clock, *, attempt: int = 1, worker: int = -1, barrier: bool = False
+        self,
+        job: Job,
+        outlet: Outlet,
+        clock: Clock,
+        *,
+        attempt: int = 1,
+        worker: int = -1,
+        barrier: bool = False,
+        input: Given | None = None,
     ) -> None:
         """`barrier`: the first command waits for `release`."""
         if barrier and job.connection.speculate:  # that would send the command before anybody is asked
             job = replace(job, connection=replace(job.connection, speculate=False))
         self.job = job
         self.begun = False  # the command may have run
-        self.input: Input = NO_INPUT
+        self._place = input.place(self._interrupt) if input is not None else None
+        self.input: Input = self._place or NO_INPUT
         self._outlet, self._clock = outlet, clock
         self._attempt, self._worker = attempt, worker
         self._barrier = barrier
@@ -130,6 +140,8 @@ class Lane:
             for timer in (limit, self._cutting):
                 if timer is not None:
                     timer.cancel()
+            if self._place is not None:
+                self._place.close()
             self._session = self._task = self._reply = None  # a session knows its listener: no collector is waited for
 
     def _late(self) -> None:
@@ -178,7 +190,9 @@ class Lane:
             if self.begun and self._session is not None:
                 end = replace(end, remote_end=self._session.left)
         if self._reply is None:
-            return end
+            return (
+                end if self._why is None or self.begun else self._why
+            )  # a login that we cut short may word it otherwise
         # The host had answered: what went wrong after that does not change how the job ended.
         note = self._reply.note or (end.message if isinstance(end, Failure) else "")
         return self._reply if note == self._reply.note else replace(self._reply, note=note)

@@ -144,7 +144,7 @@ class _PoolCourse(Course):
             transports=self._transports,
         )
         hear, gone = partial(self._hear, worker), partial(self._gone, worker)
-        worker.attach(setup, self._lanes[number], hear, gone, self._turn)
+        worker.attach(setup, self._lanes[number], hear, gone, self._turn, self.options.input)
 
     def _gone(self, worker: Process, garbled: str) -> None:
         del self._workers[worker.number]
@@ -207,6 +207,10 @@ class _PoolCourse(Course):
             return
         if isinstance(message, wire.Ready):
             worker.ready = True
+            return
+        if isinstance(message, wire.Wanted):
+            if self.options.input is not None:
+                self.options.input.wanted(message.at)
             return
         event = self.ledger.heard(worker, message)
         if event is not None:

@@ -37,6 +37,7 @@ class _SerialCourse(Course):
         parallel = max(len(jobs), 1) if options.rollout.barrier else options.parallel
         super().__init__(jobs, options, clock, parallel, base.most(parallel, len(jobs)))
         self._transports = Transports(options.transports, options.secrets, options.connect_limit)
+        self._input = options.input.given() if options.input is not None else None
         self._lanes: dict[Lane, asyncio.Task[Result]] = {}
         self._room: asyncio.Future[None] | None = None
 
@@ -54,7 +55,7 @@ class _SerialCourse(Course):
                 self.put(self.ledger.fail(in_hand, transport, now))
                 continue
             barrier = self.ledger.gathering
-            lane = Lane(job, self, self.clock, attempt=in_hand.attempt, worker=0, barrier=barrier)
+            lane = Lane(job, self, self.clock, attempt=in_hand.attempt, worker=0, barrier=barrier, input=self._input)
             task = self._lanes[lane] = self.loop.create_task(lane.run(transport))
             task.add_done_callback(partial(self._ended, lane))
         due = self.ledger.due(now)

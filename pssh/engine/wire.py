@@ -96,12 +96,18 @@ class Ready(Struct, frozen=True, tag=True):
     """The worker has its transports and takes jobs."""
 
 
+class Wanted(Struct, frozen=True, tag=True):
+    """Some host has read so many bytes of the run's input."""
+
+    at: int
+
+
 class Pong(Struct, frozen=True, tag=True):
     """The worker's loop turns."""
 
 
 FromLane = JobStarted | JobReady | JobConnected | JobSaid | HostKeyLearned | JobEnded
-FromWorker = FromLane | Ready | Pong
+FromWorker = FromLane | Ready | Pong | Wanted
 ToWorker = Work | Ping | Setup | Define | Stop | End | Release | Grown
 
 

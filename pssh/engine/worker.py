@@ -19,8 +19,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from pssh import plugins
-from pssh.engine import endings, wire
+from pssh.engine import endings, given, wire
 from pssh.engine.clock import Clock
+from pssh.engine.given import Given
 from pssh.engine.lanes import UNUSABLE, Lane, Transports
 from pssh.engine.link import Link
 from pssh.model.event import JobEnded
@@ -39,7 +40,8 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 class Worker:
     """Takes jobs from the parent and tells it what becomes of them; is the outlet of its lanes."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, input: Given | None) -> None:
+        self._input = input
         self._number = -1
         self._lanes: dict[int, Lane] = {}
         self._operations: dict[int, Operation] = {}
@@ -51,10 +53,15 @@ class Worker:
         self._link = Link(sock, wire.ToWorker, wire.TO_WORKER, self._hear, lambda why: os._exit(0))
         self.tell = self._link.send
         self.room = self._link.room
+        if input is not None:
+            input.want = self._want
 
     def tell_now(self, event: wire.FromLane) -> None:
         if not self._link.send_now(event):
             os._exit(0)  # with the parent gone nobody would know that the command ran
+
+    def _want(self, at: int) -> None:
+        self._link.send(wire.Wanted(at))
 
     def _hear(self, message: wire.ToWorker) -> None:
         match message:
@@ -78,6 +85,9 @@ class Worker:
             case wire.End(id=number, cause=cause):
                 if number in self._lanes:  # else it has just ended
                     self._lanes[number].stop(cause)
+            case wire.Grown(size=size, ended=ended):
+                if self._input is not None:
+                    self._input.grown(size, ended)
             case wire.Release():
                 self._released = True
                 for lane in self._lanes.values():
@@ -93,7 +103,13 @@ class Worker:
         transport = self._transports.find(work.connection.transport)
         job = Job(work.id, work.host, work.connection, operation, work.limits)
         barrier = work.barrier and not self._released
-        lane = Lane(job, self, self._clock, attempt=work.attempt, worker=self._number, barrier=barrier)
+        lane = Lane(
+            *(job, self, self._clock),
+            attempt=work.attempt,
+            worker=self._number,
+            barrier=barrier,
+            input=self._input,
+        )
         if isinstance(transport, Failure):
             self._end(lane, lane.result(transport))
         else:
@@ -177,10 +193,10 @@ def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         os._exit(1)
 
 
-async def _serve(sock: socket.socket) -> None:
+async def _serve(sock: socket.socket, input: Given | None) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_fail)
-    worker = Worker(sock)
+    worker = Worker(sock, input)
     await loop.create_future()
     del worker
 
@@ -195,4 +211,6 @@ def main(arguments: list[str]) -> None:
     for name in filter(None, preload.split(",")):
         with contextlib.suppress(*UNUSABLE):  # the job that asks for it is told
             plugins.find("pssh.transports", name)
-    asyncio.run(_serve(socket.socket(fileno=int(descriptor))))
+    sock = socket.socket(fileno=int(descriptor))
+    with contextlib.suppress(EOFError):  # the parent is gone before it had any work
+        asyncio.run(_serve(sock, given.receive(sock)))

@@ -58,7 +58,13 @@ class _NoInput:
     def when_more(self, call: Callable[[], None]) -> None: ...
 
 
+class _HeldOpen(_NoInput):
+    def read(self, at: int, most: int) -> None:
+        return None
+
+
 NO_INPUT: Input = _NoInput()  # of a run that was given none
+HELD_OPEN: Input = _HeldOpen()  # of a command that wants to see its connection end: there is never more, nor an end
 
 
 class Prompt(Struct, frozen=True):
