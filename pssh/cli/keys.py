@@ -44,7 +44,7 @@ class Keys:
         self._width = width
         self._whole = whole
         self._shown = shown  # the screen's stderr is a terminal
-        self._keyboard = Keyboard(self.pressed, self._draw_again)
+        self._keyboard = Keyboard(self.pressed, self._back)
         self._controls: Controls
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._at_work: set[int] = set()
@@ -83,7 +83,7 @@ class Keys:
             case RunEnded():
                 self._settle()
             case Tick() if (self._whole or self._next) and not self._keyboard.held and self._keyboard.take():
-                self._draw()  # it was in the background until now
+                self._back()
             case _:
                 pass
 
@@ -204,10 +204,10 @@ class Keys:
         else:
             self._show("" if self._name is None else f"end which host? {safe(self._name)}")
 
-    def _draw_again(self) -> None:
-        """Show it once more: whoever was in front meanwhile has written over it."""
-        self._show("")
+    def _back(self) -> None:
+        """Show what others have written over while they were in front."""
         self._draw()
+        self._screen.again()
 
     def _say(self, text: str) -> None:
         self._screen.say(f"pssh: {text}\n")

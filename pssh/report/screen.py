@@ -42,6 +42,11 @@ class Screen:
         self._question = line
         self._draw()
 
+    def again(self) -> None:
+        """Show the line once more: whoever had the terminal meanwhile has written over it."""
+        if self._shown:
+            self._tell(f"{_CLEAR}{self._shown}")
+
     def _draw(self) -> None:
         line = self._question or self._progress
         if line != self._shown:
