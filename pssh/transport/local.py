@@ -27,6 +27,7 @@ from pssh.transport import terminal
 from pssh.transport.ends import Ends, not_started
 from pssh.transport.feed import Feed
 from pssh.transport.prompting import UNASKED, Prompting
+from pssh.transport.unveil import unveiled
 from pssh.transport.waiting import released
 
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
@@ -85,6 +86,7 @@ class LocalSession:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
+        command = unveiled(command, self._secrets)
         if not quiet:
             await released(self._listener)
         if not self._told:

@@ -203,4 +203,4 @@ def test_a_secret_is_typed_once_and_is_nowhere_but_in_the_command(fleet: Path) -
     assert screen.text.count('"stdout":"4\\n"') == 3
     assert "it's" not in screen.text
     shown = pssh("run", "-n", "-T", "web1", line, cwd=fleet)
-    assert "web1: word=***; echo ${#word}; : web1\n" in shown.out
+    assert "web1: word='***'; echo ${#word}; : web1\n" in shown.out

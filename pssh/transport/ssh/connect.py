@@ -27,6 +27,7 @@ from pssh.transport.ssh.resolve import Resolver, connect
 from pssh.transport.ssh.slots import Slots
 from pssh.transport.ssh.verify import Scan, Verifier
 from pssh.transport.ssh.watch import Watch
+from pssh.transport.unveil import unveiled
 
 _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended")
 
@@ -98,6 +99,7 @@ class SSHSession:
     ) -> Reply:
         """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
         fresh = self._driver is None
+        command = unveiled(command, self._transport.secrets)
         try:
             return await self._exec(command, stdin, quiet=quiet, tty=tty, prompt=prompt)
         except OpenRefused as error:
