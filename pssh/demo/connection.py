@@ -12,11 +12,14 @@ import os
 import selectors
 import signal
 import socket
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from subprocess import PIPE, Popen
 from threading import Event, Thread
+from typing import cast
 
 import paramiko
 from paramiko import common
@@ -24,6 +27,7 @@ from paramiko.message import Message
 
 from pssh.demo import sandbox
 from pssh.demo.faults import Fault
+from pssh.transport import terminal
 
 USER = "demo"
 SLOW_SECONDS = 1.5
@@ -50,6 +54,7 @@ class Connection(paramiko.Transport):
         self.local_version = "SSH-2.0-pssh_demo"
         self.site = site
         self.commands: dict[int, Command] = {}  # by channel number
+        self.terminals: set[int] = set()  # channels whose command gets one
         self.add_server_key(site.key)
         self._channel_handler_table = {
             **paramiko.Transport._channel_handler_table,
@@ -82,8 +87,13 @@ class Connection(paramiko.Transport):
                 argv += ["-c", message.get_string()]
             # A command holding NUL, or one longer than the kernel allows, is refused as sshd refuses it.
             with suppress(OSError, ValueError):
-                command = self.commands[channel.chanid] = Command(self, channel, argv)
+                tty = channel.chanid in self.terminals
+                self.terminals.discard(channel.chanid)
+                command = self.commands[channel.chanid] = Command(self, channel, argv, tty=tty)
                 done = True
+        elif kind == "pty-req":
+            self.terminals.add(channel.chanid)
+            done = True
         elif kind == "signal" and channel.chanid in self.commands:
             number = getattr(signal, f"SIG{message.get_text()}", None)
             if done := isinstance(number, signal.Signals):
@@ -118,17 +128,34 @@ class _Rules(paramiko.ServerInterface):
 class Command:
     """One running command and the three threads that carry its bytes and its end."""
 
-    def __init__(self, connection: Connection, channel: paramiko.Channel, argv: list[str | bytes]) -> None:
+    def __init__(
+        self, connection: Connection, channel: paramiko.Channel, argv: list[str | bytes], *, tty: bool = False
+    ) -> None:
         self.connection, self.channel = connection, channel
-        site = connection.site
-        self.process = Popen(
-            _wrapped(argv, site.fault),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
+        argv = _wrapped(argv, connection.site.fault)
+        self.outputs: list[tuple[FileIO, Callable[[bytes], None]]]
+        if tty:
+            master, slave = terminal.opened()
+            self.given = FileIO(master, "r+")
+            self.outputs = [(FileIO(os.dup(master)), channel.sendall)]
+            with FileIO(slave, "r+"):
+                self.process = self._start(terminal.attached(slave, argv), slave, {"TERM": terminal.KIND})
+        else:
+            self.process = self._start(argv, PIPE, {})
+            self.given = cast(FileIO, self.process.stdin)
+            stdout, stderr = cast(FileIO, self.process.stdout), cast(FileIO, self.process.stderr)
+            self.outputs = [(stdout, channel.sendall), (stderr, channel.sendall_stderr)]
+
+    def _start(self, argv: list[str | bytes], streams: int, more: dict[str, str]) -> Popen[bytes]:
+        home = self.connection.site.home
+        return Popen(
+            argv,
+            stdin=streams,
+            stdout=streams,
+            stderr=streams,
             bufsize=0,
-            cwd=site.home,
-            env=sandbox.environment(site.home, USER),
+            cwd=home,
+            env=sandbox.environment(home, USER) | more,
             start_new_session=True,
         )
 
@@ -144,13 +171,12 @@ class Command:
             os.killpg(self.process.pid, number)
 
     def _output(self) -> None:
-        assert self.process.stdout and self.process.stderr
-        with selectors.DefaultSelector() as selector, self.process.stdout as stdout, self.process.stderr as stderr:
-            selector.register(stdout, selectors.EVENT_READ, self.channel.sendall)
-            selector.register(stderr, selectors.EVENT_READ, self.channel.sendall_stderr)
+        with selectors.DefaultSelector() as selector, ExitStack() as stack:
+            for file, send in self.outputs:
+                selector.register(stack.enter_context(file), selectors.EVENT_READ, send)
             while selector.get_map():
                 for key, _ in selector.select():
-                    data = os.read(key.fd, _PIECE)
+                    data = _read(key.fd)
                     if not data:
                         selector.unregister(key.fileobj)
                         continue
@@ -164,10 +190,9 @@ class Command:
                         return
 
     def _input(self) -> None:
-        assert self.process.stdin
-        with suppress(OSError), self.process.stdin as stdin:
+        with suppress(OSError), self.given as given:
             while data := self.channel.recv(_PIECE):
-                stdin.write(data)
+                given.write(data)
 
     def _end(self, output: Thread) -> None:
         code = self.process.wait()
@@ -194,6 +219,13 @@ class Command:
         else:
             message.add_int(code)
         self.connection._send_user_message(message)
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, _PIECE)
+    except OSError:  # how a terminal says that nobody holds its other end any more
+        return b""
 
 
 def _wrapped(argv: list[str | bytes], fault: Fault) -> list[str | bytes]:

@@ -34,9 +34,7 @@ def fill(text: str, names: Mapping[str, str], quote: Quote) -> str:
         if literal:
             return str(literal)
         kind, _, rest = name.rpartition(":")
-        if kind == "secret":
-            return slot(rest)
-        found = _find(rest, names)
+        found = slot(rest) if kind == "secret" else _find(rest, names)
         return found if kind == "raw" else quote(found)
 
     return _PLACE.sub(value, text)

@@ -7,7 +7,7 @@ accident. Why not a `str` subclass: every function that takes text would take it
 import re
 from typing import final
 
-# A command line can hold no NUL, so nothing that was typed is mistaken for a slot. The digit: how deep it is quoted.
+# A command line can hold no NUL, so nothing that was typed is mistaken for a slot. The digit: how often it was quoted.
 SLOT = re.compile(r"\0([0-9])([A-Za-z0-9_.:-]+)\0")
 
 
@@ -40,8 +40,8 @@ class Secret:
 
 
 def slot(name: str) -> str:
-    """Return the place in a command line where a transport puts the secret `secret:NAME`, quoted as one word."""
-    return f"\0001secret:{name}\0"
+    """Return the place where a transport puts the secret `secret:NAME` in a command line; quoted as a value is."""
+    return f"\0{0}secret:{name}\0"
 
 
 def veiled(text: str) -> str:

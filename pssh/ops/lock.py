@@ -4,9 +4,9 @@ Promises: whoever holds it is told to the others; it is given back whatever beca
 behind is taken over once its lease is over and the connection that took it is gone, never by two, and with a note.
 
 A lock is a symbolic link below `~/.pssh/locks` of the login user, whose target says who holds it. Making one is one
-step that only one can do, and it is never there without its words, as an empty folder would be. A lock that is not
-wanted any more is removed behind a folder named after its token, which again only one can make, and which says that
-the lock looked at is the lock removed. The machine's name is part of the link's, for homes that machines share.
+step that only one can do, and it is never there without its words, as an empty folder would be. It is removed or
+replaced behind a folder named after its token, which again only one can make, so that the lock that was looked at is
+the lock that goes. The machine's name is part of the link's, for homes that machines share.
 
 Why no renewal: while our connection stands, the process that serves it there does, and is asked for by its number and
 the time it began. The lease is for what comes after: the command may outlive the connection.
@@ -40,26 +40,29 @@ _PAUSES = 0.2, 2.0  # seconds between two questions, the first and the longest
 _BEGIN = (
     'trap "" HUP INT TERM; set -f; umask 077; LC_ALL=C; export LC_ALL; '
     "d=${HOME:?}/.pssh/locks; l=$d/$1@$(uname -n); "
-    'removed() { mkdir -- "$l.$1" 2>/dev/null || return; '  # the lock of token $1, if it is still the one seen, $2
-    '[ "$(readlink -- "$l")" = "$2" ] && rm -f -- "$l"; set -- "$1" $?; rmdir -- "$l.$1"; return "$2"; }; '
+    # settled TOKEN TARGET COMMAND: whether the lock of that token was still the one seen, and the command did it
+    'settled() { mkdir -- "$l.$1" 2>/dev/null || return; '
+    '[ "$(readlink -- "$l")" = "$2" ] && "$3"; set -- "$1" $?; rmdir -- "$l.$1"; return "$2"; }; '
 )
 _TAKE = _BEGIN + (
     # when a process began, in ticks: the twentieth word behind its name (proc(5))
     'born() { { read -r s < "/proc/$1/stat"; } 2>/dev/null || return; s=${s##*) }; set -- $s; printf %s "${20-}"; }; '
-    'token=$2 lease=$3 owner=$4 over=taken; mkdir -p -- "$d" || exit; now=$(date +%s) || exit; b=$(born $PPID); '
+    'replace() { ln -s -- "$target" "$l.$token" && mv -f -- "$l.$token" "$l"; }; '
+    'token=$2 lease=$3 owner=$4; mkdir -p -- "$d" || exit; now=$(date +%s) || exit; b=$(born $PPID); '
     'target="$token $((now + lease)) $PPID ${b:--} $now $owner"; '
     "for try in 1 2 3 4 5 6 7 8; do "
-    'said=$(ln -s -- "$target" "$l" 2>&1) && { printf "%s %s\n" "$token" "$over"; exit; }; '
+    'said=$(ln -s -- "$target" "$l" 2>&1) && { printf "%s taken\\n" "$token"; exit; }; '
     'x=$(readlink -- "$l") || continue; '
-    'set -- $x; t=$1 until=$2 pid=$3 born=$4 since=$5; b=$(born "$pid"); shift 5; '
-    '[ "$now" -ge "$until" ] 2>/dev/null && [ "${b:-+}" != "$born" ] && try=again || try=; '
-    '[ "$try" ] || { printf "%s held %s %s\n" "$token" "$since" "$*"; exit; }; '
-    'removed "$t" "$x" && over="over $since $*"; '
+    'set -- $x; t=$1 until=$2 pid=$3 born=$4 since=$5; b=$(born "$pid"); shift 5; found=held; '
+    'if [ "$now" -ge "$until" ] 2>/dev/null && [ "${b:-+}" != "$born" ]; then '
+    'settled "$t" "$x" replace || continue; found=over; fi; '
+    'printf "%s %s %s %s\\n" "$token" "$found" "$since" "$*"; exit; '
     "done; "
-    # it went from hand to hand while we looked
-    'case $said in *exists*) printf "%s held %s another\n" "$token" "$now" ;; *) printf "%s\n" "$said" >&2; exit 1 ;; esac'
+    # in eight looks it went from hand to hand
+    'case $said in *exists*) printf "%s held %s another\\n" "$token" "$now"; exit ;; esac; '
+    'printf "%s\\n" "$said" >&2; exit 1'
 )
-_GIVE = _BEGIN + 'x=$(readlink -- "$l") && [ "${x%% *}" = "$2" ] && removed "$2" "$x"'
+_GIVE = _BEGIN + ('drop() { rm -f -- "$l"; }; x=$(readlink -- "$l") && [ "${x%% *}" = "$2" ] && settled "$2" "$x" drop')
 
 
 class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):

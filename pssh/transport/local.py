@@ -3,20 +3,15 @@
 Promises: each command is a session and process group of its own, with our environment and working folder; a limit or a
 stop ends the whole group by TERM, then KILL, and says what was seen; a background child that holds a stream open costs
 the drain time and is left alone, as sshd leaves it.
-
-Why not a pipe for standard input: asyncio makes it a socket, which `/dev/stdin` cannot open. An unlinked file needs
-neither pump nor end, and a command that does not read it disturbs nobody.
 """
 
 import asyncio
 import contextlib
-import errno
 import math
 import os
 import signal
 import subprocess
-import tempfile
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -28,6 +23,11 @@ from pssh.model.outcome import Failure, Phase, Reply
 from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
 from pssh.model.work import Input, Limits, Listener, Prompt, StreamName, TransportError
+from pssh.transport import terminal
+from pssh.transport.ends import Ends, not_started
+from pssh.transport.feed import Feed
+from pssh.transport.prompting import UNASKED, Prompting
+from pssh.transport.unveil import unveiled
 from pssh.transport.waiting import released
 
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
@@ -37,22 +37,24 @@ _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was en
 
 
 class LocalTransport:
-    """Needs no secret, and no limit on handshakes."""
+    """Needs secrets for those whom a command becomes only, and no limit on handshakes."""
 
-    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None: ...
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+        self._secrets = secrets
 
     def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> "LocalSession":
-        return LocalSession(limits, listener)
+        return LocalSession(limits, listener, self._secrets)
 
 
 class LocalSession:
     """Runs one command after the other."""
 
-    def __init__(self, limits: Limits, listener: Listener) -> None:
+    def __init__(self, limits: Limits, listener: Listener, secrets: Mapping[str, Secret]) -> None:
         self.seconds: dict[str, float] = {}
         self.banner = ""
         self._limits = limits
         self._listener = listener
+        self._secrets = secrets
         self._told = self._closed = False
         self._running: _Command | None = None
 
@@ -84,15 +86,19 @@ class LocalSession:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
+        command = unveiled(command, self._secrets)
         if not quiet:
             await released(self._listener)
         if not self._told:
             self._told = True
             self._listener.connected()
         began = asyncio.get_running_loop().time()
-        running = self._running = _Command(self._limits, self._listener if self._limits.say and not quiet else None)
+        listener = self._listener if self._limits.say and not quiet else None
+        feed = Feed(stdin, tty=tty)
+        asked = None if prompt is None else Prompting(prompt, self._secrets.get(prompt.secret), feed, tty=tty)
+        running = self._running = _Command(self._limits, listener, feed, asked, tty=tty)
         try:
-            await running.start(command, stdin if isinstance(stdin, bytes) else b"")
+            await running.start(command, stdin)
             began = self._count("open", began)
             return await running.outcome()
         finally:
@@ -119,33 +125,41 @@ class LocalSession:
 class _Command(asyncio.SubprocessProtocol):
     """One process group, from its start to its end."""
 
-    def __init__(self, limits: Limits, listener: Listener | None) -> None:
+    def __init__(
+        self, limits: Limits, listener: Listener | None, feed: Feed, prompting: Prompting | None, *, tty: bool
+    ) -> None:
         self._limits = limits
         self._listener = listener
+        self._feed, self._prompting, self._tty = feed, prompting, tty
+        self._ends = Ends()
         self._loop = asyncio.get_running_loop()
         self._heard = {fd: Heard(limits.keep) for fd in _NAMES}
-        self._open = set(_NAMES)
+        self._open = {1} if tty else set(_NAMES)
         self._silent: asyncio.Future[None] = self._loop.create_future()
         self._exited: asyncio.Future[int] = self._loop.create_future()
         self._why: asyncio.Future[Failure] = self._loop.create_future()
         self._holding: asyncio.Task[None] | None = None  # who shows the output is slower than the command
+        self._releasing: asyncio.TimerHandle | None = None
         self._note = ""
         self._pid = 0  # of the leader, and so of its group; 0 before it runs
 
     # ---- its start
 
-    async def start(self, command: str, stdin: bytes) -> None:
+    async def start(self, command: str, stdin: bytes | Input) -> None:
         """Start the command; raises TransportError."""
+        prompted = self._prompting is not None
+        argv: list[str | bytes] = ["/bin/sh", "-c", command.encode("utf-8", "surrogateescape")]
         try:
-            with _spooled(stdin) as given:
+            with self._ends.given(stdin, self._feed, tty=self._tty, prompted=prompted, on_moved=self._stir) as given:
                 starting = asyncio.ensure_future(
                     self._loop.subprocess_exec(
                         lambda: self,
-                        *(b"/bin/sh", b"-c", command.encode("utf-8", "surrogateescape")),
+                        *(terminal.attached(given, argv) if self._tty else argv),
                         stdin=given,
-                        stdout=subprocess.PIPE,
-                        stderr=subprocess.PIPE,
+                        stdout=given if self._tty else subprocess.PIPE,
+                        stderr=given if self._tty else subprocess.PIPE,
                         start_new_session=True,
+                        env={**os.environ, "TERM": terminal.KIND} if self._tty else None,
                     )
                 )
                 try:
@@ -153,8 +167,18 @@ class _Command(asyncio.SubprocessProtocol):
                 except asyncio.CancelledError:  # it may run already: asyncio would kill its leader only
                     self.end(_CANCELLED)
                     await starting
+            await self._ends.connect(_Screen(self))
         except (OSError, ValueError) as error:
-            raise TransportError(_not_started(error)) from None
+            raise TransportError(not_started(error)) from None
+        if self._prompting is not None and self._prompting.unasked:
+            self._releasing = self._loop.call_later(UNASKED, self._release)
+
+    def _release(self) -> None:
+        self._feed.release()
+        self._ends.move()
+
+    def _stir(self) -> None:
+        self._moved = self._loop.time()
 
     # ---- what the loop tells
 
@@ -164,11 +188,22 @@ class _Command(asyncio.SubprocessProtocol):
         self._began = self._moved = self._loop.time()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._stir()
+        if self._prompting is not None:
+            if self._why.done():
+                self._feed.close()  # an answer might now begin what is to end
+            data = self._prompting.take(_NAMES[fd], data)
+            self._ends.move()
+            if self._prompting.why is not None:
+                self.end(self._prompting.why)
+        if data:
+            self._keep(fd, data)
+
+    def _keep(self, fd: int, data: bytes) -> None:
         self._heard[fd].add(data)
-        self._moved = self._loop.time()
         wait = self._listener.said(_NAMES[fd], data) if self._listener is not None else None
         if wait is not None:  # at once, so that nothing more is said until this is over
-            pipes = [cast(asyncio.ReadTransport, self._transport.get_pipe_transport(fd)) for fd in self._open]
+            pipes = [self._pipe(fd) for fd in self._open]
             for pipe in pipes:
                 pipe.pause_reading()
             self._holding = asyncio.ensure_future(self._hold(wait, pipes))
@@ -181,6 +216,9 @@ class _Command(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         if not self._exited.done():
             self._exited.set_result(self._transport.get_returncode() or 0)
+
+    def _pipe(self, fd: int) -> asyncio.ReadTransport:
+        return self._ends.screen or cast(asyncio.ReadTransport, self._transport.get_pipe_transport(fd))
 
     async def _hold(self, wait: Awaitable[None], pipes: list[asyncio.ReadTransport]) -> None:
         try:
@@ -207,7 +245,11 @@ class _Command(asyncio.SubprocessProtocol):
             remote_end = await self._stop()
             raise TransportError(replace(why, remote_end=remote_end, **self._output()))
         await self._drain()
-        return self._reply()
+        reply = self._reply()
+        end = reply if self._prompting is None else self._prompting.judge(reply)
+        if isinstance(end, Failure):
+            raise TransportError(end)
+        return end
 
     async def _run(self) -> Failure | None:
         """Wait for the exit; return why it is not waited for any longer."""
@@ -287,6 +329,10 @@ class _Command(asyncio.SubprocessProtocol):
             self.kill()
         if self._holding is not None:
             self._holding.cancel()
+        if self._releasing is not None:
+            self._releasing.cancel()
+        self._feed.close()
+        self._ends.close()
         if self._pid:
             self._transport.close()
 
@@ -297,6 +343,8 @@ class _Command(asyncio.SubprocessProtocol):
         return Reply(exit_code=code, **self._output())
 
     def _output(self) -> dict[str, Any]:
+        if self._prompting is not None and (rest := self._prompting.rest()):
+            self._keep(1 if self._tty else 2, rest)
         return {**printed(self._heard[1], self._heard[2]), "note": self._note}
 
 
@@ -327,25 +375,17 @@ def _runs_in(group: int, stat: Path) -> bool:
     return int(its_group) == group and state not in (b"Z", b"X")
 
 
-@contextlib.contextmanager
-def _spooled(stdin: bytes) -> Iterator[int]:
-    if not stdin:
-        yield subprocess.DEVNULL
-        return
-    with tempfile.TemporaryFile() as file:
-        file.write(stdin)
-        file.flush()
-        os.lseek(file.fileno(), 0, os.SEEK_SET)
-        yield file.fileno()
+class _Screen(asyncio.Protocol):
+    """What a terminal shows is the command's one stream."""
 
+    def __init__(self, command: _Command) -> None:
+        self._command = command
 
-def _not_started(error: OSError | ValueError) -> Failure:
-    number = error.errno if isinstance(error, OSError) else 0
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    if number in (errno.E2BIG, 0):
-        return Failure(stage="exec", kind="denied", message=f"this machine cannot run such a command: {words}")
-    kind = "disk-full" if number in (errno.ENOSPC, errno.EDQUOT) else "denied"
-    return Failure(stage="local", kind=kind, message=f"this machine could not start the command: {words}")
+    def data_received(self, data: bytes) -> None:
+        self._command.pipe_data_received(1, data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._command.pipe_connection_lost(1, error)
 
 
 def _signal_name(number: int) -> str:

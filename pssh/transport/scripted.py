@@ -8,6 +8,7 @@ engine's tests need neither host nor network:
     fail STAGE/KIND [N]   fail, with N only at a host's first N tries; in a stage before exec nothing was requested
     sleep N, hang         run for N seconds, or for ever
     echo TEXT             a line on stdout
+    cat                   what it is given on stdin, to its end
     print N [stderr]      N bytes
     exit N, signal NAME   end so; without it the exit code is 0
     raise                 an exception that nobody foresaw
@@ -23,6 +24,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any, NoReturn, cast
 
 from msgspec.structs import replace
@@ -32,6 +34,7 @@ from pssh.model.outcome import Failure, Reply, Stage
 from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
 from pssh.model.work import NO_INPUT, Input, Limits, Listener, Prompt, StreamName, TransportError
+from pssh.transport.feed import Feed
 from pssh.transport.waiting import released
 
 Replies = Mapping[str, Reply | Failure]
@@ -56,7 +59,9 @@ class ScriptedSession:
         self.seconds: dict[str, float] = {}
         self.banner = "SSH-2.0-scripted"
         self.asked: list[str] = []  # every command, in order
-        self.given: list[bytes] = []  # the standard input of each
+        self.given: list[bytes] = []  # the standard input of each, as far as it was all there
+        self.ttys: list[bool] = []  # whether each was to have a terminal
+        self.prompts: list[Prompt | None] = []  # what each might have asked
         self._replies = replies or {}
         self._key = key
         self._limits = limits or Limits()
@@ -82,11 +87,14 @@ class ScriptedSession:
         """Return the scripted reply or raise the scripted failure; play the acts of any other command."""
         self.asked.append(command)
         self.given.append(stdin if isinstance(stdin, bytes) else b"")
+        self.ttys.append(tty)
+        self.prompts.append(prompt)
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
         reply = next((reply for words, reply in self._replies.items() if words in command), None)
         acts = [act.split() for act in command.split(";")] if reply is None else []
-        scene = self._running = _Scene(self._limits, None if quiet else self._listener)
+        feed = Feed(stdin)
+        scene = self._running = _Scene(self._limits, None if quiet else self._listener, feed)
         try:
             await self._reach(acts, scene)
             if isinstance(reply, Failure):
@@ -97,6 +105,7 @@ class ScriptedSession:
             return await (scene.play(acts) if reply is None else scene.answer(reply))
         finally:
             self._running = None
+            feed.close()
 
     async def host_key(self) -> str:
         """Return the key that the session was made with."""
@@ -137,8 +146,9 @@ class ScriptedSession:
 class _Scene:
     """One command that plays its acts within the limits."""
 
-    def __init__(self, limits: Limits, listener: Listener | None) -> None:
+    def __init__(self, limits: Limits, listener: Listener | None, feed: Feed) -> None:
         self._limits = limits
+        self._feed = feed
         self._listener = listener if limits.say else None
         self._heard: dict[StreamName, Heard] = {"stdout": Heard(limits.keep), "stderr": Heard(limits.keep)}
         self._loop = asyncio.get_running_loop()
@@ -149,10 +159,11 @@ class _Scene:
         if not self.why.done():
             self.why.set_result(why)
 
-    async def idle(self, seconds: float) -> bool:
-        """Wait so long, and return whether the command was ended from outside."""
+    async def idle(self, seconds: float, *others: asyncio.Future[Any]) -> bool:
+        """Wait so long, or for one of the others, and return whether the command was ended from outside."""
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait({self.why}, timeout=seconds if seconds < math.inf else None)
+            timeout = seconds if seconds < math.inf else None
+            await asyncio.wait({self.why, *others}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             return self.why.done()
         self.end(Failure(stage="stop", kind="interrupt", message="the command was ended from outside"))
         return True
@@ -166,6 +177,8 @@ class _Scene:
                     await self._pass(math.inf)
                 case ["echo", *words]:
                     await self._say("stdout", " ".join(words).encode("utf-8", "surrogateescape") + b"\n")
+                case ["cat"]:
+                    await self._cat()
                 case ["print", size, *stream]:
                     await self._print(int(size), "stderr" if stream == ["stderr"] else "stdout")
                 case ["exit", code]:
@@ -183,7 +196,7 @@ class _Scene:
         await self._say("stderr", reply.stderr)
         return reply
 
-    async def _pass(self, seconds: float) -> None:
+    async def _pass(self, seconds: float, *others: asyncio.Future[Any]) -> None:
         total, stall = self._limits.total, self._limits.stall
         due, why = min(
             (seconds, None),
@@ -191,13 +204,27 @@ class _Scene:
             (stall or math.inf, "stall"),
             key=lambda pair: pair[0],
         )
-        if await self.idle(due):
+        if await self.idle(due, *others):
             raise TransportError(replace(self.why.result(), remote_end="killed", **self._output()))
-        if why is not None:
+        if why is not None and not any(other.done() for other in others):
             message = f"the scripted command passed its limit `{why}`"
             raise TransportError(
                 Failure(stage="exec", kind=why, message=message, remote_end="killed", **self._output())
             )
+
+    async def _cat(self) -> None:
+        while data := await self._given():
+            await self._say("stdout", data)
+
+    async def _given(self) -> bytes:
+        """Return the next input, empty at its end, once it is there."""
+        while True:
+            more = self._loop.create_future()
+            self._feed.on_more = partial(_wake, more)
+            data = self._feed.next(_PIECE)
+            if data is not None:
+                return data
+            await self._pass(math.inf, more)
 
     async def _print(self, size: int, name: StreamName) -> None:
         piece = b"x" * _PIECE
@@ -213,6 +240,11 @@ class _Scene:
 
     def _output(self) -> dict[str, Any]:
         return printed(self._heard["stdout"], self._heard["stderr"])
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class ScriptedTransport:

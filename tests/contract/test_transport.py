@@ -18,11 +18,13 @@ from msgspec.structs import replace
 from pssh import plugins
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure
+from pssh.model.secret import Secret
 from pssh.model.work import Limits, Session, Transport, TransportError
 from pssh.ops.script import Script
 from tests.support.listeners import Quiet
 
 MB = 1 << 20
+SECRETS: dict[str, Secret] = {}
 STOP = Failure(stage="stop", kind="interrupt", message="stopped")
 
 
@@ -98,7 +100,7 @@ def opened(request: pytest.FixtureRequest) -> Open:
     @asynccontextmanager
     async def open_one(ear: Ear | None = None, **limits: object) -> AsyncIterator[Session]:
         if not made:  # a transport is made inside the loop it serves
-            made.append(plugins.find("pssh.transports", connection.transport)({}, 8))
+            made.append(plugins.find("pssh.transports", connection.transport)(SECRETS, 8))
         async with made[0].open("here", connection, Limits(**limits), ear or Ear()) as session:
             yield session
 

@@ -6,7 +6,7 @@ taken; a limit or a stop ends the command by TERM, and what became of it is said
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -14,15 +14,24 @@ from paramiko import common
 
 from pssh.model.outcome import Failure, Reply
 from pssh.model.output import Heard
-from pssh.model.work import Input, Limits, Listener, StreamName, TransportError
+from pssh.model.secret import Secret
+from pssh.model.work import Input, Limits, Listener, Prompt, StreamName, TransportError
+from pssh.transport import terminal
+from pssh.transport.feed import Feed
+from pssh.transport.prompting import UNASKED, Prompting
 from pssh.transport.ssh.driver import Driver
+from pssh.transport.ssh.ending import Ending
 from pssh.transport.ssh.failures import ended, timed_out
+from pssh.transport.ssh.stdin import Stdin
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
 
 WINDOW, MAX_DATA = 2 << 20, 128 << 10  # larger windows make sshd burn tens of seconds of CPU per GB
-_MOST_STDIN = 32 << 10  # bytes of standard input in one packet
+# Modes of a terminal (RFC 4254 section 8): ECHO and ONLCR are off, as `terminal` says; all else is as the host has it.
+_MODES = b"\x35" + u32(0) + b"\x48" + u32(0) + b"\0"
+_TERMINAL = text(terminal.KIND) + u32(terminal.COLUMNS) + u32(terminal.ROWS) + u32(0) + u32(0) + text(_MODES)
 _STDERR = 1  # SSH_EXTENDED_DATA_STDERR
 _EXPIRED = b"Password change required"
+_NO_SECRETS: Mapping[str, Secret] = {}
 _REFUSED = {1: "administratively prohibited", 2: "open failed", 3: "unknown channel type", 4: "resource shortage"}
 
 
@@ -34,12 +43,27 @@ class Exec:
     """One command. `done` becomes its Reply or a TransportError; `OpenRefused` if nothing was requested."""
 
     def __init__(
-        self, driver: Driver, command: str, stdin: bytes | Input, limits: Limits, listener: Listener, *, quiet: bool
+        self,
+        driver: Driver,
+        command: str,
+        stdin: bytes | Input,
+        limits: Limits,
+        listener: Listener,
+        *,
+        quiet: bool,
+        tty: bool = False,
+        prompt: Prompt | None = None,
+        secrets: Mapping[str, Secret] = _NO_SECRETS,
     ) -> None:
         self._driver = driver
         self._loop = asyncio.get_running_loop()
         self._command = command
-        self._stdin = memoryview(stdin if isinstance(stdin, bytes) else b"")
+        self._tty = tty
+        feed = Feed(stdin, tty=tty)
+        self._stdin = Stdin(driver, feed)
+        self._prompting: Prompting | None = None
+        if prompt is not None:
+            self._prompting = Prompting(prompt, secrets.get(prompt.secret), feed, tty=tty)
         self._limits = limits
         self._listener = listener
         self._quietly = quiet
@@ -47,13 +71,15 @@ class Exec:
         self._out, self._err = Heard(limits.keep), Heard(limits.keep)
         self._remote = 0
         self._window = WINDOW  # what the host may still send
-        self._room = self._packet = 0  # what we may still send; bytes in one packet
         self._code: int | None = None
         self._signal = ""
         self._note = ""
         self._why: Failure | None = None  # what we end it for
+        self._ending: Ending | None = None
+        self._stopped = False  # it was asked from outside
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._releasing: asyncio.TimerHandle | None = None
         self._left = self._closed = False  # we sent a CLOSE; the host did, or the connection ended
         self._refill: asyncio.Task[None] | None = None
         self.sent = False  # the request left: from here on it may have run
@@ -67,7 +93,7 @@ class Exec:
     def request_open(self, *, speculate: bool) -> None:
         """Ask for a session; `speculate`: the command goes right behind, to the number that sshd gives the first."""
         opening = text("session") + u32(self.number) + u32(WINDOW) + u32(MAX_DATA)
-        if speculate and not self._stdin:
+        if speculate:
             self._listener.connected()
             self._driver.send(b"\x5a" + opening)
             self._request()
@@ -77,43 +103,54 @@ class Exec:
     def passed_over(self) -> None:
         """The login request that this went behind was refused, and nothing behind it was looked at."""
         self.sent = False
+        if self._ending is not None:
+            self._finish()
 
     def logged_in(self) -> None:
         """The login ended: the host now has `limits.open` seconds to answer."""
-        if not self.answered:
+        if self._ending is not None:
+            self._ending.begin()
+        elif not self.answered:
             self._arm(self._limits.open, self._unanswered)
 
     def end(self, why: Failure) -> None:
-        """End the command, and raise `why` once that is seen or the grace time is over."""
+        """End the command, and raise `why` once that is seen or the grace time is over; asked again, at once."""
         if self.done.cancelled():
             self.done = self._loop.create_future()  # who waited was cancelled, and now waits for the end
+        if self._stopped and self._ending is not None:
+            self._ending.hurry()
+            self._leave()
+        self._stopped = True
+        self._end(why)
+
+    def _end(self, why: Failure) -> None:
         if self._why is not None or self.done.done():
+            return
+        if self._over:  # the reply is at hand
+            self._note = "stream-left-open"
+            self._leave()
             return
         self._why = why
         if not self.sent:
             self._finish()
             return
-        self.signal("TERM")
-        self._arm(self._limits.kill_after, self._leave)
+        self._arm(0, self._leave)
+        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave)
+        if self._driver.authenticated:
+            self._ending.begin()
 
     def signal(self, name: str) -> None:
         """Send a signal (RFC 4254 section 6.9). sshd refuses it for some users, and says nothing."""
-        self._driver.send(b"\x62" + u32(self._remote) + text("signal") + b"\0" + text(name))
-        self._driver.flush()
+        if self._driver.authenticated and not self._closed:
+            self._driver.send(b"\x62" + u32(self._remote) + text("signal") + b"\0" + text(name))
+            self._driver.flush()
 
     def _request(self) -> None:
         self.sent = True
+        if self._tty:  # no reply wanted: it would be taken for the command's, and a host without terminals shows anyway
+            self._driver.send(b"\x62" + u32(self._remote) + text("pty-req") + b"\0" + _TERMINAL)
         self._driver.send(b"\x62" + u32(self._remote) + text("exec") + b"\1" + text(self._command))
-        if not self._stdin:
-            self._driver.send(b"\x60" + u32(self._remote))  # EOF at once, or `cat` would wait for ever
-
-    def _pump(self) -> None:
-        while self._stdin and self._room:
-            size = min(len(self._stdin), self._room, self._packet, _MOST_STDIN)
-            self._driver.send(b"\x5e" + u32(self._remote) + text(bytes(self._stdin[:size])))
-            self._stdin, self._room = self._stdin[size:], self._room - size
-            if not self._stdin:
-                self._driver.send(b"\x60" + u32(self._remote))
+        self._stdin.begin(self._remote)
 
     # ---- from the host
 
@@ -127,8 +164,7 @@ class Exec:
         elif kind == common.MSG_CHANNEL_OPEN_SUCCESS:
             self._opened(fields)
         elif kind == common.MSG_CHANNEL_WINDOW_ADJUST:
-            self._room = min(self._room + fields.u32(), 0xFFFFFFFF)
-            self._pump()
+            self._stdin.widen(fields.u32())
         elif kind == common.MSG_CHANNEL_SUCCESS:
             self._runs()
         elif kind == common.MSG_CHANNEL_REQUEST:
@@ -147,12 +183,14 @@ class Exec:
             raise ProtocolError(f"unexpected packet {kind}")
 
     def _opened(self, fields: Fields) -> None:
-        remote, self._room, self._packet = fields.u32(), fields.u32(), max(fields.u32(), 1)
+        remote, room, packet = fields.u32(), fields.u32(), fields.u32()
         if self.sent:  # speculated, on the number that the first session of sshd has
             if remote != self._remote:
                 raise ProtocolError(f"session {remote} where {self._remote} was taken for granted")
+            self._stdin.opened(room, packet)
             return
         self._remote = remote
+        self._stdin.opened(room, packet)
         if self.done.done():
             self._close()  # nobody waits any more, and the row says that it was not started
         elif self._quietly:
@@ -164,7 +202,6 @@ class Exec:
         if not self.done.done() and not self._closed:
             self._listener.connected()
             self._request()
-            self._pump()
             self._driver.flush()
 
     def _runs(self) -> None:
@@ -174,6 +211,8 @@ class Exec:
             self._arm(self._limits.total, self._out_of_time)
             if self._limits.stall:
                 self._stalled = self._loop.call_later(self._limits.stall, self._check_stall)
+            if self._prompting is not None and self._prompting.unasked:
+                self._releasing = self._loop.call_later(UNASKED, self._stdin.release)
 
     def _expect_answer(self) -> None:
         if not self.sent or self.answered:  # each would set the limits anew
@@ -183,13 +222,29 @@ class Exec:
         self._window -= len(data)
         if self._window < 0 or len(data) > MAX_DATA:
             raise ProtocolError("the host sent more than its window allows")
-        heard.add(data)
         self.heard = self._loop.time()
-        wait = None if self._quiet or self.done.done() else self._listener.said(name, data)
+        if self._tty:
+            name, heard = "stdout", self._out
+        if self._prompting is not None:
+            data = self._prompted(self._prompting, name, data)
+        wait = self._keep(name, heard, data)
         if wait is not None and self._refill is None:
             self._refill = asyncio.ensure_future(self._refill_after(wait))
         elif self._window < WINDOW // 2 and self._refill is None:
             self._open_window()
+
+    def _prompted(self, prompting: Prompting, name: StreamName, data: bytes) -> bytes:
+        if self._why is not None:
+            self._stdin.close()  # an answer might now begin what is to end
+        data = prompting.take(name, data)
+        self._stdin.pump()
+        if prompting.why is not None:
+            self._end(prompting.why)
+        return data
+
+    def _keep(self, name: StreamName, heard: Heard, data: bytes) -> Awaitable[None] | None:
+        heard.add(data)
+        return None if self._quiet or not data or self.done.done() else self._listener.said(name, data)
 
     async def _refill_after(self, wait: Awaitable[None]) -> None:
         # Who shows the output is slower than the host. Only the window holds the host back: the socket is still read,
@@ -215,13 +270,19 @@ class Exec:
             return
         else:
             return
-        self._arm(self._limits.drain, self._drained)
+        if self._ending is not None:
+            self._ending.exited()
+        else:
+            self._arm(self._limits.drain, self._drained)
 
     def _on_close(self) -> None:
         self._close()
         del self._driver.channels[self.number]
         self._closed = True
-        self._finish()
+        if self._ending is not None:
+            self._ending.closed()
+        else:
+            self._finish()
 
     def _close(self) -> None:
         if not self._left:  # a second CLOSE names a channel that is no more, for which sshd hangs up
@@ -255,7 +316,7 @@ class Exec:
     def _finish(self) -> None:
         if self._why is not None:
             end: Literal["", "killed", "exited", "left running"] = "left running" if self.sent else ""
-            if self._over:
+            if self._ending is not None and self._ending.gone:
                 end = "killed" if self._signal else "exited"
             self._settle(TransportError(replace(self._with_output(self._why), remote_end=end)))
         elif not self._over:
@@ -271,6 +332,9 @@ class Exec:
 
     def _settle(self, outcome: Reply | Exception) -> None:
         self.let_go()
+        if self._prompting is not None and isinstance(outcome, Reply):
+            end = self._prompting.judge(outcome)
+            outcome = TransportError(end) if isinstance(end, Failure) else end
         if self.done.done():  # cancelled, or settled by a limit
             return
         if isinstance(outcome, Reply):
@@ -281,12 +345,18 @@ class Exec:
     def let_go(self) -> None:
         """Wait for nothing any more: what is left of the connection may be gone when a timer fires."""
         self._arm(0, self._leave)
-        if self._stalled is not None:
-            self._stalled.cancel()
+        self._stdin.close()
+        for timer in (self._stalled, self._releasing):
+            if timer is not None:
+                timer.cancel()
         if self._refill is not None:
             self._refill.cancel()
+        if self._ending is not None:
+            self._ending.let_go()
 
     def _output(self) -> dict[str, Any]:
+        if self._prompting is not None and (rest := self._prompting.rest()):
+            self._keep(*(("stdout", self._out) if self._tty else ("stderr", self._err)), rest)
         return {
             "stdout": self._out.kept(),
             "stderr": self._err.kept(),
@@ -296,7 +366,8 @@ class Exec:
         }
 
     def _with_output(self, failure: Failure) -> Failure:
-        return replace(failure, **self._output()) if self._out.size or self._err.size else failure
+        output = self._output()
+        return replace(failure, **output) if self._out.size or self._err.size else failure
 
     # ---- time
 
@@ -309,23 +380,23 @@ class Exec:
         seconds = self._limits.open
         if self.sent:
             message = f"the host did not answer the request within {seconds:g} s"
-            self.end(Failure(stage="exec", kind="no-answer", message=message))
+            self._end(Failure(stage="exec", kind="no-answer", message=message))
         else:
             self._settle(TransportError(timed_out("open", seconds, "", [])))
 
     def _out_of_time(self) -> None:
         message = f"the command ran longer than {self._limits.total:g} s (`--timeout`)"
-        self.end(Failure(stage="exec", kind="total", message=message))
+        self._end(Failure(stage="exec", kind="total", message=message))
 
     def _check_stall(self) -> None:
         if self._refill is not None:
             self.heard = self._loop.time()  # it is we who hold the host back
-        left = self.heard + self._limits.stall - self._loop.time()
+        left = max(self.heard, self._stdin.moved) + self._limits.stall - self._loop.time()
         if left > 0:
             self._stalled = self._loop.call_later(left, self._check_stall)
         else:
             message = f"nothing came for {self._limits.stall:g} s (`--stall`)"
-            self.end(Failure(stage="exec", kind="stall", message=message))
+            self._end(Failure(stage="exec", kind="stall", message=message))
 
     def _drained(self) -> None:
         if self._refill is not None:  # the host may have more, and waits for our window

@@ -27,6 +27,7 @@ from pssh.transport.ssh.resolve import Resolver, connect
 from pssh.transport.ssh.slots import Slots
 from pssh.transport.ssh.verify import Scan, Verifier
 from pssh.transport.ssh.watch import Watch
+from pssh.transport.unveil import unveiled
 
 _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended")
 
@@ -35,6 +36,7 @@ class SSHTransport:
     """Everything that the sessions of one worker share."""
 
     def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+        self.secrets = secrets
         self.keyring = Keyring(secrets)
         self.resolver = Resolver()
         self.slots = Slots(connect_limit)
@@ -97,8 +99,9 @@ class SSHSession:
     ) -> Reply:
         """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
         fresh = self._driver is None
+        command = unveiled(command, self._transport.secrets)
         try:
-            return await self._exec(command, stdin, quiet=quiet)
+            return await self._exec(command, stdin, quiet=quiet, tty=tty, prompt=prompt)
         except OpenRefused as error:
             if fresh:
                 raise TransportError(Failure(stage="exec", kind="denied", message=str(error))) from None
@@ -110,7 +113,7 @@ class SSHSession:
         # mean that nothing was run, and another connection may do.
         self._drop()
         try:
-            return await self._exec(command, stdin, quiet=quiet)
+            return await self._exec(command, stdin, quiet=quiet, tty=tty, prompt=prompt)
         except OpenRefused as error:
             raise TransportError(Failure(stage="exec", kind="denied", message=str(error))) from None
 
@@ -127,10 +130,22 @@ class SSHSession:
         if self._running is not None:
             self._running.end(why)
 
-    async def _exec(self, command: str, stdin: bytes | Input, *, quiet: bool) -> Reply:
+    async def _exec(
+        self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
+    ) -> Reply:
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
-        running = self._running = Exec(driver, command, stdin, self._limits, self._listener, quiet=quiet)
+        running = self._running = Exec(
+            driver,
+            command,
+            stdin,
+            self._limits,
+            self._listener,
+            quiet=quiet,
+            tty=tty,
+            prompt=prompt,
+            secrets=self._transport.secrets,
+        )
         try:
             if fresh:
                 await self._dial(driver)
@@ -140,12 +155,7 @@ class SSHSession:
                 self._enter("open")
                 running.logged_in()
                 driver.open(running)
-            return await running.done
-        except asyncio.CancelledError:
-            if self._link is None or not running.sent:
-                raise
-            running.end(_CANCELLED)
-            return await running.done
+            return await self._outcome(running)
         finally:
             self._running = None
             running.let_go()
@@ -153,6 +163,16 @@ class SSHSession:
                 self._add("open", running.answered - self._since)
                 self._add("run", self._loop.time() - running.answered)
                 self._phase = ""
+
+    async def _outcome(self, running: Exec) -> Reply:
+        """Wait for the reply; whoever cancels that, however often, ends the command."""
+        while True:
+            try:
+                return await running.done
+            except asyncio.CancelledError:
+                if self._link is None or not running.sent:
+                    raise
+                running.end(_CANCELLED)
 
     async def _prepare(self) -> Driver:
         credentials = await self._transport.keyring.credentials(self._connection)

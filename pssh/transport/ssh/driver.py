@@ -11,6 +11,7 @@ checked when this module is imported, so that an unsupported release is one clea
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSock
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
 REKEY_BYTES = 1 << 30
+OPENSSH = "SSH-2.0-OpenSSH_"  # how its banners begin
 HOST_KEYS = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -47,6 +49,7 @@ if _missing:
 _AGREED = """host_key_type local_cipher remote_cipher local_mac remote_mac local_compression remote_compression
     agreed_on_strict_kex _remote_ext_info _remote_strict_kex""".split()
 _agreements: dict[tuple[bytes, bytes], tuple[dict[str, Any], type[Any], int]] = {}
+_FORCED = re.compile(rb" key options:[^\n]* command")  # what sshd says of a key to whoever debugs
 _offers: dict[tuple[str, ...], bytes] = {}
 
 
@@ -119,13 +122,15 @@ class Driver(Transport):
         self.flush: Callable[[], None] = _nothing
         self.on_phase: Callable[[str], None] = _ignore
         self.on_answer: Callable[[], None] = _nothing  # a global request of ours was answered
+        self.on_room: Callable[[], None] = _nothing  # much of what was to be sent has left
         self.on_error: Callable[[Exception], None] = _ignore  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
+        self.forced = False  # the key that logs in has a command of its own, which each request would run
         self._login = login
         self._check = check
         self._single, self._cautious, self._speculate = single, cautious, speculate
-        self._held: list[bytes] | None = []  # what waits for the end of a key exchange
+        self.held: list[bytes] | None = []  # what waits for the end of a key exchange; None: there is none
         self._host_key = b""
         self._taken = 0
         self._secret: Any = None  # the hash of K and H, from which every key is made
@@ -151,7 +156,7 @@ class Driver(Transport):
         following = self.packetizer.next
         while (packet := following()) is not None:
             self._dispatch(*packet)
-        if self.packetizer.used > REKEY_BYTES and self._held is None:
+        if self.packetizer.used > REKEY_BYTES and self.held is None:
             self._send_kex_init()
 
     def add(self, channel: Channel) -> int:
@@ -169,14 +174,14 @@ class Driver(Transport):
 
     def send(self, payload: bytes) -> None:
         """Send a message, or hold it back while keys change: then only messages of the key exchange may leave."""
-        if self._held is not None and (payload[0] >= 50 or payload[0] in (5, 6)):
-            self._held.append(payload)
+        if self.held is not None and (payload[0] >= 50 or payload[0] in (5, 6)):
+            self.held.append(payload)
         else:
             self.packetizer.send(payload)
 
     def ping(self) -> bool:
         """Ask the host for a sign of life; False while keys change, when nothing may be asked."""
-        if self._held is not None:
+        if self.held is not None:
             return False
         self.send(b"\x50" + b"\0\0\0\x15keepalive@openssh.com" + b"\1")
         self.flush()
@@ -184,7 +189,7 @@ class Driver(Transport):
 
     def pipeline(self) -> None:
         """A login request with its proof has left: open the channels behind it where that is safe."""
-        openssh = self.remote_version.startswith("SSH-2.0-OpenSSH_")
+        openssh = self.remote_version.startswith(OPENSSH)
         if not self._cautious and (self._single or openssh):
             self.piped = True
             self._open_channels(speculate=self._speculate and openssh)
@@ -223,6 +228,7 @@ class Driver(Transport):
     def _dispatch(self, kind: int, body: bytes, seqno: int) -> None:
         if kind in (common.MSG_IGNORE, common.MSG_DEBUG):
             self._enforce_strict_kex(kind)
+            self.forced = self.forced or _FORCED.search(body) is not None
             return
         if kind == common.MSG_DISCONNECT:
             fields = Fields(body)
@@ -247,7 +253,7 @@ class Driver(Transport):
             self._login_message(kind, body)
 
     def _login_message(self, kind: int, body: bytes) -> None:
-        if self._held is not None or self.authenticated:
+        if self.held is not None or self.authenticated:
             raise ProtocolError(f"packet {kind} outside the login")
         if kind == common.MSG_USERAUTH_FAILURE:
             self.refused, self.piped = True, False
@@ -300,7 +306,7 @@ class Driver(Transport):
             self.in_kex = True
             self.local_kex_init = self._latest_kex_init = b"\x14" + os.urandom(16) + tail
             self.send(self.local_kex_init)
-        self._held = self._held or []
+        self.held = self.held or []
 
     def _parse_kex_init(self, m: Message) -> None:
         body = m.asbytes()
@@ -340,7 +346,7 @@ class Driver(Transport):
 
     def _activate_outbound(self) -> None:
         super()._activate_outbound()
-        held, self._held = self._held or [], None
+        held, self.held = self.held or [], None
         if self.phase == "kex":
             self._enter("auth")
             self._login.begin(self)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pssh.transport.ssh.driver import Driver
 
 _MOST_READ = 256 << 10
+_LITTLE = 256 << 10  # bytes still to be sent, below which more is asked for
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 _USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
@@ -55,6 +56,8 @@ class Link:
         try:
             if out:
                 del out[: self._sock.send(out)]
+            if len(out) < _LITTLE:
+                self._driver.on_room()
         except BlockingIOError:
             pass
         except OSError as error:
