@@ -40,6 +40,9 @@ class Outlet(Protocol):
     def tell_now(self, event: FromLane) -> None:
         """Return once the parent will hear of it even if this process dies."""
 
+    def tell_then(self, event: FromLane, call: Callable[[], None]) -> None:
+        """Call once the parent will hear of it even if this process dies; meanwhile nothing is held up."""
+
     def room(self) -> Awaitable[None] | None:
         """Return something to await before saying more."""
 
@@ -68,7 +71,7 @@ class Lane:
         self._outlet, self._clock = outlet, clock
         self._attempt, self._worker = attempt, worker
         self._barrier = barrier
-        self._go: Callable[[], None] | None = None  # what `release` lets begin
+        self._go: Callable[[], None] | None = None  # begins the command that waits
         self._told = False  # that it has begun
         self._tried = 0
         self._resting = False  # between two tries
@@ -86,22 +89,37 @@ class Lane:
             self._go = go
             self._outlet.tell(JobReady(self.job.id, self.job.host))
         else:
-            go()
+            self._tell_and(go)
 
     def release(self) -> None:
         """Let the command begin that waits behind the barrier, and none wait there from now on."""
         self._barrier = False
-        if self.begun:  # something that prepares it
-            self.connected()
         if self._go is not None:
+            self._tell_and(self._go)
+
+    def _tell_and(self, go: Callable[[], None]) -> None:
+        """Let a command begin as soon as the parent will hear of it, however slowly it listens."""
+        if self._told:
+            go()
+        else:
+            self._told = True
+            self._go = go
+            self._outlet.tell_then(self._connected(), self._begin)
+
+    def _begin(self) -> None:
+        if self._go is not None:  # else the job has been ended
             go, self._go = self._go, None
+            self.begun = True
             go()
 
     def connected(self) -> None:
         self.begun = True
         if not self._told and not self._barrier:  # what is behind the barrier may still begin elsewhere
             self._told = True
-            self._outlet.tell_now(JobConnected(self.job.id, self.job.host, self._clock.now()))
+            self._outlet.tell_now(self._connected())
+
+    def _connected(self) -> JobConnected:
+        return JobConnected(self.job.id, self.job.host, self._clock.now())
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
         if not self.job.limits.say:
@@ -190,9 +208,8 @@ class Lane:
             if self.begun and self._session is not None:
                 end = replace(end, remote_end=self._session.left)
         if self._reply is None:
-            return (
-                end if self._why is None or self.begun else self._why
-            )  # a login that we cut short may word it otherwise
+            # What a transport says of a login that we cut short is not how the job ended.
+            return end if self._why is None or self.begun else self._why
         # The host had answered: what went wrong after that does not change how the job ended.
         note = self._reply.note or (end.message if isinstance(end, Failure) else "")
         return self._reply if note == self._reply.note else replace(self._reply, note=note)

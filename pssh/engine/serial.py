@@ -5,7 +5,7 @@ about workers, of which it has none: an operation that blocks the loop or ends t
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from pssh.engine import base
@@ -94,6 +94,10 @@ class _SerialCourse(Course):
 
     def tell_now(self, event: FromLane) -> None:
         self.tell(event)
+
+    def tell_then(self, event: FromLane, call: Callable[[], None]) -> None:
+        self.tell(event)
+        call()
 
     def room(self) -> Awaitable[None] | None:
         if self.mail.size <= _ROOM:

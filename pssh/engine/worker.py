@@ -52,6 +52,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._link = Link(sock, wire.ToWorker, wire.TO_WORKER, self._hear, lambda why: os._exit(0))
         self.tell = self._link.send
+        self.tell_then = self._link.send_then
         self.room = self._link.room
         if input is not None:
             input.want = self._want

@@ -30,6 +30,10 @@ class Outlet:
 
     tell_now = tell
 
+    def tell_then(self, event: Any, call: Callable[[], None]) -> None:
+        self.told.append(event)
+        call()
+
     def room(self) -> Awaitable[None] | None:
         return None
 
@@ -244,6 +248,24 @@ def test_behind_a_barrier_no_command_is_sent_along_with_the_login() -> None:
     eager = replace(job, connection=replace(job.connection, speculate=True))
     assert not Lane(eager, Outlet(), Clock(), barrier=True).job.connection.speculate
     assert Lane(eager, Outlet(), Clock()).job is eager
+
+
+# A parent that listens slowly
+
+
+async def test_a_command_begins_only_when_the_parent_will_hear_of_it_and_a_stop_until_then_has_it_not_run() -> None:
+    for stopped in (False, True):
+        one, outlet = lane("exit 0")
+        calls: list[Callable[[], None]] = []
+        outlet.tell_then = lambda event, call, calls=calls: calls.append(call)  # type: ignore[method-assign, misc]
+        task = asyncio.create_task(run(one))
+        await until(calls.__len__)
+        assert not one.begun
+        if stopped:
+            one.stop("interrupt", running=False)
+        calls[0]()
+        result = await task
+        assert result.status == ("not-run" if stopped else "ok")
 
 
 # Stops

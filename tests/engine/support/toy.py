@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import sys
@@ -50,6 +51,9 @@ class Do(Struct, frozen=True):
         command = self.text
         if command.startswith("odd "):
             return _ODD[command.removeprefix("odd ")]  # type: ignore[no-any-return]
+        if command.startswith("prepare "):  # with a command of its own, before the one that was asked for
+            first, _, command = command.removeprefix("prepare ").partition(";")
+            await session.exec(f"sleep {first}", quiet=True)
         return await session.exec(command)
 
 
@@ -104,6 +108,8 @@ class ToySession:
                 os._exit(7)
             case "system-exit", ():
                 sys.exit("by an operation")
+            case "input", (most, *pause):  # read to its end, and say what it was
+                return Reply(exit_code=0, stdout=await _read(self._listener.input, int(most), *map(float, pause)))
             case "block", (seconds,):
                 time.sleep(float(seconds))  # noqa: ASYNC251  a loop that hangs is what is wanted
             case "garbage", (size,):
@@ -115,6 +121,20 @@ class ToySession:
             case _:
                 return None
         return True
+
+
+async def _read(given: Input, most: int, pause: float = 0.0) -> bytes:
+    at, digest = 0, hashlib.sha256()
+    while (data := given.read(at, most)) != b"":
+        if data is None:
+            more = asyncio.Event()
+            given.when_more(more.set)
+            await more.wait()
+            continue
+        digest.update(data)
+        at += len(data)
+        await asyncio.sleep(pause)
+    return f"{at} {digest.hexdigest()}".encode()
 
 
 class ToyTransport:
