@@ -19,7 +19,7 @@ from pssh.model.event import Event, JobEnded, JobReady
 from pssh.model.outcome import Failure
 from pssh.model.work import Job
 
-_AFTER_GRACE = 0.5  # seconds for results on their way, and for a KILL at the end of the grace time to be seen
+_AFTER_GRACE = 0.8  # seconds for a KILL at the end of the grace time to be seen (0.5), and for results on their way
 _OPERATOR = "operator"  # whoever steers the run
 
 

@@ -20,12 +20,12 @@ from msgspec.structs import replace
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Phase, Reply
-from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
 from pssh.model.work import Input, Limits, Listener, Prompt, StreamName, TransportError
 from pssh.transport import terminal
 from pssh.transport.ends import Ends, not_started
 from pssh.transport.feed import Feed
+from pssh.transport.printed import Printed
 from pssh.transport.prompting import UNASKED, Prompting
 from pssh.transport.unveil import unveiled
 from pssh.transport.waiting import released
@@ -129,11 +129,10 @@ class _Command(asyncio.SubprocessProtocol):
         self, limits: Limits, listener: Listener | None, feed: Feed, prompting: Prompting | None, *, tty: bool
     ) -> None:
         self._limits = limits
-        self._listener = listener
         self._feed, self._prompting, self._tty = feed, prompting, tty
+        self._printed = Printed(limits.keep, listener, prompting, tty=tty)
         self._ends = Ends()
         self._loop = asyncio.get_running_loop()
-        self._heard = {fd: Heard(limits.keep) for fd in _NAMES}
         self._open = {1} if tty else set(_NAMES)
         self._silent: asyncio.Future[None] = self._loop.create_future()
         self._exited: asyncio.Future[int] = self._loop.create_future()
@@ -189,19 +188,13 @@ class _Command(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self._stir()
+        if self._prompting is not None and self._why.done():
+            self._feed.close()  # an answer might now begin what is to end
+        wait = self._printed.take(_NAMES[fd], data)
         if self._prompting is not None:
-            if self._why.done():
-                self._feed.close()  # an answer might now begin what is to end
-            data = self._prompting.take(_NAMES[fd], data)
             self._ends.move()
             if self._prompting.why is not None:
                 self.end(self._prompting.why)
-        if data:
-            self._keep(fd, data)
-
-    def _keep(self, fd: int, data: bytes) -> None:
-        self._heard[fd].add(data)
-        wait = self._listener.said(_NAMES[fd], data) if self._listener is not None else None
         if wait is not None:  # at once, so that nothing more is said until this is over
             pipes = [self._pipe(fd) for fd in self._open]
             for pipe in pipes:
@@ -245,8 +238,7 @@ class _Command(asyncio.SubprocessProtocol):
             remote_end = await self._stop()
             raise TransportError(replace(why, remote_end=remote_end, **self._output()))
         await self._drain()
-        reply = self._reply()
-        end = reply if self._prompting is None else self._prompting.judge(reply)
+        end = self._printed.judge(self._reply())
         if isinstance(end, Failure):
             raise TransportError(end)
         return end
@@ -343,9 +335,7 @@ class _Command(asyncio.SubprocessProtocol):
         return Reply(exit_code=code, **self._output())
 
     def _output(self) -> dict[str, Any]:
-        if self._prompting is not None and (rest := self._prompting.rest()):
-            self._keep(1 if self._tty else 2, rest)
-        return {**printed(self._heard[1], self._heard[2]), "note": self._note}
+        return {**self._printed.fields(), "note": self._note}
 
 
 async def _first(*futures: asyncio.Future[Any], seconds: float = math.inf) -> None:

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from paramiko import common
 
 from pssh.model.outcome import Failure, Reply
-from pssh.model.output import Heard
 from pssh.model.secret import Secret
 from pssh.model.work import Input, Limits, Listener, Prompt, StreamName, TransportError
 from pssh.transport import terminal
 from pssh.transport.feed import Feed
+from pssh.transport.printed import Printed
 from pssh.transport.prompting import UNASKED, Prompting
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.ending import Ending
@@ -67,8 +67,7 @@ class Exec:
         self._limits = limits
         self._listener = listener
         self._quietly = quiet
-        self._quiet = quiet or not limits.say
-        self._out, self._err = Heard(limits.keep), Heard(limits.keep)
+        self._printed = Printed(limits.keep, None if quiet or not limits.say else listener, self._prompting, tty=tty)
         self._remote = 0
         self._window = WINDOW  # what the host may still send
         self._code: int | None = None
@@ -157,10 +156,9 @@ class Exec:
     def on(self, kind: int, fields: Fields) -> None:
         """Take one channel message."""
         if kind == common.MSG_CHANNEL_DATA:
-            self._take("stdout", self._out, fields.string())
+            self._take("stdout", fields.string())
         elif kind == common.MSG_CHANNEL_EXTENDED_DATA:
-            stderr = fields.u32() == _STDERR
-            self._take("stderr", self._err if stderr else Heard(0), fields.string())
+            self._take("stderr" if fields.u32() == _STDERR else None, fields.string())
         elif kind == common.MSG_CHANNEL_OPEN_SUCCESS:
             self._opened(fields)
         elif kind == common.MSG_CHANNEL_WINDOW_ADJUST:
@@ -197,9 +195,13 @@ class Exec:
             self._go()
         else:
             self._listener.ready(self._go)
+            if not self.sent and not self.done.done():  # it waits for us, which is no fault of the host
+                self._arm(0, self._unanswered)
 
     def _go(self) -> None:
         if not self.done.done() and not self._closed:
+            if self._timer is None:
+                self._arm(self._limits.open, self._unanswered)
             self._listener.connected()
             self._request()
             self._driver.flush()
@@ -218,33 +220,22 @@ class Exec:
         if not self.sent or self.answered:  # each would set the limits anew
             raise ProtocolError("an answer where nothing was asked")
 
-    def _take(self, name: StreamName, heard: Heard, data: bytes) -> None:
+    def _take(self, name: StreamName | None, data: bytes) -> None:
         self._window -= len(data)
         if self._window < 0 or len(data) > MAX_DATA:
             raise ProtocolError("the host sent more than its window allows")
         self.heard = self._loop.time()
-        if self._tty:
-            name, heard = "stdout", self._out
-        if self._prompting is not None:
-            data = self._prompted(self._prompting, name, data)
-        wait = self._keep(name, heard, data)
+        if self._prompting is not None and self._why is not None:
+            self._stdin.close()  # an answer might now begin what is to end
+        wait = self._printed.take(name, data) if name is not None else None
         if wait is not None and self._refill is None:
             self._refill = asyncio.ensure_future(self._refill_after(wait))
         elif self._window < WINDOW // 2 and self._refill is None:
             self._open_window()
-
-    def _prompted(self, prompting: Prompting, name: StreamName, data: bytes) -> bytes:
-        if self._why is not None:
-            self._stdin.close()  # an answer might now begin what is to end
-        data = prompting.take(name, data)
-        self._stdin.pump()
-        if prompting.why is not None:
-            self._end(prompting.why)
-        return data
-
-    def _keep(self, name: StreamName, heard: Heard, data: bytes) -> Awaitable[None] | None:
-        heard.add(data)
-        return None if self._quiet or not data or self.done.done() else self._listener.said(name, data)
+        if self._prompting is not None:
+            self._stdin.pump()
+            if self._prompting.why is not None:
+                self._end(self._prompting.why)
 
     async def _refill_after(self, wait: Awaitable[None]) -> None:
         # Who shows the output is slower than the host. Only the window holds the host back: the socket is still read,
@@ -323,18 +314,20 @@ class Exec:
             message = "the session was closed without an exit status"
             failure = Failure(stage="exec", kind="connection-closed", message=message)
             self._settle(TransportError(self._with_output(failure)))
-        elif self._code == 1 and self._err.size < 4096 and self._err.kept().startswith(_EXPIRED):
-            message = "the password has expired: " + self._err.kept().decode("utf-8", "replace").strip()
-            self._settle(TransportError(Failure(stage="auth", kind="password-expired", message=message)))
         else:
-            exit_code = None if self._signal else self._code
-            self._settle(Reply(exit_code=exit_code, signal=self._signal, **self._output()))
+            self._settle(self._answer(self._output()))
+
+    def _answer(self, output: dict[str, Any]) -> Reply | TransportError:
+        said: bytes = output["stderr"]
+        if self._code == 1 and len(said) < 4096 and said.startswith(_EXPIRED):
+            message = "the password has expired: " + said.decode("utf-8", "replace").strip()
+            return TransportError(Failure(stage="auth", kind="password-expired", message=message))
+        return Reply(exit_code=None if self._signal else self._code, signal=self._signal, **output)
 
     def _settle(self, outcome: Reply | Exception) -> None:
         self.let_go()
-        if self._prompting is not None and isinstance(outcome, Reply):
-            end = self._prompting.judge(outcome)
-            outcome = TransportError(end) if isinstance(end, Failure) else end
+        if isinstance(outcome, Reply) and isinstance(end := self._printed.judge(outcome), Failure):
+            outcome = TransportError(end)
         if self.done.done():  # cancelled, or settled by a limit
             return
         if isinstance(outcome, Reply):
@@ -346,6 +339,7 @@ class Exec:
         """Wait for nothing any more: what is left of the connection may be gone when a timer fires."""
         self._arm(0, self._leave)
         self._stdin.close()
+        self._printed.hush()
         for timer in (self._stalled, self._releasing):
             if timer is not None:
                 timer.cancel()
@@ -355,19 +349,11 @@ class Exec:
             self._ending.let_go()
 
     def _output(self) -> dict[str, Any]:
-        if self._prompting is not None and (rest := self._prompting.rest()):
-            self._keep(*(("stdout", self._out) if self._tty else ("stderr", self._err)), rest)
-        return {
-            "stdout": self._out.kept(),
-            "stderr": self._err.kept(),
-            "stdout_cut": self._out.cut,
-            "stderr_cut": self._err.cut,
-            "note": self._note,
-        }
+        return {**self._printed.fields(), "note": self._note}
 
     def _with_output(self, failure: Failure) -> Failure:
         output = self._output()
-        return replace(failure, **output) if self._out.size or self._err.size else failure
+        return replace(failure, **output) if any(output.values()) else failure
 
     # ---- time
 

@@ -3,7 +3,7 @@
 `feed()` takes what the host sent and `packetizer.out` holds what is to be sent; the socket's owner feeds, then sends.
 Promises: no byte after the key exchange leaves before the host key was proven and accepted; while keys change, only
 key-exchange messages leave (RFC 4253 section 7.1); messages out of order end the connection; what a peer may make us
-hold before login is bounded.
+hold is bounded.
 
 Why not `Transport.start()`: one thread and several timers a connection, polled every 0.1 s, cost five times the CPU
 and report a failure as whatever exception came last. Private names of paramiko are used here and in `wire`; they are
@@ -11,7 +11,6 @@ checked when this module is imported, so that an unsupported release is one clea
 """
 
 import os
-import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -24,6 +23,7 @@ from pssh.transport.ssh.kex import Curve25519, mpint
 from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
+MAX_UNSENT = 4 << 20  # what waits for the host to read, or for new keys
 REKEY_BYTES = 1 << 30
 OPENSSH = "SSH-2.0-OpenSSH_"  # how its banners begin
 HOST_KEYS = (
@@ -49,7 +49,6 @@ if _missing:
 _AGREED = """host_key_type local_cipher remote_cipher local_mac remote_mac local_compression remote_compression
     agreed_on_strict_kex _remote_ext_info _remote_strict_kex""".split()
 _agreements: dict[tuple[bytes, bytes], tuple[dict[str, Any], type[Any], int]] = {}
-_FORCED = re.compile(rb" key options:[^\n]* command")  # what sshd says of a key to whoever debugs
 _offers: dict[tuple[str, ...], bytes] = {}
 
 
@@ -119,11 +118,11 @@ class Driver(Transport):
         self.phase = "banner"
         self.channels: dict[int, Channel] = {}
         self.before_banner: list[str] = []
-        self.flush: Callable[[], None] = _nothing
-        self.on_phase: Callable[[str], None] = _ignore
-        self.on_answer: Callable[[], None] = _nothing  # a global request of ours was answered
-        self.on_room: Callable[[], None] = _nothing  # much of what was to be sent has left
-        self.on_error: Callable[[Exception], None] = _ignore  # something outside feed() ended the connection
+        self.flush: Callable[[], None] = lambda: None
+        self.on_phase: Callable[[str], None] = lambda what: None
+        self.on_answer: Callable[[], None] = lambda: None  # a global request of ours was answered
+        self.on_room: Callable[[], None] = lambda: None  # much of what was to be sent has left
+        self.on_error: Callable[[Exception], None] = lambda what: None  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
         self.forced = False  # the key that logs in has a command of its own, which each request would run
@@ -156,6 +155,8 @@ class Driver(Transport):
         following = self.packetizer.next
         while (packet := following()) is not None:
             self._dispatch(*packet)
+        if len(self.packetizer.out) + sum(map(len, self.held or ())) > MAX_UNSENT:
+            raise ProtocolError("the host asks and asks, and reads no answer")
         if self.packetizer.used > REKEY_BYTES and self.held is None:
             self._send_kex_init()
 
@@ -228,7 +229,8 @@ class Driver(Transport):
     def _dispatch(self, kind: int, body: bytes, seqno: int) -> None:
         if kind in (common.MSG_IGNORE, common.MSG_DEBUG):
             self._enforce_strict_kex(kind)
-            self.forced = self.forced or _FORCED.search(body) is not None
+            # What sshd says of the key to whoever debugs.
+            self.forced |= b" key options:" in body and b" command" in body
             return
         if kind == common.MSG_DISCONNECT:
             fields = Fields(body)
@@ -389,12 +391,6 @@ def _host_key_order(known: tuple[str, ...]) -> tuple[str, ...]:
     types = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
     first = [name for kind in known for name in types.get(kind, (kind,)) if name in HOST_KEYS]
     return tuple(dict.fromkeys([*first, *HOST_KEYS]))
-
-
-def _nothing() -> None: ...
-
-
-def _ignore(what: object) -> None: ...
 
 
 __all__ = ["MAX_PACKET", "Channel", "Driver", "Login"]

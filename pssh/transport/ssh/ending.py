@@ -23,21 +23,24 @@ from paramiko import common
 from pssh.transport.ssh.driver import OPENSSH, Driver
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
 
-AFTER_KILL = 0.4  # seconds to see what was killed end
+AFTER_KILL = 0.5  # seconds to see what was killed end
 _LAST_WORDS = 0.1  # seconds for what a command that has ended had printed
 _PATIENCE = 1.0  # seconds until the `signal` request is tried as well
 _FIRST_LOOK, _LONGEST = 0.01, 0.5  # seconds between questions for what is left
 _WINDOW = 32 << 10  # for all that the program and the host's login files may print
 _ANSWER = re.compile(rb"^pssh-left (\d{1,6})$", re.MULTILINE)
 
-# POSIX, in words of the shell itself, and understood by dash, bash and busybox; `kill -15 -GROUP` is the one form that
-# all of them take. One line without quotes, backslashes and `!`, so that csh and fish pass it on unchanged.
-#   kids      the children of a process; without /proc/PID/task/*/children by `ps`, which is the one foreign process
-#   look      the groups of our commands: their leaders, and what of their session made groups of its own (`timeout`)
-#   lives     whether a group has a member that is no zombie; one that we may not signal does live
+# POSIX, in words of the shell itself where it is not said otherwise, and understood by dash, bash and busybox; the one
+# form of kill that all of them take is `kill -15 -GROUP`. One line without single quotes, backslashes and `!`, so that
+# csh and fish pass it on unchanged.
+#   kids   the children of a process; of sshd also by `ps`, where there is no /proc/PID/task/PID/children
+#   look   the groups of our commands: their leaders, and what of their sessions made groups of its own (`timeout`)
+#   lives  whether a group has a member that is no zombie; one that we may not signal does live. What a leader that has
+#          gone left behind is found by `grep`, since a shell reads a thousand files too slowly; after KILL nothing is
+#          looked for, since it spares at most what was seen before
 # A process may name itself `) S 1 2 3` and a line end: such a line of /proc/PID/stat has too few words to be taken.
 _PROGRAM = """
-LC_ALL=C; exec 2>/dev/null; set -f; groups= found= termed= me=$$;
+export LC_ALL=C; exec 2>/dev/null; set -f; groups= found= termed= killed= seen= me=$$;
 read -r name </proc/$PPID/comm || name=$(ps -A -o pid= -o comm= | while read -r a b; do
 [ $a = $PPID ] && echo $b; done);
 case $name in sshd*|*/sshd*) ;; *) exit 9;; esac;
@@ -49,17 +52,20 @@ fi;
 note() { case " $groups " in *" $1 "*) ;; *) groups="$groups $1";; esac; };
 own() { [ $# -gt 20 ] && [ $4 = $p ] && [ $3 -gt 1 ] && note $3; };
 look() { kids $PPID; for p in $c; do [ $p = $me ] && continue; note $p; set -- $p;
-while [ $# -gt 0 ]; do kids $1; shift;
-for q in $c; do l=; read -r l </proc/$q/stat && own ${l##*) } && set -- $* $q; done; done; done; };
+while [ $# -gt 0 ]; do kids $1; shift; for q in $c; do
+f=/proc/$q/stat l=; read -r l <$f && own ${l##*) } && seen="$seen $f" && set -- $* $q; done; done; done; };
 member() { [ $# -gt 20 ] && [ $4 = $1 ] && case $2 in [ZX]) return 1;; esac; };
 lives() { kill -0 -$1 || case $(kill -0 -$1 2>&1) in *ermitted*) ;; *) return 1;; esac;
 [ -e /proc/$me/stat ] || return 0;
-l=; read -r l </proc/$1/stat && case ${l##*) } in [ZX]*) ;; *) return 0;; esac;
-set +f; for f in /proc/[0-9]*/stat; do set -f; l=; read -r l <$f && member $1 ${l##*) } && return 0; done; return 1; };
+l=; read -r l </proc/$1/stat && case ${l##*) } in "Z $PPID "*) return 0;; [ZX]*) ;; *) return 0;; esac;
+for f in $seen; do l=; read -r l <$f && member $1 ${l##*) } && return 0; done;
+[ $killed ] && [ "$seen" ] && return 1;
+f=$(set +f; grep -slE "^[0-9]+ .*[)] [^ZX] [0-9]+ $1 " /proc/[0-9]*/stat);
+[ $? -gt 2 ] || { seen="$seen $f"; [ "$f" ]; }; };
 while read -r word; do left= n=0; [ $found ] || look;
 for g in $groups; do
 case $word in
-KILL) kill -9 -$g;;
+KILL) kill -9 -$g; killed=1;;
 *) case " $termed " in *" $g "*) ;; *) kill -15 -$g && termed="$termed $g";; esac;;
 esac;
 lives $g && found=1 n=$((n+1)) left="$left $g"; done;

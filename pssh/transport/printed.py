@@ -1,0 +1,43 @@
+"""What one command prints: passed by whoever looks for a password prompt in it, kept as far as wanted, and said."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from pssh.model.outcome import Failure, Reply
+from pssh.model.output import Heard, printed
+from pssh.model.work import Listener, StreamName
+from pssh.transport.prompting import Prompting
+
+
+class Printed:
+    """Both streams of a command; on a terminal they are one. `listener`: None where nobody is to hear them."""
+
+    def __init__(self, keep: int, listener: Listener | None, prompting: Prompting | None, *, tty: bool) -> None:
+        self._heard: dict[StreamName, Heard] = {"stdout": Heard(keep), "stderr": Heard(keep)}
+        self._listener, self._prompting, self._tty = listener, prompting, tty
+
+    def take(self, name: StreamName, data: bytes) -> Awaitable[None] | None:
+        """Take the next bytes. If something is returned, await it before asking for more."""
+        if self._tty:
+            name = "stdout"
+        if self._prompting is not None:
+            data = self._prompting.take(name, data)
+        return self._keep(name, data)
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of an Output, now that nothing more comes."""
+        if self._prompting is not None and (rest := self._prompting.rest()):
+            self._keep("stdout" if self._tty else "stderr", rest)
+        return printed(self._heard["stdout"], self._heard["stderr"])
+
+    def judge(self, reply: Reply) -> Reply | Failure:
+        """Return the reply, or the failure that it is if the command never began."""
+        return reply if self._prompting is None else self._prompting.judge(reply)
+
+    def hush(self) -> None:
+        """Say nothing more."""
+        self._listener = None
+
+    def _keep(self, name: StreamName, data: bytes) -> Awaitable[None] | None:
+        self._heard[name].add(data)
+        return self._listener.said(name, data) if data and self._listener is not None else None
