@@ -55,12 +55,12 @@ _ASKING = [number for name in ("SIGUSR1", "SIGINFO") if (number := getattr(signa
 class Stop:
     """Why a run was asked to end, and how often: each time more firmly, and the third time at once."""
 
-    def __init__(self, engine: Engine, tell: Callable[[Event], object] = bool) -> None:
+    def __init__(self, engine: Engine, tell: Callable[[Event], object] | None = None) -> None:
         self.cause = ""
         self.leaving: list[Callable[[], object]] = []  # what is done before leaving at once
         self._times = 0
         self._engine = engine
-        self._tell = tell
+        self._tell = tell or (lambda event: None)
 
     def __call__(self, cause: str) -> None:
         self._times += 1

@@ -181,12 +181,13 @@ class Keys:
 
     def _answer(self, key: str) -> None:
         if key in "yY":
-            self._say(f"going on with {self._next}")
-            self._paused = False
-            self._controls.steer(GoOn())
+            wave, self._paused = self._next, False
             self._settle()
+            self._say(f"going on with {wave}")
+            self._controls.steer(GoOn())
         elif key in _NO:
-            self._controls.stop.gently("operator")  # which is heard here too
+            self._settle()
+            self._controls.stop.gently("operator")
 
     def _settle(self) -> None:
         """Let no question stand, and the terminal go if it was held for one."""

@@ -54,7 +54,7 @@ def attended(
     hears: Sequence[Reporter], screen: Screen, how: Display, wanted: RunOptions
 ) -> tuple[Sequence[Reporter], Attend]:
     """Return who hears the run, and how it is attended: by keys where a person can press some."""
-    whole = how.live and not wanted.stdin and terminal.is_ours()
+    whole = how.live and wanted.stdin != "-" and terminal.is_ours()
     if not whole and wanted.pause != "ask":
         return hears, nullcontext
     keys = Keys(screen, wanted, width=how.width or 80, whole=whole, shown=how.live)

@@ -104,6 +104,35 @@ def test_ctrl_c_lists_who_is_at_work(fleet: Path) -> None:
     assert "pssh: stopping; 4 hosts at work:\n  web[1-4]\n  Ctrl-C again reports at once\n" in text
 
 
+WAVES = "run --canary 1 --batch 50% --pause ask @web 'echo hi'"
+
+
+def test_the_next_wave_begins_once_somebody_says_yes(fleet: Path) -> None:
+    keys = [(b"go on with wave 2 of 3 (2 hosts)? [y/N] ", b"?xy"), (b"go on with wave 3 of 3 (1 host)? [y/N] ", b"y")]
+    text = around(fleet, WAVES, keys)
+    assert re.search(r"wave 1 of 3 ended, 1 of 4 hosts: 1 ok  \d", text)
+    assert "pssh: going on with wave 3 of 3 (1 host)\n" in text
+    assert rows(text) == [["web[1-4]", "4", "ok"]]
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "said"),
+    [(b"n", 3, "stopped: operator"), (b"\r", 3, "stopped: operator"), (CTRL_C, 130, "stopped: interrupt")],
+)
+def test_any_other_answer_ends_the_run_where_it_is(fleet: Path, key: bytes, code: int, said: str) -> None:
+    text = around(fleet, WAVES, [(b"[y/N] ", key)])
+    assert rows(text) == [["web[2-4]", "3", "not-run"], ["web1", "1", "ok"]]
+    assert f"{said}  exit {code}\n" in text
+    assert f"code {code}\n" in text
+
+
+def test_the_question_comes_on_the_terminal_wherever_stderr_goes(fleet: Path) -> None:
+    text = around(fleet, f"{WAVES} 2> told", [(b"[y/N] ", b"y"), (b"[y/N] ", b"y")])
+    assert "go on with wave 2 of 3 (2 hosts)? [y/N] \ngo on with wave 3" in text
+    assert rows(text) == [["web[1-4]", "4", "ok"]]
+    assert "[y/N]" not in (fleet / "told").read_text()
+
+
 def test_a_run_that_ends_by_itself_leaves_the_terminal_as_it_was(fleet: Path) -> None:
     assert "code 0" in around(fleet, "run @web true", [])
 
