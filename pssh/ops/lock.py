@@ -167,7 +167,7 @@ def _when(since: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_MOST_OWNER]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MOST_OWNER]
 
 
 def _joined(*notes: str) -> str:

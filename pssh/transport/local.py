@@ -37,7 +37,7 @@ _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was en
 
 
 class LocalTransport:
-    """Needs secrets for those whom a command becomes only, and no limit on handshakes."""
+    """Needs secrets for those whom a command becomes and for placeholders only, and no limit on handshakes."""
 
     def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
         self._secrets = secrets

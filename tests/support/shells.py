@@ -1,6 +1,6 @@
 """Sessions that are a shell of this machine, and stand-ins for sudo, su and doas: for tests of operations.
 
-They answer no question: who is asked for a password reads it from the input that the test gave.
+Who asks for a password reads it in front of the input; what is printed before the mark is left out.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Shell:
         self.quietly.append(quiet)
         self.ttys.append(tty)
         self.prompts.append(prompt)
-        given = stdin if isinstance(stdin, bytes) else stdin.read(0, 1 << 30) or b""
+        given = stdin if isinstance(stdin, bytes) else _all(stdin)
         process = await asyncio.create_subprocess_exec(
             *self.words,
             "-c",
@@ -89,6 +89,8 @@ class Shell:
         )
         asks = prompt is not None and prompt.secret
         out, err = await process.communicate((self.answer if asks else b"") + given)
+        if prompt is not None and prompt.mark:
+            err = err.partition(prompt.mark.encode())[2]
         if process.returncode is not None and process.returncode >= 0:
             return Reply(process.returncode, stdout=out, stderr=err)
         return Reply(signal=signal.Signals(-(process.returncode or 0)).name[3:], stdout=out, stderr=err)
@@ -97,6 +99,13 @@ class Shell:
 
     async def host_key(self) -> str:
         return ""
+
+
+def _all(stdin: Input) -> bytes:
+    data = b""
+    while more := stdin.read(len(data), 1 << 30):
+        data += more
+    return data
 
 
 def becoming(folder: Path) -> dict[str, str]:

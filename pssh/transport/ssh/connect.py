@@ -133,6 +133,7 @@ class SSHSession:
     async def _exec(
         self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
     ) -> Reply:
+        command = unveiled(command, self._transport.secrets)
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
         running = self._running = Exec(
