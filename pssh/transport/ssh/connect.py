@@ -99,7 +99,6 @@ class SSHSession:
     ) -> Reply:
         """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
         fresh = self._driver is None
-        command = unveiled(command, self._transport.secrets)
         try:
             return await self._exec(command, stdin, quiet=quiet, tty=tty, prompt=prompt)
         except OpenRefused as error:
