@@ -160,7 +160,7 @@ async def test_a_second_cancel_kills_at_once(tmp_path: Path):
         running.cancel()
         await told(tmp_path / "term")
         running.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(TransportError):
             await running
         await until(lambda: not alive(pid))
 
