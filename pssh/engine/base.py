@@ -3,7 +3,8 @@
 Every engine keeps these promises, each held up by a test of its name:
 
 - E1 every job yields exactly one Result, whatever dies on the way;
-- E2 at most `parallel` jobs are in flight, in at most `workers` processes; handshakes are bounded apart;
+- E2 at most `parallel` jobs are in flight, behind a barrier all, in at most `workers` processes; handshakes are
+  bounded apart;
 - E3 a worker that dies costs only its own started jobs; those that had not started go to another worker;
 - E4 events come one at a time in the process that asked; for one job: started, connected, said*, ended;
 - E5 after a stop no new job starts, and all that run end within the grace time; no child outlives the parent;
@@ -43,7 +44,7 @@ class GoOn:
 
 @dataclass(frozen=True, slots=True)
 class Widen:
-    """Have so many more in flight, or fewer; at least one."""
+    """Have so many more in flight, or fewer; at least one, and at most four times as many as at first."""
 
     by: int
 
@@ -62,14 +63,17 @@ class Engine(Protocol):
     """Bounds and places jobs."""
 
     def run(self, jobs: Sequence[Job]) -> AsyncIterator[Event]:
-        """Yield what happens until every job has ended. Job ids are distinct."""
+        """Yield what happens until every job has ended. Job ids are distinct.
+
+        Raises UsageError, before anything begins, if a barrier cannot hold as many hosts.
+        """
 
     def stop(self, cause: str = "interrupt", *, finish: bool = False) -> None:
         """Start nothing more and end what runs within the grace time; a second call ends it at once.
 
         For the run under way, or the next one; from a signal handler of its loop, or any callback there. `cause` is a
-        stable word. `finish`: what has begun on its host may finish; a later call without it is the first of the two
-        above.
+        stable word. `finish`: what has begun on its host may finish, and only what has not is ended; a later call
+        without it is the first of the two above.
         """
 
     def steer(self, order: Order) -> None:

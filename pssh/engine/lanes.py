@@ -208,9 +208,8 @@ class Lane:
             if self.begun and self._session is not None:
                 end = replace(end, remote_end=self._session.left)
         if self._reply is None:
-            return (
-                end if self._why is None or self.begun else self._why
-            )  # a login that we cut short may word it otherwise
+            # What a transport says of a login that we cut short is not how the job ended.
+            return end if self._why is None or self.begun else self._why
         # The host had answered: what went wrong after that does not change how the job ended.
         note = self._reply.note or (end.message if isinstance(end, Failure) else "")
         return self._reply if note == self._reply.note else replace(self._reply, note=note)

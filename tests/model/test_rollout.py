@@ -15,6 +15,9 @@ shares = st.one_of(
     st.integers(0, 100_000).map(lambda thousandths: Share(thousandths, percent=True)),
 )
 
+milliseconds = st.integers(0, 10_000).map(lambda number: number / 1000)
+waits_and_hosts = st.lists(st.tuples(milliseconds, st.integers(1, 50)), min_size=1, max_size=5).map(tuple)
+
 
 @pytest.mark.parametrize(
     ("text", "share"),
@@ -85,9 +88,7 @@ def test_a_launch_is_kept_entry_by_entry_and_ends_in_freedom() -> None:
     assert [launch.when(count) for count in (1, 50, 51, 70, 71, 570, 571, 9999)] == [0, 0, 1, 1, 2, 2, 2, 2]
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 10), st.integers(1, 50)), min_size=1, max_size=5).map(tuple), st.integers(1, 300)
-)
+@given(waits_and_hosts, st.integers(1, 300))
 def test_a_launch_allows_a_start_when_it_says_so_and_not_before(
     entries: tuple[tuple[float, int], ...], count: int
 ) -> None:

@@ -51,6 +51,9 @@ class Do(Struct, frozen=True):
         command = self.text
         if command.startswith("odd "):
             return _ODD[command.removeprefix("odd ")]  # type: ignore[no-any-return]
+        if command.startswith("prepare "):  # with a command of its own, before the one that was asked for
+            first, _, command = command.removeprefix("prepare ").partition(";")
+            await session.exec(f"sleep {first}", quiet=True)
         return await session.exec(command)
 
 
