@@ -205,7 +205,7 @@ class Exec:
                 self._arm(self._limits.open, self._unanswered)
             self._listener.connected()
             self._request()
-            self._driver.flush()
+            self._loop.call_soon(self._driver.flush)  # many that are released at once are sent off together
 
     def _runs(self) -> None:
         self._expect_answer()
