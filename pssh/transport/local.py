@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Awaitable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
@@ -25,6 +24,7 @@ from pssh.model.work import Input, Limits, Listener, Prompt, StreamName, Transpo
 from pssh.transport import terminal
 from pssh.transport.ends import Ends, not_started
 from pssh.transport.feed import Feed
+from pssh.transport.groups import Groups
 from pssh.transport.printed import Printed
 from pssh.transport.prompting import UNASKED, Prompting
 from pssh.transport.unveil import unveiled
@@ -32,7 +32,7 @@ from pssh.transport.waiting import released
 
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
 _LOOK_AGAIN = 0.02  # seconds to the second look at a group: the kernel tells of its leader's end only
-_AFTER_KILL = 1.0  # seconds to see the end of what was killed; a process stuck in the kernel takes longer
+_AFTER_KILL = 0.5  # seconds to see the end of what was killed; a process stuck in the kernel takes longer
 _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended from outside")
 
 
@@ -140,7 +140,9 @@ class _Command(asyncio.SubprocessProtocol):
         self._holding: asyncio.Task[None] | None = None  # who shows the output is slower than the command
         self._releasing: asyncio.TimerHandle | None = None
         self._note = ""
-        self._pid = 0  # of the leader, and so of its group; 0 before it runs
+        self._again: asyncio.Future[None] = self._loop.create_future()  # the end was asked for a second time
+        self._stopped = False
+        self._groups: Groups | None = None  # before it runs there are none
 
     # ---- its start
 
@@ -183,7 +185,7 @@ class _Command(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.SubprocessTransport, transport)
-        self._pid = self._transport.get_pid()
+        self._groups = Groups(self._transport.get_pid())
         self._began = self._moved = self._loop.time()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
@@ -194,7 +196,7 @@ class _Command(asyncio.SubprocessProtocol):
         if self._prompting is not None:
             self._ends.move()
             if self._prompting.why is not None:
-                self.end(self._prompting.why)
+                self._end(self._prompting.why)
         if wait is not None:  # at once, so that nothing more is said until this is over
             pipes = [self._pipe(fd) for fd in self._open]
             for pipe in pipes:
@@ -225,6 +227,13 @@ class _Command(asyncio.SubprocessProtocol):
     # ---- its end
 
     def end(self, why: Failure) -> None:
+        """End it; asked again, at once."""
+        if self._stopped and not self._again.done():
+            self._again.set_result(None)
+        self._stopped = True
+        self._end(why)
+
+    def _end(self, why: Failure) -> None:
         if not self._why.done():
             self._why.set_result(why)
 
@@ -289,31 +298,35 @@ class _Command(asyncio.SubprocessProtocol):
                 await _first(self._silent, self._why, seconds=left)
 
     async def _stop(self) -> Literal["killed", "exited", "left running"]:
-        """End the group, and return what became of its leader as seen."""
-        self._signal(signal.SIGTERM)
-        if not await self._gone(self._limits.kill_after):
-            self._signal(signal.SIGKILL)
-            await _first(self._exited, seconds=_AFTER_KILL)
+        """End its groups, and return what became of it as seen."""
+        gone = False
+        try:
+            self._signal(signal.SIGTERM)
+            gone = await self._gone(self._limits.kill_after)
+            if not gone:
+                self.kill()
+                gone = await self._gone(_AFTER_KILL)
+        except asyncio.CancelledError:
+            self.kill()
         await _first(self._silent, seconds=_LOOK_AGAIN)  # its last words may still be in the pipes
-        if not self._exited.done():
+        if not self._exited.done() or not (gone or await self._gone(0)):
             return "left running"
         return "killed" if self._exited.result() < 0 else "exited"
 
     async def _gone(self, seconds: float) -> bool:
-        """Wait so long for the end of the leader, then of the rest of its group."""
+        """Wait so long for the end of the leader, then of the rest of its groups, or until asked for the end again."""
         until, pause = self._loop.time() + seconds, _LOOK_AGAIN
-        await _first(self._exited, seconds=seconds)
-        while _lives(self._pid):
-            if self._loop.time() >= until:
+        await _first(self._exited, self._again, seconds=seconds)
+        while self._groups is not None and self._groups.live():
+            if self._loop.time() >= until or self._again.done():
                 return False
-            await asyncio.sleep(pause)
+            await _first(self._again, seconds=pause)
             pause = min(pause * 2, max(until - self._loop.time(), 0))
         return True
 
     def _signal(self, number: int) -> None:
-        if self._pid:  # 0 would be our own group
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._pid, number)
+        if self._groups is not None:
+            self._groups.signal(number)
 
     def leave(self) -> None:
         """Close the streams, and kill what was not seen to end: after a second stop, or stuck in the kernel."""
@@ -325,7 +338,7 @@ class _Command(asyncio.SubprocessProtocol):
             self._releasing.cancel()
         self._feed.close()
         self._ends.close()
-        if self._pid:
+        if self._groups is not None:
             self._transport.close()
 
     def _reply(self) -> Reply:
@@ -342,27 +355,6 @@ async def _first(*futures: asyncio.Future[Any], seconds: float = math.inf) -> No
     """Wait for the first of them, or so long; neither cancels any of them."""
     timeout = seconds if seconds < math.inf else None
     await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-
-
-def _lives(group: int) -> bool:
-    """Whether anybody in a process group runs. In a container orphans may stay unreaped for ever: they do not count."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    stats = list(Path("/proc").glob("[0-9]*/stat"))
-    return not stats or any(_runs_in(group, stat) for stat in stats)
-
-
-def _runs_in(group: int, stat: Path) -> bool:
-    """Read state and group, which stand behind the name in parentheses (proc(5))."""
-    try:
-        state, _, its_group = stat.read_bytes().rpartition(b")")[2].split()[:3]
-    except (OSError, ValueError):
-        return False
-    return int(its_group) == group and state not in (b"Z", b"X")
 
 
 class _Screen(asyncio.Protocol):

@@ -40,7 +40,7 @@ _ANSWER = re.compile(rb"^pssh-left (\d{1,6})$", re.MULTILINE)
 #          looked for, since it spares at most what was seen before
 # A process may name itself `) S 1 2 3` and a line end: such a line of /proc/PID/stat has too few words to be taken.
 _PROGRAM = """
-export LC_ALL=C; exec 2>/dev/null; set -f; groups= found= termed= killed= seen= me=$$;
+export LC_ALL=C; exec 2>/dev/null; set -f; groups= found= termed= killed= seen= me=$$; echo;
 read -r name </proc/$PPID/comm || name=$(ps -A -o pid= -o comm= | while read -r a b; do
 [ $a = $PPID ] && echo $b; done);
 case $name in sshd*|*/sshd*) ;; *) exit 9;; esac;

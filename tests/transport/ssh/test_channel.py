@@ -211,6 +211,7 @@ async def test_a_command_over_its_limit_gets_term_and_the_row_says_how_it_ended(
     command = Command(**{limit: 0.01}, kill_after=5.0).runs()
     await asyncio.sleep(0.03)
     command.pair.move()
+    command.says(b"\x5c" + u32(1) + u32(1) + text("open failed") + text(""))  # no second session that could do more
     assert command.requests()[-1] == ("signal", "TERM")
     command.server.request(0, "exit-signal", text("TERM") + b"\0" + text("") + text(""))
     command.server.close_channel(0)
