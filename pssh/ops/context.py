@@ -24,8 +24,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # What su and doas ask on the terminal, in the languages that their messages come in; found in bytes.
 _PASSWORD = (
-    r"(?im)^[^\r\n]{0,200}(?:password|passwort|kennwort|mot de passe|contrase|senha|wachtwoord|adgangskode|passord"
-    r"|lösenord|salasana|has(?:l|ł)o|heslo|jelsz|ароль|密码|密碼|パスワード|암호)[^\r\n]{0,200}(?::|：) ?"
+    r"(?im)(?:^|\r)[^\r\n]{0,200}(?:password|passwort|kennwort|mot de passe|contrase|senha|wachtwoord|adgangskode"
+    r"|passord|lösenord|salasana|has(?:l|ł)o|heslo|jelsz|ароль|密码|密碼|パスワード|암호)[^\r\n]{0,200}(?::|：) ?"
 )
 
 # Whoever watches is no child of the command's shell, which may `wait`, and is in its group, which it ends. It sees the

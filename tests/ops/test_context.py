@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from pssh.model.outcome import Reply
 from pssh.model.work import HELD_OPEN
 from pssh.ops.command import Command
 from pssh.ops.context import Context
+from pssh.ops.script import Script
 from pssh.ops.shellwords import quote
 from pssh.testing import ScriptedSession
 from tests.support import processes
@@ -117,7 +119,7 @@ def test_a_command_that_neither_asks_nor_becomes_somebody_has_no_prompt(how: dic
         "Passwort: ",
         "Mot de passe : ",
         "Contraseña: ",
-        "doas (me@host) password: ",
+        "\rdoas (me@host) password: ",
         "Hasło: ",
         "Пароль: ",
         "密码：",
@@ -235,6 +237,15 @@ def test_any_value_of_a_variable_comes_out_as_it_is_within_sudo_and_without(valu
         context = Context(env=(("A", value),), become=become)
         sent = context.line('printf %s "$A"', "n").removeprefix("exec sudo -n -u root -- ")
         assert subprocess.run(["sh", "-c", sent], capture_output=True).stdout == value.encode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("sudo"), reason="only root runs the real sudo unasked")
+async def test_the_real_sudo_runs_commands_and_scripts_as_another_user(tmp_path: Path):
+    context = Context(become="sudo", become_user="nobody", env=(("A", "b c"),), chdir="/")
+    text = 'id -un; echo "$A|$PWD"; exit 3'
+    end = Reply(3, stdout=b"nobody\nb c|/\n")
+    assert await Command(text, context=context).perform(Shell(tmp_path)) == end
+    assert await Script("t", text.encode(), context=context).perform(Shell(tmp_path)) == end
 
 
 # ---- on a leash

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,26 @@ async def test_of_fifty_who_find_a_lease_that_is_over_exactly_one_takes_it_over_
 async def test_a_lease_that_is_over_is_respected_while_its_connection_stands(words: list[str], tmp_path: Path):
     lock_of(tmp_path, "x", f"t0 5 {os.getpid()} {birth(os.getpid())} 3 old one")
     assert isinstance(await outcome(locked(), Sh(tmp_path, words)), Failure)
+
+
+# Another takes over what we have just looked at, one step before we do.
+_FASTER = """#!/bin/sh
+case $2 in *.t0) ln -sfn "t1 {never} 1 - 3 faster one" "${{2%.t0}}" ;; esac
+exec {mkdir} "$@"
+"""
+
+
+@every_shell
+async def test_a_lock_that_changed_hands_since_it_was_looked_at_is_not_removed(words: list[str], tmp_path: Path):
+    if words[0] == "busybox":
+        pytest.skip("busybox runs its own mkdir")
+    lock_of(tmp_path, "x", "t0 5 4194999 77 3 old one")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/mkdir").write_text(_FASTER.format(never=1 << 40, mkdir=shutil.which("mkdir")))
+    (tmp_path / "bin/mkdir").chmod(0o755)
+    end = await outcome(locked(), Sh(tmp_path, words, env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}))
+    assert isinstance(end, Failure) and "held by faster one since" in end.message
+    assert [lock.split()[1] for lock in locks(tmp_path)] == ["t1"]
 
 
 async def test_a_number_that_was_given_to_another_process_does_not_stand_for_the_connection(tmp_path: Path):
