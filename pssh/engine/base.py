@@ -96,8 +96,8 @@ class EngineOptions:
     heartbeat: float = 5.0  # a worker that leaves three questions so far apart unanswered is taken for hung
 
     def __post_init__(self) -> None:
-        if self.parallel < 1 or self.connect_limit < 1 or self.workers < 0:
-            raise ValueError("parallel and connect_limit are at least 1, workers at least 0")
+        if min(self.parallel, self.connect_limit, self.jump_limit) < 1 or self.workers < 0:
+            raise ValueError("parallel, connect_limit and jump_limit are at least 1, workers at least 0")
 
 
 def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:

@@ -273,8 +273,10 @@ def _forget(error: BaseException) -> None:
 class Transports:
     """The transports of one process, each made once; one that cannot be made is the failure of every job that asks."""
 
-    def __init__(self, paths: Mapping[str, str], secrets: Mapping[str, Secret], connect_limit: int) -> None:
-        self._paths, self._secrets, self._connect_limit = paths, secrets, connect_limit
+    def __init__(
+        self, paths: Mapping[str, str], secrets: Mapping[str, Secret], connect_limit: int, jump_limit: int
+    ) -> None:
+        self._paths, self._secrets, self._handshakes = paths, secrets, (connect_limit, jump_limit)
         self._made: dict[str, Transport | Failure] = {}
 
     def find(self, name: str) -> Transport | Failure:
@@ -288,7 +290,7 @@ class Transports:
         try:
             path = self._paths.get(name)
             factory = plugins.resolve(path) if path else plugins.find("pssh.transports", name)
-            made: Transport = factory(self._secrets, self._connect_limit)
+            made: Transport = factory(self._secrets, *self._handshakes)
             return made
         except UNUSABLE as error:
             unknown = isinstance(error, KeyError)

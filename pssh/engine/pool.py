@@ -140,6 +140,7 @@ class _PoolCourse(Course):
             number=number,
             secrets=dict(self.options.secrets),
             connect_limit=self._handshakes[number],
+            jump_limit=max(self.options.jump_limit // len(self._handshakes), 1),
             files=self._files[number],
             transports=self._transports,
         )

@@ -36,7 +36,7 @@ class _SerialCourse(Course):
     def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock) -> None:
         parallel = max(len(jobs), 1) if options.rollout.barrier else options.parallel
         super().__init__(jobs, options, clock, parallel, base.most(parallel, len(jobs)))
-        self._transports = Transports(options.transports, options.secrets, options.connect_limit)
+        self._transports = Transports(options.transports, options.secrets, options.connect_limit, options.jump_limit)
         self._input = options.input.given() if options.input is not None else None
         self._lanes: dict[Lane, asyncio.Task[Result]] = {}
         self._room: asyncio.Future[None] | None = None

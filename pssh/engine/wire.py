@@ -36,6 +36,7 @@ class Setup(Struct, frozen=True, tag=True):
     number: int
     secrets: dict[str, Secret]
     connect_limit: int
+    jump_limit: int
     files: int  # to be open at once
     transports: dict[str, str]  # those to be made ready; empty path: the known one of that name
 

@@ -45,7 +45,7 @@ class Worker:
         self._number = -1
         self._lanes: dict[int, Lane] = {}
         self._operations: dict[int, Operation] = {}
-        self._transports = Transports({}, {}, 1)
+        self._transports = Transports({}, {}, 1, 1)
         self._clock = Clock()
         self._sent = 0
         self._released = False
@@ -75,7 +75,9 @@ class Worker:
             case wire.Setup():
                 self._number = message.number
                 _allow_files(message.files)
-                self._transports = Transports(message.transports, message.secrets, message.connect_limit)
+                self._transports = Transports(
+                    message.transports, message.secrets, message.connect_limit, message.jump_limit
+                )
                 for name in message.transports:
                     self._transports.find(name)
                 gc.freeze()  # so that a collection passes over what the imports made

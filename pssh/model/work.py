@@ -139,7 +139,7 @@ class Session(Protocol):
 
 
 class Transport(Protocol):
-    """How hosts are reached; one per worker and kind, made by a factory `(secrets, connect_limit) -> Transport`."""
+    """How hosts are reached; one per worker and kind, made by a factory `(secrets, connect_limit, jump_limit)`."""
 
     def open(
         self, host: str, connection: Connection, limits: Limits, listener: Listener

@@ -39,7 +39,7 @@ _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was en
 class LocalTransport:
     """Needs secrets for those whom a command becomes and for placeholders only, and no limit on handshakes."""
 
-    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int = 1, jump_limit: int = 1) -> None:
         self._secrets = secrets
 
     def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> "LocalSession":

@@ -518,5 +518,5 @@ async def test_nothing_of_a_failed_session_waits_for_the_collector() -> None:
 
 
 def test_a_transport_is_made_once() -> None:
-    transports = Transports(TOY, {}, 8)
+    transports = Transports(TOY, {}, 8, 8)
     assert transports.find("toy") is transports.find("toy")

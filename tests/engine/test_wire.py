@@ -53,7 +53,7 @@ def test_text_that_is_not_valid_unicode_crosses_unchanged(host: str, path: str, 
 
 @given(odd_text)
 def test_a_secret_crosses_and_stays_one(text: str) -> None:
-    setup = wire.Setup(0, {"password": Secret(text)}, 8, 64, {})
+    setup = wire.Setup(0, {"password": Secret(text)}, 8, 4, 64, {})
     arrived = wire.unpack(wire.pack(setup), wire.ToWorker)
     assert arrived == setup
     assert repr(arrived).count("***") == 1

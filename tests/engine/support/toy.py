@@ -138,9 +138,9 @@ async def _read(given: Input, most: int, pause: float = 0.0) -> bytes:
 
 
 class ToyTransport:
-    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int, jump_limit: int = 8) -> None:
         opened = ",".join(f"{name}={secret.reveal()}" for name, secret in secrets.items())
-        self._about = f"{connect_limit} {opened}"
+        self._about = f"{connect_limit} {jump_limit} {opened}"
         self._inner = ScriptedTransport(secrets, connect_limit)
 
     def open(
@@ -156,7 +156,7 @@ class ToyTransport:
             yield ToySession(host, inner, listener, self._about)
 
 
-def broken(secrets: Mapping[str, Secret], connect_limit: int) -> Transport:
+def broken(secrets: Mapping[str, Secret], connect_limit: int, jump_limit: int) -> Transport:
     raise ImportError("paramiko 4.0 is not supported")
 
 
