@@ -21,6 +21,7 @@ from pssh.model.outcome import Failure
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Session, Transport, TransportError
 from pssh.ops.script import Script
+from tests.support import processes
 from tests.support.listeners import Quiet
 
 MB = 1 << 20
@@ -311,6 +312,40 @@ async def test_a_cancelled_command_answers_with_what_it_has(opened: Open, tmp_pa
         await as_it_says(failure, tmp_path / "pid")
 
 
+GROUPS = {
+    "pipeline": "sleep {m} | sleep {m}",
+    "double fork": "(sleep {m} &); sleep {m}; true",
+    "ignores TERM": "trap '' TERM; (sleep {m} &); while :; do sleep {m}; done",
+}
+
+
+@pytest.mark.parametrize("command", GROUPS.values(), ids=GROUPS)
+async def test_a_stop_ends_all_that_stayed_in_the_commands_group(
+    opened: Open, command: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pssh.transport.local._AFTER_KILL", 30)  # on a busy machine half a second shows nothing
+    monkeypatch.setattr("pssh.transport.ssh.ending.AFTER_KILL", 30)
+    mark = f"6{time.monotonic_ns() % 10**10}"  # seconds that no other process sleeps
+    async with opened(kill_after=0.3) as session:
+        running = asyncio.ensure_future(failure_of(session, command.format(m=mark)))
+        await until(lambda: len(processes.named(f"sleep\0{mark}")) == 2)
+        session.end(STOP)
+        assert (await running).remote_end == "killed"
+        assert processes.gone(processes.named(f"sleep\0{mark}"))
+
+
+async def test_a_second_stop_waits_for_nothing(opened: Open, tmp_path: Path):
+    async with opened(kill_after=60) as session:
+        running = asyncio.ensure_future(failure_of(session, f"trap '' TERM; echo $$ > {tmp_path}/pid; exec sleep 60"))
+        await until(lambda: written(tmp_path / "pid"))
+        session.end(STOP)
+        await asyncio.sleep(0.5)  # for what must not happen there is nothing to wait for
+        assert not running.done()
+        session.end(STOP)
+        assert (await running).cause == "stop/interrupt"
+    await until(lambda: not alive(tmp_path / "pid"))
+
+
 @everywhere
 async def test_a_stop_without_a_command_does_nothing(opened: Open):
     async with opened() as session:
@@ -322,8 +357,8 @@ async def test_a_stop_without_a_command_does_nothing(opened: Open):
 
 async def test_phases_are_timed(opened: Open):
     async with opened() as session:
-        await session.exec("sleep 0.05")
-        assert 0.05 <= session.seconds["run"] < 5
+        await session.exec("sleep 0.2")
+        assert 0.1 <= session.seconds["run"] < 5
         assert all(seconds >= 0 for seconds in session.seconds.values())
 
 

@@ -324,6 +324,12 @@ def test_the_program_passes_through_any_login_shell() -> None:
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for what was killed to be seen ending: on a busy machine half a second shows nothing."""
+    monkeypatch.setattr(ending, "AFTER_KILL", 30)
+
+
+@pytest.fixture
 def mark() -> str:
     """A number of seconds that no other process sleeps."""
     return f"6{time.monotonic_ns() % 10**10}"
@@ -396,6 +402,7 @@ async def test_term_ends_a_command_with_all_that_it_started(sshd: Sshd, mark: st
         assert processes.named(mark) == []
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(("command", "count"), STUBBORN.values(), ids=STUBBORN)
 async def test_kill_ends_what_ignores_term(sshd: Sshd, mark: str, command: str, count: int) -> None:
     async with opened(sshd, kill_after=0.2) as session:
@@ -406,6 +413,7 @@ async def test_kill_ends_what_ignores_term(sshd: Sshd, mark: str, command: str, 
         assert row.remote_end == "killed"
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
 async def test_any_of_these_shells_does(start_sshd: Callable[..., Sshd], tmp_path: Path, mark: str, shell: str) -> None:
     where = shutil.which(shell)
@@ -422,6 +430,7 @@ async def test_any_of_these_shells_does(start_sshd: Callable[..., Sshd], tmp_pat
             assert row.remote_end == "killed"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_without_the_kernels_list_of_children_ps_is_asked(
     sshd: Sshd, mark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -469,7 +478,7 @@ async def test_a_second_stop_kills_and_returns_at_once(sshd: Sshd, mark: str) ->
     async with opened(sshd, kill_after=60) as session:
         failure = await started(session, STUBBORN["ignores"][0].format(m=mark), mark)
         session.end(STOP)
-        await until(lambda: processes.named("pssh-left"))
+        await until(lambda: {*processes.named("pssh-left")} & {*processes.descendants(sshd.pid)})
         session.end(STOP)
         assert (await failure).remote_end == "left running"
     assert await gone(mark)
