@@ -21,13 +21,11 @@ from pssh.engine.pool import Pool
 from pssh.engine.spool import Spool
 from pssh.errors import OutputFailed, UsageError
 from pssh.model.event import (
+    Begun,
     Event,
     HostKeyLearned,
-    JobConnected,
     JobEnded,
-    JobReady,
     Notice,
-    Released,
     RunEnded,
     RunStarted,
     StatusAsked,
@@ -154,9 +152,7 @@ class _Account:
         self._began = time.monotonic()
         self._kept = Kept(plan.jobs)
         self._rule = ""  # that stopped the run
-        self._held: set[int] | None = set()  # the jobs at the barrier; None: it is open
-        self._opened: set[int] = set()
-        self._first = self._last = 0.0  # when commands began that the barrier had held
+        self._first = self._last = 0.0  # when commands left that the barrier had held
 
     def note(self, event: Event) -> Iterator[Event]:
         """Yield the event as it is passed on, after what it tells besides."""
@@ -167,13 +163,8 @@ class _Account:
                     if not self._stop.cause:
                         yield Stopping(rule)
                 event = JobEnded(self._kept.add(result))
-            case JobReady(job_id=job_id) if self._held is not None:
-                self._held.add(job_id)
-            case Released() if self._held is not None:
-                self._opened, self._held = self._held, None
-            case JobConnected(job_id=job_id, at=at) if job_id in self._opened:
-                self._opened.discard(job_id)
-                self._first, self._last = min(self._first or at, at), max(self._last, at)
+            case Begun(first=first, last=last):
+                self._first, self._last = min(self._first or first, first), max(self._last, last)
             case WaveEnded():
                 event = structs.replace(event, report=self.report(self._kept.so_far()))
             case _:

@@ -18,14 +18,12 @@ import pytest
 from pssh.engine.base import Widen
 from pssh.errors import OutputFailed
 from pssh.model.event import (
+    Begun,
     Event,
     HostKeyLearned,
-    JobConnected,
     JobEnded,
-    JobReady,
     JobStarted,
     Notice,
-    Released,
     RunEnded,
     RunStarted,
     StatusAsked,
@@ -316,34 +314,16 @@ async def test_one_host_that_somebody_ended_stops_no_run() -> None:
     assert not any(isinstance(event, Stopping) for event in hears.events)
 
 
-async def test_the_spread_is_that_of_the_first_commands_that_the_barrier_released() -> None:
-    def held(job: Job) -> Iterable[Event]:
-        held_jobs.append(job)
-        yield JobReady(job.id, job.host)
-        if len(held_jobs) == 3:
-            yield Released(3, 0)
-            for one, at in ((2, 10.5), (0, 10.0), (1, 10.25), (0, 99.0)):
-                yield JobConnected(one, held_jobs[one].host, at)
-            yield from (JobEnded(ended(one)) for one in held_jobs)
-
-    held_jobs: list[Job] = []
-    report = await arun(plan(3), [], Told(held))
-    assert report.spread == 0.5
-
-
-async def test_a_host_that_was_not_at_the_barrier_does_not_widen_the_spread() -> None:
-    def late(job: Job) -> Iterable[Event]:
-        if not job.id:
-            yield from (JobReady(0, "web0"), Released(1, 1))
-        yield JobConnected(job.id, job.host, 10.0 + job.id)
+async def test_the_spread_is_from_the_first_to_the_last_command_over_all_workers() -> None:
+    def released(job: Job) -> Iterable[Event]:
+        yield Begun(10.25 + job.id, 10.5 + job.id)
         yield from plain(job)
 
-    assert (await arun(plan(2), [], Told(late))).spread == 0.0
+    assert (await arun(plan(3), [], Told(released))).spread == 2.25
 
 
 async def test_a_run_without_a_barrier_has_no_spread() -> None:
-    report = await arun(plan(2), [], Told(lambda job: [JobConnected(job.id, job.host, 5.0), *plain(job)]))
-    assert report.spread is None
+    assert (await arun(plan(2), [], Told())).spread is None
 
 
 class Patient(Hangs):

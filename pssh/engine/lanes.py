@@ -119,7 +119,7 @@ class Lane:
             self._outlet.tell_now(self._connected())
 
     def _connected(self) -> JobConnected:
-        return JobConnected(self.job.id, self.job.host, self._clock.now())
+        return JobConnected(self.job.id, self.job.host)
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
         if not self.job.limits.say:

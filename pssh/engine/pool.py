@@ -20,7 +20,7 @@ from pssh.engine.ledger import InHand
 from pssh.engine.process import Process
 from pssh.engine.spawn import Spawned
 from pssh.errors import UsageError
-from pssh.model.event import JobEnded, Notice
+from pssh.model.event import Begun, JobEnded, Notice
 from pssh.model.outcome import Failure
 from pssh.model.work import Job
 
@@ -212,6 +212,9 @@ class _PoolCourse(Course):
         if isinstance(message, wire.Wanted):
             if self.options.input is not None:
                 self.options.input.wanted(message.at)
+            return
+        if isinstance(message, Begun):
+            self.put(message)
             return
         event = self.ledger.heard(worker, message)
         if event is not None:

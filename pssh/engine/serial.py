@@ -15,7 +15,7 @@ from pssh.engine.course import Course, OneRun
 from pssh.engine.lanes import Lane, Transports
 from pssh.engine.ledger import InHand
 from pssh.engine.wire import FromLane
-from pssh.model.event import JobEnded, JobSaid
+from pssh.model.event import Begun, JobEnded, JobSaid
 from pssh.model.outcome import Failure, Result
 from pssh.model.work import Job
 
@@ -72,8 +72,10 @@ class _SerialCourse(Course):
                 lane.stop(taken.why)
 
     def release(self) -> None:
+        first = self.clock.now()
         for lane in self._lanes:
             lane.release()
+        self.loop.call_soon(lambda: self.put(Begun(first, self.clock.now())))
 
     def listen(self) -> None:
         if self._room is not None:

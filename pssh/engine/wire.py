@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, convert, msgpack, to_builtins
 
-from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
+from pssh.model.event import Begun, HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
 from pssh.model.host import Connection
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Operation
@@ -108,7 +108,7 @@ class Pong(Struct, frozen=True, tag=True):
 
 
 FromLane = JobStarted | JobReady | JobConnected | JobSaid | HostKeyLearned | JobEnded
-FromWorker = FromLane | Ready | Pong | Wanted
+FromWorker = FromLane | Begun | Ready | Pong | Wanted
 ToWorker = Work | Ping | Setup | Define | Stop | End | Release | Grown
 
 

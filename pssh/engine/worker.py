@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from pssh.engine.clock import Clock
 from pssh.engine.given import Given
 from pssh.engine.lanes import UNUSABLE, Lane, Transports
 from pssh.engine.link import Link
-from pssh.model.event import JobEnded
+from pssh.model.event import Begun, JobEnded
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
 from pssh.model.work import Job, Operation, Session
@@ -49,10 +50,10 @@ class Worker:
         self._clock = Clock()
         self._sent = 0
         self._released = False
+        self._held: list[Callable[[], None]] | None = None  # what begins once all are told of
         self._loop = asyncio.get_running_loop()
         self._link = Link(sock, wire.ToWorker, wire.TO_WORKER, self._hear, lambda why: os._exit(0))
         self.tell = self._link.send
-        self.tell_then = self._link.send_then
         self.room = self._link.room
         if input is not None:
             input.want = self._want
@@ -93,8 +94,34 @@ class Worker:
                     self._input.grown(size, ended)
             case wire.Release():
                 self._released = True
-                for lane in self._lanes.values():
-                    lane.release()
+                self._release()
+
+    def tell_then(self, event: wire.FromLane, call: Callable[[], None]) -> None:
+        if self._held is None:
+            self._link.send_then(event, call)
+        else:
+            self._link.send(event)
+            self._held.append(call)
+
+    def _release(self) -> None:
+        """Let the commands begin that the barrier held, once the parent will hear of them all."""
+        held = self._held = []
+        for lane in self._lanes.values():
+            lane.release()
+        self._held = None
+        self._link.send_then(wire.Pong(), partial(self._sweep, held))
+
+    def _sweep(self, begins: list[Callable[[], None]]) -> None:
+        """Seal all these commands, and then send them one right behind the other."""
+        first = self._clock.now()
+        _hasten(True)
+        for begin in begins:
+            begin()
+        self._loop.call_soon(self._swept, first)
+
+    def _swept(self, first: float) -> None:
+        self._link.send(Begun(first, self._clock.now()))
+        _hasten(False)
 
     def _define(self, message: wire.Define) -> None:
         self._operations[message.number] = _operation(message)
@@ -183,6 +210,17 @@ def _allow_files(count: int) -> None:
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _hasten(wanted: bool) -> None:
+    """Go before all others for a moment, where we may, which is on Linux as root.
+
+    Each command that leaves wakes its host's server: with 500 hosts on this machine these took the processors, and the
+    last command left 0.9 s after the first. Niceness is of no use there: it counts within one session only.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO if wanted else os.SCHED_OTHER, os.sched_param(int(wanted)))
 
 
 def _ignore(number: int, frame: object) -> None:

@@ -233,14 +233,13 @@ async def test_what_prepares_a_command_runs_before_the_barrier_and_is_tidied_up_
 
 
 async def test_what_was_prepared_before_the_barrier_has_begun_at_the_release() -> None:
-    seconds = iter(range(100))
-    one, outlet = steps("-echo prepare", "echo run", clock=Clock(now=lambda: next(seconds)), barrier=True)
+    one, outlet = steps("-echo prepare", "echo run", barrier=True)
     task = asyncio.create_task(one.run(Played()))
     await until(lambda: outlet.told)
-    before = next(seconds)
+    assert kinds(outlet) == ["JobReady"]
     one.release()
     assert (await task).ok
-    assert kinds(outlet) == ["JobReady", "JobConnected"] and outlet.told[1].at > before
+    assert kinds(outlet) == ["JobReady", "JobConnected"]
 
 
 def test_behind_a_barrier_no_command_is_sent_along_with_the_login() -> None:
@@ -482,7 +481,7 @@ async def test_whoever_cancels_a_lane_without_a_stop_has_a_bug() -> None:
 
 
 async def test_a_result_holds_the_phases_the_total_and_the_banner() -> None:
-    clock = Clock(now=iter((10.0, 11.0, 12.5)).__next__, wall=lambda: 1_800_000_000.0)
+    clock = Clock(now=iter((10.0, 12.5)).__next__, wall=lambda: 1_800_000_000.0)
     one, _ = lane("connect 0.01;exit 0", clock=clock)
     result = await run(one)
     assert result.seconds == {"connect": 0.01, "total": 2.5}
