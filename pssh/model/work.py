@@ -111,9 +111,9 @@ class Session(Protocol):
         """Run a command with the host's shell and return its reply; raises TransportError.
 
         `quiet`: what it prints is not what the user asked for, and is not said. `tty`: on a terminal of its own, 80x24,
-        on which stdout and stderr are one. `prompt`: it asks for a password first; what it prints until its mark is not
-        part of the reply, and `stdin` follows after the mark. Surrogate escapes in `command` are sent as the bytes they
-        stand for.
+        on which stdout and stderr are one. `prompt`: it asks for a password first; what it prints until its mark, there
+        where it asks, is not part of the reply, and `stdin` follows after the mark. Surrogate escapes in `command` are
+        sent as the bytes they stand for.
         """
 
     def end(self, why: Failure) -> None:

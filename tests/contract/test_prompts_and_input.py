@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -304,3 +305,30 @@ async def test_what_floods_before_the_mark_costs_no_memory(opened: Open):
     async with opened() as session:
         failure = await failure_of(session, f"head -c {8 * MB} /dev/zero >&2; exit 1", prompt())
         assert (failure.cause, len(failure.stderr) <= 8192) == ("exec/sudo-denied", True)
+
+
+# ---- the real sudo
+
+real = pytest.mark.skipif(
+    not (shutil.which("sudo") and shutil.which("setpriv")) or os.geteuid() != 0,
+    reason="needs sudo, and root to leave",
+)
+
+
+@real
+async def test_the_real_sudo_that_asks_nothing_is_seen_to_begin(opened: Open):
+    async with opened() as session:
+        command = f"sudo -S -p {NONCE} -u nobody -- sh -c 'printf %s {MARK} >&2; id -un; cat; echo err >&2'"
+        reply = await session.exec(command, prompt=prompt(), stdin=b"input\n")
+        assert (reply.stdout, reply.stderr) == (b"nobody\ninput\n", b"err\n")
+
+
+@real
+async def test_the_real_sudo_that_does_not_take_the_password_is_answered_once(opened: Open):
+    as_nobody = "exec setpriv --reuid nobody --regid nogroup --clear-groups sudo -k"
+    async with opened() as session:
+        command = f"{as_nobody} -S -p {NONCE} -- sh -c 'printf %s {MARK} >&2; id -un'"
+        failure = await failure_of(session, command, prompt("wrong"), stdin=b"input\n")
+        assert (failure.cause, failure.stdout, b"canary" in failure.stderr) == ("exec/sudo-denied", b"", False)
+        failure = await failure_of(session, command, prompt(""), stdin=b"input\n")
+        assert (failure.cause, failure.stdout) == ("exec/sudo-needs-password", b"")

@@ -11,9 +11,11 @@ import pytest
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure
-from pssh.model.work import Limits, TransportError
+from pssh.model.secret import Secret
+from pssh.model.work import Limits, Prompt, TransportError
 from pssh.transport import local
 from pssh.transport.local import LocalSession, LocalTransport
+from tests.support.inputs import Endless, Growing
 from tests.support.listeners import Quiet
 
 
@@ -210,3 +212,46 @@ async def test_no_descriptor_and_no_child_stays_behind():
 
 def test_a_signal_without_a_name_is_a_number():
     assert (local._signal_name(11), local._signal_name(40)) == ("SEGV", "40")
+
+
+async def test_input_through_a_pipe_can_be_opened_by_its_name_too():
+    async with opened() as session:
+        assert (await session.exec("cat /dev/stdin", stdin=Growing(b"text", ended=True))).stdout == b"text"
+
+
+async def test_pipes_and_terminals_leave_no_descriptor_behind(tmp_path: Path):
+    ask = Prompt(asks="never", mark="MARK")
+    async with opened(Limits(total=0.3, kill_after=0.2)) as session:
+        await session.exec("true", stdin=Growing(b"x"), tty=True)
+        before = descriptors()
+        for tty in (False, True):
+            await session.exec("cat >/dev/null", stdin=Growing(b"x", ended=True), tty=tty)
+            await session.exec("exec 0<&-; sleep 0.05", stdin=Endless(), tty=tty)
+            with pytest.raises(TransportError):
+                await session.exec("sleep 60", stdin=Growing(b"x"), tty=tty)
+            with pytest.raises(TransportError):
+                await session.exec("cat", tty=tty, prompt=ask)
+            with pytest.raises(TransportError):
+                await session.exec("echo \0", stdin=Growing(b"x"), tty=tty)
+        await asyncio.sleep(0)
+        assert descriptors() == before
+
+
+async def test_where_no_mark_tells_the_input_ends_once_no_question_came(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(local, "UNASKED", 0.05)
+    here = Connection(address="local", user="", transport="local")
+    async with LocalTransport({"x": Secret("s3cret")}, 1).open("local", here, Limits(), Quiet()) as session:
+        ask = Prompt(asks="never", mark="", secret="x")
+        assert (await session.exec("cat; echo end", stdin=b"", prompt=ask)).stdout == b"end\n"
+
+
+async def test_a_machine_without_terminals_says_so(monkeypatch: pytest.MonkeyPatch):
+    def fail() -> tuple[int, int]:
+        raise OSError(errno.ENOENT, "out of pty devices")
+
+    monkeypatch.setattr(os, "openpty", fail)
+    async with opened() as session:
+        with pytest.raises(TransportError) as caught:
+            await session.exec("true", tty=True)
+        failure = caught.value.failure
+        assert (failure.cause, "out of pty devices" in failure.message) == ("local/denied", True)

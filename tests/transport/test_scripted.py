@@ -6,8 +6,9 @@ import pytest
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
-from pssh.model.work import Limits, TransportError
+from pssh.model.work import Input, Limits, Prompt, TransportError
 from pssh.testing import ScriptedSession, ScriptedTransport
+from tests.support.inputs import Growing
 from tests.support.listeners import Quiet
 
 HERE = Connection(address="localhost", user="me")
@@ -30,9 +31,9 @@ class Heard(Quiet):
         self.told.append(line)
 
 
-async def failure_of(session: ScriptedSession, command: str) -> Failure:
+async def failure_of(session: ScriptedSession, command: str, stdin: bytes | Input = b"") -> Failure:
     with pytest.raises(TransportError) as caught:
-        await session.exec(command)
+        await session.exec(command, stdin=stdin)
     return caught.value.failure
 
 
@@ -147,3 +148,25 @@ async def test_a_cancelled_command_answers_with_what_it_has(act: str, told: list
     await asyncio.sleep(0)
     running.cancel()
     assert ((await running).cause, listener.told) == ("stop/interrupt", told)
+
+
+async def test_cat_says_what_it_is_given_as_it_comes():
+    growing = Growing(b"a")
+    session = ScriptedSession()
+    running = asyncio.ensure_future(session.exec("cat; exit 3", stdin=growing))
+    await asyncio.sleep(0)
+    growing.grow(b"b", ended=True)
+    assert await running == Reply(3, stdout=b"ab")
+    assert await session.exec("cat", stdin=b"x") == Reply(0, stdout=b"x")
+
+
+async def test_limits_end_a_cat_whose_input_does_not_end():
+    failure = await failure_of(ScriptedSession(limits=Limits(total=0.01)), "cat", stdin=Growing(b"a"))
+    assert (failure.cause, failure.stdout) == ("exec/total", b"a")
+
+
+async def test_terminals_and_prompts_that_were_asked_for_are_remembered():
+    session, prompt = ScriptedSession(), Prompt(asks="x", mark="y")
+    await session.exec("true")
+    await session.exec("true", tty=True, prompt=prompt)
+    assert (session.ttys, session.prompts) == ([False, True], [None, prompt])

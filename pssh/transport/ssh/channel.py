@@ -102,6 +102,7 @@ class Exec:
     def passed_over(self) -> None:
         """The login request that this went behind was refused, and nothing behind it was looked at."""
         self.sent = False
+        self._stdin.passed_over()
         if self._ending is not None:
             self._finish()
 

@@ -33,6 +33,10 @@ class Stdin:
         self._feed.on_more = self._go_on
         self.pump()
 
+    def passed_over(self) -> None:
+        """The request, and all that went with it, was not looked at: there will be another."""
+        self._ended = True
+
     def opened(self, room: int, packet: int) -> None:
         """The host opened the channel with this window, and takes so much in a packet."""
         self._room, self._packet = room, max(packet, 1)

@@ -1,0 +1,213 @@
+"""Input, terminals and prompts on one channel, packet by packet."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from paramiko import common
+
+from pssh.model.outcome import Reply
+from pssh.model.secret import Secret
+from pssh.model.work import Input, Limits, Prompt, TransportError
+from pssh.transport.ssh import channel
+from pssh.transport.ssh.auth import Password
+from pssh.transport.ssh.channel import Exec
+from pssh.transport.ssh.wire import text, u32
+from tests.support.inputs import Endless, Growing
+from tests.support.peer import STOP, Pair, Silent, command_of
+
+MB = 1 << 20
+PROMPT = Prompt(asks="NONCE", mark="MARK", secret="x")
+
+
+class Talk:
+    """A command that runs, and what the server got of its input."""
+
+    def __init__(self, stdin: bytes | Input, *, window: int = 2 * MB, speculate: bool = False, **options: Any) -> None:
+        self.pair = Pair(speculate=speculate)
+        self.exec = Exec(
+            self.pair.client,
+            "uname",
+            stdin,
+            Limits(),
+            Silent(),
+            quiet=False,
+            secrets={"x": Secret("s3cret")},
+            **options,
+        )
+        self.pair.up()
+        self.server = self.pair.server
+        if not speculate:
+            self.server.open(0, window=window)
+            self.pair.move()
+        self.server.send(b"\x63" + u32(0))
+        self.pair.move()
+
+    @property
+    def given(self) -> bytes:
+        return b"".join(body[8:] for kind, body in self.server.got if kind == common.MSG_CHANNEL_DATA)
+
+    @property
+    def ended(self) -> int:
+        return self.server.types.count(common.MSG_CHANNEL_EOF)
+
+    def drain(self) -> None:
+        """What the network does: take what is queued, and ask for more, until there is none."""
+        self.pair.move()
+        self.pair.client.on_room()
+        while self.pair.client.packetizer.out:
+            self.pair.move()
+            self.pair.client.on_room()
+
+    def ends(self) -> None:
+        self.server.request(0, "exit-status", u32(0))
+        self.server.close_channel(0)
+        self.pair.move()
+
+
+async def test_no_more_is_encrypted_ahead_than_the_queue_holds() -> None:
+    pair = Pair()
+    Exec(pair.client, "cat", bytes(10 * MB), Limits(), Silent(), quiet=False)
+    pair.up()
+    pair.server.open(0, window=100 * MB)
+    pair.client.feed(bytes(pair.server.packetizer.out))
+    assert MB <= len(pair.client.packetizer.out) <= MB + (64 << 10)
+
+
+async def test_what_was_queued_makes_room_for_the_rest() -> None:
+    talk = Talk(bytes(5 * MB), window=100 * MB)
+    talk.drain()
+    assert (talk.given == bytes(5 * MB), talk.ended) == (True, 1)
+
+
+async def test_an_endless_input_goes_on_only_where_the_window_goes() -> None:
+    talk = Talk(Endless(), window=100_000)
+    talk.drain()
+    assert (len(talk.given), talk.ended) == (100_000, 0)
+    talk.server.send(b"\x5d" + u32(0) + u32(50_000))
+    talk.drain()
+    assert len(talk.given) == 150_000
+    talk.ends()
+    assert await talk.exec.done == Reply(0)
+
+
+async def test_input_that_comes_later_is_sent_and_flushed_then() -> None:
+    growing, flushed = Growing(b"a"), []
+    talk = Talk(growing)
+    talk.pair.client.flush = lambda: flushed.append(1)
+    growing.grow(b"b", ended=True)
+    talk.pair.move()
+    assert (talk.given, talk.ended, flushed) == (b"ab", 1, [1])
+
+
+async def test_input_that_comes_after_the_end_goes_nowhere() -> None:
+    growing = Growing(b"a")
+    talk = Talk(growing)
+    talk.ends()
+    growing.grow(b"b", ended=True)
+    talk.pair.client.on_room()
+    talk.pair.move()
+    assert (talk.given, talk.ended) == (b"a", 0)
+
+
+async def test_nothing_is_added_while_keys_change_and_nothing_is_lost() -> None:
+    growing = Growing(b"before ")
+    talk = Talk(growing)
+    talk.pair.client._send_kex_init()
+    growing.grow(b"meanwhile", ended=True)
+    assert talk.pair.client.held == []
+    talk.pair.move()
+    assert talk.given == b"before "
+    talk.pair.client.on_room()  # as a flush does, once the new keys are in use
+    talk.pair.move()
+    assert (talk.given, talk.ended) == (b"before meanwhile", 1)
+
+
+async def test_a_speculated_command_gets_its_input_once_its_window_is_known() -> None:
+    talk = Talk(b"input", speculate=True)
+    assert (talk.given, talk.ended) == (b"", 0)
+    talk.server.open(0)
+    talk.pair.move()
+    assert (talk.given, talk.ended) == (b"input", 1)
+
+
+async def test_the_input_of_a_command_speculated_behind_a_refused_key_is_sent_once() -> None:
+    pair = Pair(keys=2, speculate=True)
+    Exec(pair.client, "cat", b"input", Limits(), Silent(), quiet=False)
+    pair.move()
+    pair.client._login._todo = [Password(Secret("x"))]  # type: ignore[attr-defined]
+    pair.server.send(b"\6" + text("ssh-userauth"))
+    pair.server.send(b"\x33" + text("publickey,password") + b"\0")
+    pair.move()
+    pair.server.send(b"\x34")
+    pair.move()
+    pair.server.open(0)
+    pair.move()
+    assert pair.server.types[-4:] == [90, 98, 94, 96]
+
+
+async def test_a_terminal_is_asked_for_in_front_of_the_command_without_a_round_trip() -> None:
+    talk = Talk(b"", tty=True)
+    requests = [body for kind, body in talk.server.got if kind == common.MSG_CHANNEL_REQUEST]
+    assert [command_of(body)[0] for body in requests] == ["pty-req", "exec"]
+    asked = requests[0][4:]
+    assert asked.startswith(text("pty-req") + b"\0" + text("dumb") + u32(80) + u32(24))
+    assert (talk.given, talk.ended) == (b"\x04", 0)
+
+
+async def test_a_host_that_gave_no_terminal_is_heard_all_the_same() -> None:
+    talk = Talk(b"", tty=True, prompt=PROMPT)
+    talk.server.data(0, b"NONCE", stderr=True)
+    talk.pair.move()
+    assert talk.given == b"s3cret\n"
+    talk.server.data(0, b"MARKout", stderr=True)
+    talk.pair.move()
+    talk.ends()
+    assert await talk.exec.done == Reply(0, stdout=b"out")
+
+
+async def test_the_answer_leaves_at_once_and_the_input_behind_the_mark() -> None:
+    talk = Talk(b"input", prompt=PROMPT)
+    assert (talk.given, talk.ended) == (b"", 0)
+    talk.server.data(0, b"lecture NON", stderr=True)
+    talk.server.data(0, b"CE", stderr=True)
+    talk.pair.move()
+    assert (talk.given, talk.ended) == (b"s3cret\n", 0)
+    talk.server.data(0, b"MARKerr", stderr=True)
+    talk.pair.move()
+    assert (talk.given, talk.ended) == (b"s3cret\ninput", 1)
+    talk.ends()
+    assert await talk.exec.done == Reply(0, stderr=b"err")
+
+
+async def test_a_question_after_a_stop_is_not_answered() -> None:
+    talk = Talk(b"", prompt=PROMPT)
+    talk.exec.end(STOP)
+    talk.server.data(0, b"NONCE", stderr=True)
+    talk.pair.move()
+    talk.pair.client.on_room()
+    talk.pair.move()
+    assert b"s3cret" not in talk.given
+    talk.exec.fail(ConnectionError())
+    with pytest.raises(TransportError):
+        await talk.exec.done
+
+
+async def test_a_refused_command_gets_the_end_of_its_input_and_is_ended() -> None:
+    talk = Talk(b"input", prompt=PROMPT)
+    talk.server.data(0, b"NONCE\nSorry\nNONCE", stderr=True)
+    talk.pair.move()
+    assert (b"input" in talk.given, talk.ended) == (False, 1)
+    talk.ends()
+    with pytest.raises(TransportError) as caught:
+        await asyncio.wait_for(talk.exec.done, 5)
+    assert caught.value.failure.cause == "exec/sudo-denied"
+
+
+async def test_where_no_mark_tells_the_input_ends_once_no_question_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "UNASKED", 0.01)
+    talk = Talk(b"", prompt=Prompt(asks="NONCE", mark="", secret="x"))
+    assert talk.ended == 0
+    await asyncio.sleep(0.03)
+    talk.pair.move()
+    assert talk.ended == 1
