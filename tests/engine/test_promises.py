@@ -196,13 +196,13 @@ async def test_e5_what_does_not_answer_a_stop_is_reported_at_the_end_of_the_grac
     engine = make(parallel=4, grace=0.2)
     loop = asyncio.get_running_loop()
     seen: list[Event] = []
-    async with aclosing(engine.run(jobs("begin;early 0.01;sleep 0", "begin;deaf 1", "exit 0"))) as happening:  # type: ignore[type-var]
+    async with aclosing(engine.run(jobs("begin;early 0.01;sleep 0", "begin;deaf 3", "exit 0"))) as happening:  # type: ignore[type-var]
         async for event in happening:
             seen.append(event)
             if len(results(seen)) == 2:
                 stopped = loop.time()
                 engine.stop()
-    assert 0.2 <= loop.time() - stopped < 1.2
+    assert 0.2 <= loop.time() - stopped < 2
     assert [result.status for result in results(seen)] == ["ok", "cancelled", "ok"]
     assert results(seen)[1].end.remote_end == "left running"  # type: ignore[union-attr]
 
