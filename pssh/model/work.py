@@ -24,7 +24,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: float = 0.0  # the command, from the server's answer
     stall: float = 0.0  # without a byte in either direction
     host: float = 0.0  # the whole job
-    kill_after: float = 2.0  # from TERM to giving up
+    kill_after: float = 2.0  # from TERM to KILL
     drain: float = 2.0  # from the exit status to closing a stream that a background child holds open
     retries: int = 2  # only of what had not started
     retry_exit: bool = False  # also of a command that answered with another code than `ok`
@@ -128,7 +128,7 @@ class Session(Protocol):
         """
 
     def end(self, why: Failure) -> None:
-        """End what runs: TERM, then up to `Limits.kill_after` seconds.
+        """End what runs: TERM, and KILL after `Limits.kill_after` seconds; called again, KILL at once.
 
         `exec` raises `why`, completed by what was printed and what became of the command; without a command under way
         nothing happens.

@@ -207,7 +207,7 @@ async def test_e5_what_does_not_answer_a_stop_is_reported_at_the_end_of_the_grac
             if len(results(seen)) == 2:
                 stopped = loop.time()
                 engine.stop()
-    assert 0.2 <= loop.time() - stopped < 1.6
+    assert 0.2 <= loop.time() - stopped < 2
     assert [result.status for result in results(seen)] == ["ok", "cancelled", "ok"]
     assert results(seen)[1].end.remote_end == "left running"  # type: ignore[union-attr]
 
