@@ -135,14 +135,15 @@ class Lane:
     def stop(self, cause: str, *, running: bool = True) -> None:
         """End the job; its result says so, unless the host has answered. The second time no host is waited for.
 
-        Unless `running`, a command that has begun on its host may finish there.
+        Unless `running`, a command that has begun on its host may finish there, and this does not count as a time.
         """
         self._last = True
         if not running and self.begun and self._go is None and not self._resting:
             return
-        if self._stopped and self._task is not None:
-            self._task.cancel()
-        self._stopped = True
+        if running:
+            if self._stopped and self._task is not None:
+                self._task.cancel()
+            self._stopped = True
         self._interrupt(endings.stopped(cause, self.begun and self._go is None))
 
     async def run(self, transport: Transport) -> Result:

@@ -131,6 +131,11 @@ async def test_what_a_new_try_would_not_change_is_not_tried_again(cause: str) ->
     assert (await run(one)).attempts == 1
 
 
+async def test_e8_what_may_have_run_is_not_tried_again_whatever_the_failure_is_called() -> None:
+    one, _ = lane("begin;fail connect/refused")
+    assert (await run(one)).attempts == 1
+
+
 async def test_a_host_that_takes_too_long_in_its_command_is_ended_there_and_its_output_kept() -> None:
     one, _ = lane("echo so far;hang", limits=Limits(host=0.05))
     result = await run(one)
@@ -301,6 +306,34 @@ async def test_after_a_stop_that_spared_it_a_lane_is_still_ended_by_the_next_and
     one.stop("interrupt")
     result = await task
     assert (result.status, result.end.remote_end) == ("cancelled", "killed")  # type: ignore[union-attr]
+
+
+async def test_what_a_stop_that_spared_others_ended_may_still_tidy_up_when_it_is_told_again() -> None:
+    tidying, tidied = asyncio.Event(), asyncio.Event()
+
+    class Tidy:
+        label = ""
+
+        async def perform(self, session: Session) -> Reply:
+            await session.exec("echo prepare", quiet=True)
+            try:
+                return await session.exec("echo one")
+            except TransportError:
+                tidying.set()
+                await session.exec("sleep 0.01", quiet=True)
+                tidied.set()
+                raise
+
+    outlet = Outlet()
+    (job,) = jobs("")
+    one = Lane(replace(job, operation=Tidy()), outlet, Clock(), barrier=True)
+    task = asyncio.create_task(one.run(Played()))
+    await until(lambda: outlet.told)
+    one.stop("budget", running=False)
+    await tidying.wait()
+    one.stop("budget")  # it said that it was ready before the first was heard
+    assert (await task).status == "not-run"
+    assert tidied.is_set()
 
 
 async def test_a_stop_between_two_commands_does_not_begin_the_second_and_lets_the_operation_tidy_up() -> None:

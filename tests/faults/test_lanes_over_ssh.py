@@ -5,6 +5,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
+from secrets import token_hex
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -140,17 +141,20 @@ async def test_a_new_try_gets_the_input_from_its_beginning(sshd: Sshd, tmp_path:
     assert (ended.status, ended.attempts, ended.end.stdout) == ("ok", 2, SUM)
 
 
-async def test_a_host_that_is_stopped_at_the_barrier_ran_nothing_and_keeps_nothing(sshd: Sshd, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    script = Script("marked-by-the-barrier.sh", f"echo x >> {begun}".encode())
+async def test_a_host_that_is_stopped_at_the_barrier_ran_nothing_and_keeps_nothing(
+    sshd: Sshd, faulty: Faulty, tmp_path: Path
+) -> None:
+    begun, name = tmp_path / "begun", f"marked-{token_hex(8)}.sh"
+    script = Script(name, f"echo x >> {begun}".encode())
     work = [replace(job, operation=script) for job in jobs(sshd, "", "")]
-    work.append(Job(2, "h2", replace(work[0].connection, address="127.8.1.1"), Feeds("true")))  # its key is not known
+    slow = replace(work[0].connection, address="127.0.0.1", port=faulty.start("silent"), connect_timeout=60)
+    work.append(Job(2, "h2", slow, Feeds("true")))
     engine = Pool(EngineOptions(workers=1, rollout=Rollout(barrier=True)))
     seen: list[Event] = []
     async for event in engine.run(work):
         seen.append(event)
         if isinstance(event, JobReady):
             engine.stop(finish=True)
-    assert [result.status for result in results(seen)[:2]] == ["not-run"] * 2
+    assert [result.status for result in results(seen)] == ["not-run"] * 3
     assert not begun.exists()
-    assert left_behind("marked-by-the-barrier.sh") == []
+    assert left_behind(name) == []
