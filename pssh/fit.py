@@ -151,7 +151,7 @@ class _Fit:
         """Return what surrounds the operation on this host; what the operation itself says is kept where nothing is."""
         said = dict(self.said)
         how = job.connection
-        if how.become and not isinstance(operation, LOOKING):
+        if how.become:
             said |= {"become": how.become, "become_user": how.become_user, "become_password": how.become_password}
         if env := self.env(operation, host, names):
             said["env"] = (*operation.context.env, *env)

@@ -17,7 +17,6 @@ _BOOT = (
     "import gc,signal,sys;gc.disable();signal.signal(2,signal.SIG_IGN);sys.path[:]=sys.argv[3:];"
     "from pssh.engine.worker import main;main(sys.argv[1:3])"
 )
-_STREAMS = 3
 _ROOT = str(Path(__file__).parents[2])
 _STREAMS = 3
 

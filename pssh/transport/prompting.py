@@ -9,7 +9,9 @@ the command's own first words may overtake it.
 """
 
 import re
-from typing import Literal
+from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from pssh.model.outcome import Failure, Output, Reply
 from pssh.model.secret import Secret
@@ -82,7 +84,9 @@ class Prompting:
         return self._hidden(bytes(self._said)) if self._mark else output
 
     def judge(self, reply: Reply) -> Reply | Failure:
-        """Return the reply, or the failure that it is if the mark was to come and never did."""
+        """Return the reply, or the failure that it is if the mark never came, or a question had no answer."""
+        if self.why is not None:  # whoever asked may leave by itself before anybody has ended it
+            return replace(self.why, remote_end="killed" if reply.signal else "exited", **_printed(reply))
         if self._passed or not self._mark:
             return reply
         if self._answered:
@@ -134,8 +138,11 @@ class Prompting:
         self._said += text[: _KEPT - len(self._said)]
 
     def _failure(self, kind: Kind, message: str, output: Output | None = None) -> Failure:
-        printed = {name: getattr(output, name) for name in Output.__struct_fields__} if output is not None else {}
-        return Failure(stage="exec", kind=kind, message=message, **printed)
+        return Failure(stage="exec", kind=kind, message=message, **(_printed(output) if output is not None else {}))
+
+
+def _printed(output: Output) -> dict[str, Any]:
+    return {name: getattr(output, name) for name in Output.__struct_fields__}
 
 
 def _bytes(secret: Secret) -> bytes:

@@ -23,6 +23,7 @@ from pssh.engine.spool import Spool
 from pssh.engine.wire import Grown
 from pssh.model.event import JobConnected, JobEnded, Notice
 from pssh.model.outcome import Failure
+from pssh.model.work import Limits
 from tests.engine.support.toy import jobs, options, results, run
 
 Make = Callable[..., Engine]
@@ -149,7 +150,7 @@ async def test_a_file_that_is_cut_short_ends_the_jobs_that_read_it_and_is_not_ta
 ) -> None:
     spool = Spool.read(str(written))
     os.truncate(written, 100_000)
-    (ended,) = await run(make(input=spool), jobs("begin;input 70000"))
+    (ended,) = await run(make(input=spool), jobs("begin;input 70000", limits=Limits(kill_after=0.0)))
     assert (ended.status, ended.cause) == ("error", "local/changed")
     assert "cut short" in ended.end.message  # type: ignore[union-attr]
 

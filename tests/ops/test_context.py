@@ -308,17 +308,18 @@ async def test_a_leashed_command_has_no_input_and_no_other_descriptor(shell: lis
     assert out.count(b"pipe:") == 2
 
 
-@every_shell
-@pytest.mark.parametrize(
-    "text", ["sleep 600", 'trap "" TERM; sleep 600; sleep 600', "(sleep 600 & sleep 600); true", "sleep 600 | cat"]
-)
-async def test_what_loses_its_connection_is_ended_with_its_group(shell: list[str], text: str, leashed: Start):
-    command = leashed(shell, f"echo up; {text}")
-    assert await command.line() == b"up\n"
-    running = processes.group(command.process.pid)
-    command.lose()
-    assert await asyncio.to_thread(command.process.wait, 10) < 0
-    assert processes.gone(running)
+async def test_what_loses_its_connection_is_ended_with_its_group(leashed: Start):
+    texts = "sleep 600", 'trap "" TERM; sleep 600; sleep 600', "(sleep 600 & sleep 600); true", "sleep 600 | cat"
+    # All at once: the leash waits a second before it kills.
+    commands = {(*shell, text): leashed(shell, f"echo up; {text}") for shell in SHELLS for text in texts}
+    for command in commands.values():
+        assert await command.line() == b"up\n"
+    running = {what: processes.group(command.process.pid) for what, command in commands.items()}
+    for command in commands.values():
+        command.lose()
+    ends = {what: await asyncio.to_thread(command.process.wait, 10) for what, command in commands.items()}
+    assert {what for what, end in ends.items() if end >= 0} == set()
+    assert {what for what, pids in running.items() if not processes.gone(pids)} == set()
 
 
 @every_shell

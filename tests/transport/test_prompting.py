@@ -134,6 +134,17 @@ def test_an_end_before_the_mark_says_why_in_one_line(said: bytes, kind: str, mes
     assert NONCE not in end.stderr
 
 
+@pytest.mark.parametrize("mark", [MARK, ""])
+@pytest.mark.parametrize(("secret", "kind"), [("s3cret", "sudo-denied"), (None, "sudo-needs-password")])
+def test_whoever_leaves_by_itself_after_a_question_without_an_answer_was_refused(
+    secret: str | None, kind: str, mark: str
+):
+    talk = Talk(mark=mark, secret=secret).hears(NONCE, b"Sorry\n", NONCE)
+    failure = talk.ends(1)
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.remote_end, failure.stderr) == (kind, "exited", talk.output)
+
+
 def test_a_signal_before_the_mark_is_named():
     end = Talk().prompting.judge(Reply(signal="KILL"))
     assert isinstance(end, Failure)
