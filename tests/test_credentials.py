@@ -1,6 +1,7 @@
 """What is asked before a run, and what is not."""
 
 import base64
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -170,6 +171,16 @@ def test_a_password_file_that_others_may_touch_is_refused(tmp_path: Path, mode: 
     with pytest.raises(CredentialError, match="is not for its owner alone") as raised:
         settle(jobs([], password="password"), [], Person(), RunOptions(password_file=str(file)))
     assert raised.value.hint == f"`chmod 600 {file}`"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+def test_a_password_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("sesame\n")
+    file.chmod(0o600)
+    os.chown(file, 65534, -1)
+    with pytest.raises(CredentialError, match="or not ours"):
+        settle(jobs([], password="password"), [], Person(), RunOptions(password_file=str(file)))
 
 
 def test_a_password_file_that_is_empty_or_gone_is_refused(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Status:
         self._quiet = quiet
         self._clock = clock
         self._total = self._ended = 0
-        self._at_work: dict[int, tuple[float, str, str]] = {}  # since when, the phase, the host
+        self._at_work: dict[int, tuple[float, str, str]] = {}  # since when, the phase, the host; oldest first
 
     def on(self, event: Event, /) -> None:
         match event:
@@ -72,7 +72,7 @@ class Status:
         now = self._clock()
         yield f"{self._ended:,} of {words.count(self._total)} ended, {len(self._at_work):,} at work\n"
         groups: dict[tuple[str, str], list[str]] = {}
-        for since, phase, host in sorted(self._at_work.values(), key=lambda one: one[0]):
+        for since, phase, host in self._at_work.values():
             groups.setdefault((words.clock(now - since), phase), []).append(host)
         for number, ((took, phase), names) in enumerate(groups.items()):
             if number == _MOST_LINES - 1 and len(groups) > _MOST_LINES:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -118,6 +119,14 @@ async def test_a_member_of_the_group_that_ignores_term_is_killed_too(tmp_path: P
         await failure_of(session, command)
         pid = await told(tmp_path / "pid")
         await until(lambda: not alive(pid))  # the kernel needs a moment to end what was killed
+
+
+async def test_a_daemon_that_left_for_a_session_of_its_own_is_left_alone(tmp_path: Path):
+    async with opened(Limits(total=0.2, kill_after=0.1)) as session:
+        daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' >/dev/null 2>&1 &"
+        assert (await failure_of(session, f"{daemon} trap '' TERM; sleep 60; sleep 60")).remote_end == "killed"
+        assert alive(pid := await told(tmp_path / "pid"))
+        os.kill(int(pid), signal.SIGKILL)
 
 
 async def test_a_command_that_cleans_up_at_term_is_seen_to_exit_and_its_last_words_are_kept():
