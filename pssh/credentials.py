@@ -17,9 +17,10 @@ from msgspec import structs
 
 from pssh.errors import CredentialError
 from pssh.model.host import Connection
+from pssh.model.options import PASSWORD, RunOptions
 from pssh.model.secret import Secret
 from pssh.model.work import Job
-from pssh.plan import BECOME, PASSWORD, RunOptions
+from pssh.plan import BECOME
 from pssh.transport.ssh import agent, keyfiles
 
 TRIES = 3

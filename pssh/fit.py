@@ -14,6 +14,7 @@ from msgspec import structs
 from pssh.errors import UsageError
 from pssh.inventory.model import Conflict, text_of
 from pssh.model.host import Host
+from pssh.model.options import LockOption, RunOptions
 from pssh.model.placeholders import fill, secrets
 from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
@@ -23,7 +24,6 @@ from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote
-from pssh.plan import LockOption, RunOptions
 
 LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
 # A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.

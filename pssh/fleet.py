@@ -21,12 +21,13 @@ from pssh.engine.base import Engine
 from pssh.errors import RunFailed, UsageError
 from pssh.inventory.select import Selection
 from pssh.model.event import Event, JobEnded, JobSaid, JobStarted, RunEnded
+from pssh.model.options import options_from
 from pssh.model.outcome import Result, Status
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.command import Command
-from pssh.plan import Plan, options_from
+from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report.base import Reporter
 from pssh.report.table import table

@@ -26,9 +26,10 @@ from pssh.inventory.model import Inventory, short
 from pssh.inventory.select import Selection, narrow, select
 from pssh.model.event import Notice
 from pssh.model.host import Settings
+from pssh.model.options import RunOptions
 from pssh.model.report import Run
 from pssh.model.work import Job, Operation
-from pssh.plan import Plan, RunOptions, jobs_for
+from pssh.plan import Plan, jobs_for
 from pssh.settings import defaults
 from pssh.transport.ssh.userconfig import UserConfig
 

@@ -33,12 +33,13 @@ from pssh.model.event import (
     Tick,
     WaveEnded,
 )
+from pssh.model.options import RunOptions
 from pssh.model.outcome import Failure, Result
 from pssh.model.output import trim
 from pssh.model.report import RULES, Report
 from pssh.model.secret import Secret
 from pssh.model.work import Job
-from pssh.plan import Plan, RunOptions
+from pssh.plan import Plan
 from pssh.report.base import Reporter
 from pssh.transport.ssh import hostkeys
 

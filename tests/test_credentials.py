@@ -11,10 +11,10 @@ import pytest
 from pssh.credentials import settle
 from pssh.errors import CredentialError
 from pssh.model.host import Connection
+from pssh.model.options import RunOptions
 from pssh.model.secret import Secret
 from pssh.model.work import Job
 from pssh.ops.command import Command
-from pssh.plan import RunOptions
 
 
 @pytest.fixture(scope="module")

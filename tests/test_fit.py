@@ -9,6 +9,7 @@ from pssh.errors import UsageError
 from pssh.fit import MOST_OWN_BYTES, fitted, secrets_in
 from pssh.inventory.model import Conflict
 from pssh.model.host import Connection, Host
+from pssh.model.options import RunOptions, options_from
 from pssh.model.outcome import Reply
 from pssh.model.work import Job, Operation, Session
 from pssh.ops.command import Command
@@ -16,7 +17,6 @@ from pssh.ops.context import Context
 from pssh.ops.lock import Locked
 from pssh.ops.ping import Ping
 from pssh.ops.script import Script
-from pssh.plan import RunOptions, options_from
 
 HOSTS = (
     Host("web1", vars={"rack": "r 1", "port": 8080}, groups=("prod", "web")),

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from pssh.cli import terminal
 from pssh.errors import UsageError
-from pssh.plan import Plan, RunOptions
+from pssh.model.options import RunOptions
+from pssh.plan import Plan
 from pssh.report import words
 from pssh.report.safe import safe
 

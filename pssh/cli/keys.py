@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pssh.cli.keyboard import Keyboard
 from pssh.engine.base import End, GoOn, Hold, Widen, most
 from pssh.model.event import Event, JobEnded, JobStarted, RunEnded, StatusAsked, Stopping, Tick, WaveEnded
-from pssh.plan import RunOptions
+from pssh.model.options import RunOptions
 from pssh.report import words
 from pssh.report.grid import clip
 from pssh.report.safe import safe

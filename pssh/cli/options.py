@@ -26,7 +26,7 @@ from pssh.cli.types import (
     not_empty,
 )
 from pssh.errors import UsageError
-from pssh.plan import RunOptions, options_from
+from pssh.model.options import RunOptions, options_from
 
 Decorator = Callable[[Any], Any]
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from pssh.model.options import RunOptions
 from pssh.model.work import Job
-from pssh.plan import Plan, RunOptions
+from pssh.plan import Plan
 from pssh.report import words
 from pssh.report.grid import grid
 from pssh.report.safe import safe

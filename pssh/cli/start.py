@@ -18,11 +18,12 @@ from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts, UsageError
+from pssh.model.options import RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.ping import Ping
-from pssh.plan import Plan, RunOptions
+from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters

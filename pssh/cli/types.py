@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from pssh.model.duration import seconds
+from pssh.model.options import LockOption
 from pssh.model.rollout import Launch, Pace, Share, Tail
-from pssh.plan import LockOption
 
 
 class Duration(click.ParamType[float]):

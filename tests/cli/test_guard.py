@@ -4,8 +4,9 @@ import pytest
 
 from pssh.cli.guard import confirm
 from pssh.errors import UsageError
+from pssh.model.options import RunOptions
 from pssh.model.report import Run
-from pssh.plan import Plan, RunOptions
+from pssh.plan import Plan
 
 
 def plan(*protected: str, text: str = "reboot") -> Plan:

@@ -11,9 +11,9 @@ from pssh.cli.keys import HELP, Keys
 from pssh.engine.base import End, GoOn, Hold, Widen
 from pssh.model.event import Event, JobEnded, JobStarted, RunEnded, StatusAsked, Stopping, Tick, WaveEnded
 from pssh.model.host import Connection
+from pssh.model.options import RunOptions
 from pssh.model.work import Job
 from pssh.ops.command import Command
-from pssh.plan import RunOptions
 from pssh.report.screen import Screen
 from pssh.runner import Controls, Stop
 from tests.support.engines import Told

@@ -6,7 +6,7 @@ import pytest
 from pssh.cli.options import run_options
 from pssh.cli.run import command
 from pssh.errors import UsageError
-from pssh.plan import RunOptions
+from pssh.model.options import RunOptions
 
 
 def options(*args: str) -> RunOptions:

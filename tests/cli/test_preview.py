@@ -5,10 +5,11 @@ from typing import Any
 from pssh.cli.preview import preview
 from pssh.fit import fitted
 from pssh.model.host import Connection, Host
+from pssh.model.options import options_from
 from pssh.model.report import Run
 from pssh.model.work import Job
 from pssh.ops.command import Command
-from pssh.plan import Plan, options_from
+from pssh.plan import Plan
 
 
 def shown(text: str, count: int = 3, protected: tuple[str, ...] = (), how: Any = None, **said: Any) -> list[str]:

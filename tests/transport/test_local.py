@@ -125,7 +125,8 @@ async def test_a_daemon_that_left_for_a_session_of_its_own_is_left_alone(tmp_pat
     async with opened(Limits(total=0.2, kill_after=0.1)) as session:
         daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' >/dev/null 2>&1 &"
         assert (await failure_of(session, f"{daemon} trap '' TERM; sleep 60; sleep 60")).remote_end == "killed"
-        assert alive(pid := await told(tmp_path / "pid"))
+        pid = await told(tmp_path / "pid")
+        assert alive(pid)
         os.kill(int(pid), signal.SIGKILL)
 
 
