@@ -89,3 +89,20 @@ def test_with_few_open_files_fewer_hosts_run_at_once_with_a_word(folder: Path) -
     )
     assert causes(Done(done.returncode, done.stdout, done.stderr)) == {"ok": HOSTS}
     assert "pssh: 8 instead of 64 hosts at once: too few open files are allowed\n" in done.stderr
+
+
+def test_a_stalled_a_dripping_and_a_flooding_host_cost_their_own_rows_only(folder: Path) -> None:
+    line = (
+        "case ${SSH_CONNECTION% *} in *.1) yes;; *.2) sleep 60;; "
+        "*.3) while :; do printf .; sleep 0.2; done;; esac; echo done"
+    )
+    done = run(folder, "-p", "4", "-t", "3", "--stall", "1", "h*", line)
+    rows = {result["host"]: result for result in json.loads(done.out)["results"]}
+    ended = {host: (row["cause"], row["remote_end"]) for host, row in rows.items() if row["status"] != "ok"}
+    assert ended == {
+        "h1": ("exec/total", "killed"),
+        "h2": ("exec/stall", "killed"),
+        "h3": ("exec/total", "killed"),
+    }
+    assert [row["stdout"] for row in rows.values() if row["status"] == "ok"] == ["done\n"] * (HOSTS - 3)
+    assert done.code == 3
