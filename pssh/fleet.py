@@ -26,7 +26,7 @@ from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.command import Command
-from pssh.plan import Plan, RunOptions
+from pssh.plan import Plan, options_from
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report.base import Reporter
 from pssh.report.table import table
@@ -132,7 +132,7 @@ class Fleet:
         """
         plan = self._plan(operation, options, say=on_output is not None)
         hears = (_Callbacks(on_start, on_output, on_result), *reporters)
-        with closing(_in_a_thread(plan, engine or pool(_options(options), plan.secrets))) as happening:
+        with closing(_in_a_thread(plan, engine or pool(options_from(options), plan.secrets))) as happening:
             for event in happening:
                 for reporter in hears:
                     reporter.on(event)
@@ -145,7 +145,7 @@ class Fleet:
     ) -> Generator[Result, None, None]:
         """Yield each result as its host finishes. Leaving the loop early ends the run."""
         plan = self._plan(operation, options)
-        with closing(_in_a_thread(plan, engine or pool(_options(options), plan.secrets))) as happening:
+        with closing(_in_a_thread(plan, engine or pool(options_from(options), plan.secrets))) as happening:
             yield from (event.result for event in happening if isinstance(event, JobEnded))
 
     async def astream(
@@ -153,7 +153,7 @@ class Fleet:
     ) -> AsyncGenerator[Result, None]:
         """Yield each result as its host finishes, in the running event loop. Closing it early ends the run."""
         plan = self._plan(operation, options)
-        chosen = engine or pool(_options(options), plan.secrets)
+        chosen = engine or pool(options_from(options), plan.secrets)
         async with aclosing(events(plan, chosen, Stop(chosen))) as happening:
             async for event in happening:
                 if isinstance(event, JobEnded):
@@ -164,20 +164,21 @@ class Fleet:
 
     def _plan(self, operation: str | Operation, options: dict[str, Any], say: bool = False) -> Plan:
         wanted = Command(operation) if isinstance(operation, str) else operation
-        settled = structs.replace(_options(options), say=say)
-        plan = prepare(wanted, self.targets, self.sources, self._selection(), settled)
-        return with_credentials(plan, self._asked)
+        settled = structs.replace(options_from(options), say=say)
+        if settled.pause == "ask":
+            raise UsageError(
+                "`pause='ask'` has nobody to ask", hint="a program pauses for so many seconds, `pause='30s'`"
+            )
+        plan = prepare(wanted, self.targets, self.sources, self._selection(), settled, self.narrowing.get("seed"))
+        if plan.protected and not settled.yes:
+            raise UsageError(
+                f"Some hosts are protected, the first is `{plan.protected[0]}`", hint="`yes=True` means them"
+            )
+        return with_credentials(plan, settled, self._asked)
 
     def _asked(self, prompt: str) -> Secret | None:
         answer = self.ask(prompt) if self.ask else None
         return None if answer is None else Secret(answer)
-
-
-def _options(said: dict[str, Any]) -> RunOptions:
-    unknown = said.keys() - set(RunOptions.__struct_fields__)
-    if unknown:
-        raise UsageError(f"No option `{min(unknown)}`", hint=f"there are: {', '.join(RunOptions.__struct_fields__)}")
-    return RunOptions(**said)
 
 
 class _Callbacks:

@@ -1,16 +1,19 @@
 """Hosts, an operation and the options of a run become jobs: purely, so that what is shown is what will run.
 
 One precedence for every connection setting, low to high: built-in defaults, ssh_config, the inventory, options, and
-what was typed in the targets themselves. Nothing is looked up here; every source comes in as a value.
+what was typed in the targets themselves. Nothing is looked up here; every source comes in as a value. Options that
+contradict each other are refused as one misuse, whoever gave them: the command line or a program.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import expanduser  # leaves an unknown user's `~` alone, where Path raises
 from typing import Any, Literal, cast
 
-from msgspec import Struct, structs
+from msgspec import Struct, ValidationError, convert, structs
 
+from pssh.errors import UsageError
 from pssh.model.duration import seconds
 from pssh.model.event import Notice
 from pssh.model.host import Become, Connection, Host, HostKeys, Settings
@@ -19,8 +22,29 @@ from pssh.model.rollout import Halt, Launch, Pace, Rollout, Share, Tail
 from pssh.model.secret import Secret
 from pssh.model.work import Job, Limits, Operation
 
+LockMode = Literal["skip", "wait", "fail"]
+_LOCK = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63})(?::(skip|fail|wait=(.+)))?", re.ASCII)
+
 # What ssh_config says of a host, by its name, and the user and port above it (empty and 0: not settled yet).
 Lookup = Callable[[str, str, int], Settings]
+
+
+class LockOption(Struct, frozen=True):
+    """A lock that each host gives to one run at a time, and what to do where another has it."""
+
+    name: str
+    mode: LockMode = "skip"
+    wait: float = 0.0  # seconds
+
+    @classmethod
+    def read(cls, text: str) -> "LockOption":
+        """Return the lock that `NAME`, `NAME:fail` or `NAME:wait=30s` means; raises ValueError."""
+        found = _LOCK.fullmatch(text)
+        if not found:
+            raise ValueError(f"`{text}` is no lock such as `patch`, `patch:fail` or `patch:wait=30s`")
+        if found[3]:
+            return cls(found[1], "wait", seconds(found[3]))
+        return cls(found[1], cast(LockMode, found[2] or "skip"))
 
 
 class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,6 +99,9 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     local: bool = False
     speculate: bool = False
     ask_pass: bool = False
+    password_file: str = ""
+    password_command: str = ""
+    yes: bool = False  # protected hosts are meant
     say: bool = False
 
     @property
@@ -83,7 +110,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
         said = cast(Settings, {name: value for name in _SETTINGS if (value := getattr(self, name))})
         if self.keepalive is not None:
             said["keepalive"] = self.keepalive
-        if self.ask_pass:
+        if self.ask_pass or self.password_file or self.password_command:
             said["password"] = PASSWORD
         return said
 
@@ -122,6 +149,11 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     @property
+    def locks(self) -> LockOption | None:
+        """The lock to be held on each host; raises ValueError for what cannot be read."""
+        return LockOption.read(self.lock) if self.lock else None
+
+    @property
     def told(self) -> dict[str, Any]:
         """The options as a report keeps them: how many at once, and what differs from the defaults."""
         return {"parallel": self.parallel, **{k: v for k, v in structs.asdict(self).items() if v != _DEFAULT[k]}}
@@ -131,8 +163,69 @@ _SETTINGS = (
     *("user", "port", "identity", "host_keys", "connect_timeout", "auth_timeout", "speculate"),
     *("become", "become_user"),
 )
-PASSWORD = "password"  # the name of the one password that `--ask-pass` asks for
+PASSWORD = "password"  # the name of the one password to log in with
+BECOME = "become:"  # what the name of the secret begins with that makes a login another user
 _DEFAULT = structs.asdict(RunOptions())
+
+# Options that contradict each other, and why. The first that are found are named.
+_APART = (
+    (("rate", "ramp", "launch"), "each of them says how fast hosts are started"),
+    (("barrier", "batch"), "behind a barrier all hosts begin at once"),
+    (("barrier", "canary"), "behind a barrier all hosts begin at once"),
+    (("barrier", "one_per"), "behind a barrier all hosts begin at once"),
+    (("leash", "stdin"), "the leash needs the command's standard input for itself"),
+    (("shell", "env"), "variables are set by a shell on the host"),
+    (("shell", "chdir"), "the folder is changed by a shell on the host"),
+    (("shell", "leash"), "the leash is a shell beside the command"),
+    (("ask_pass", "password_file", "password_command"), "each of them gives the password"),
+)
+_FLAGS = {"stdin": "-I or --stdin", "shell": "--no-shell", "template": "--template"}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def options_from(said: Mapping[str, Any]) -> RunOptions:
+    """Return a run's options by the names of their fields; raises UsageError for what cannot be meant."""
+    if unknown := said.keys() - set(RunOptions.__struct_fields__):
+        raise UsageError(f"No option `{min(unknown)}`", hint=f"there are: {', '.join(RunOptions.__struct_fields__)}")
+    try:
+        options = convert(dict(said), RunOptions)
+        rollout, _ = options.rollout, options.locks
+    except ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise UsageError(f"The option `{where.rstrip('`')}` is wrong: {what}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _refuse(options)
+    if isinstance(rollout.pace, Launch) and "parallel" not in said:
+        return structs.replace(options, parallel=max(options.parallel, rollout.pace.hosts))
+    return options
+
+
+def _refuse(options: RunOptions) -> None:
+    """Raise UsageError for numbers that are none, and for options that contradict each other."""
+    for name, usual in _DEFAULT.items():
+        least = 1 if name in ("parallel", "connect_limit", "jump_limit") else 0
+        if isinstance(usual, int | float) and getattr(options, name) < least:
+            raise UsageError(f"{_flag(name)} is at least {least}")
+    for names, why in _APART:
+        if len(given := [_flag(name) for name in names if getattr(options, name) != _DEFAULT[name]]) > 1:
+            raise UsageError(f"{' and '.join(given)} do not go together", hint=why)
+    if not options.shell and options.stdin and options.ask_become_pass:
+        raise UsageError(
+            f"{_flag('shell')}, {_flag('stdin')} and {_flag('ask_become_pass')} do not go together",
+            hint="without a shell nothing tells when the password was taken and the input may follow",
+        )
+    if options.pause and not (options.batch or options.canary):
+        hint = "`--batch 10%` or `--canary 1` makes more"
+        raise UsageError("`--pause` is between waves, and there is one", hint=hint)
+    for text in options.env:
+        name, equals, _ = text.partition("=")
+        if not (equals and _VARIABLE.fullmatch(name)):
+            raise UsageError(f"`--env {text}` sets no variable", hint="write `--env NAME=value`")
+
+
+def _flag(name: str) -> str:
+    return f"`{_FLAGS.get(name, '--' + name.replace('_', '-'))}`".replace(" or ", "` or `")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +236,37 @@ class Plan:
     jobs: Sequence[Job]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     notices: Sequence[Notice] = ()
+    asks: Sequence[str] = ()  # the names of secrets that the command asks for
+    protected: Sequence[str] = ()  # the hosts that are touched only once somebody has said so
+    exit: ExitRule = "all"
 
 
 def connection(host: Host, config: Settings, options: RunOptions, defaults: Settings) -> Connection:
-    """Return how a host is reached, each setting from the highest source that says it."""
+    """Return how a host is reached, each setting from the highest source that says it.
+
+    With `local` that is this machine, without what the inventory says of becoming somebody there.
+    """
     said: dict[str, Any] = {
         "address": host.name,
         **defaults,
         **config,
         **host.settings,
+        **(_HERE if options.local else {}),
         **options.settings,
         **host.typed,
     }
     for files in ("identity", "known_hosts"):
         said[files] = tuple(map(expanduser, said.get(files, ())))
+    if options.become_user and not said.get("become"):
+        said["become"] = "sudo"  # who names a user wants to be that user
+    if options.ask_become_pass and said.get("become"):
+        login = defaults.get("user", "") if said.get("transport") == "local" else said["user"]
+        whose = said.get("become_user") or "root" if said["become"] == "su" else login
+        said["become_password"] = "" if login == "root" else BECOME + whose  # root is not asked
     return Connection(**said)
+
+
+_HERE: Settings = {"transport": "local", "become": "", "become_user": ""}
 
 
 def jobs_for(
@@ -165,9 +274,10 @@ def jobs_for(
 ) -> list[Job]:
     """Return one job per host, numbered in the order of the hosts."""
     found = []
+    limits = options.limits
     for number, host in enumerate(hosts):
         user = host.typed.get("user") or options.user or host.settings.get("user", "")
         port = host.typed.get("port") or options.port or host.settings.get("port", 0)
         settled = connection(host, config(host.name, user, port), options, defaults)
-        found.append(Job(number, host.name, settled, operation, options.limits))
+        found.append(Job(number, host.name, settled, operation, limits))
     return found

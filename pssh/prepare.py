@@ -5,6 +5,8 @@ Nothing connects; whatever is wrong is raised as a PsshError before any host has
 """
 
 import os
+import random
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ from msgspec import structs
 from platformdirs import user_config_path
 
 from pssh.credentials import Ask, settle
+from pssh.errors import UsageError
+from pssh.fit import LOOKING, fitted, secrets_in
 from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
@@ -69,14 +73,18 @@ class Sources:
         pick: int | None = None,
         seed: int | None = None,
         first: int | None = None,
+        stdin: bool = True,
     ) -> Selection:
-        """Return the hosts that the targets name, then narrowed in this order; raises TargetsError or NoHosts."""
+        """Return the hosts that the targets name, then narrowed in this order; raises TargetsError or NoHosts.
+
+        Without `stdin` they cannot be on standard input, which is for the commands.
+        """
         found = select(
             targets,
             self.inventory,
             exclude=exclude,
             is_named=lambda name: name in self.config.names(),
-            read_stdin=sys.stdin.read,
+            read_stdin=sys.stdin.read if stdin else _taken,
             cwd=Path.cwd(),
         )
         hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
@@ -86,28 +94,60 @@ class Sources:
         return self.config.lookup(name, user=user, port=port)
 
 
-def prepare(operation: Operation, targets: str, sources: Sources, selection: Selection, options: RunOptions) -> Plan:
-    """Return the run of an operation on the selected hosts; what a login needs from the person is still missing."""
+def prepare(
+    operation: Operation,
+    targets: str,
+    sources: Sources,
+    selection: Selection,
+    options: RunOptions,
+    seed: int | None = None,
+) -> Plan:
+    """Return the run of an operation on the selected hosts; what a login needs from the person is still missing.
+
+    `seed` makes a random order the same again. Raises UsageError for what the options ask of hosts that they have not.
+    """
     usual = defaults(os.environ, Path.home())
-    jobs = jobs_for(operation, selection.hosts, options, sources.lookup, usual)
+    hosts, began = selection.hosts, time.time()
+    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(began))}-{os.getpid()}"
+    jobs = fitted(
+        jobs_for(operation, hosts, options, sources.lookup, usual),
+        hosts,
+        options,
+        run=name,
+        owner=f"{usual['user']}@{socket.gethostname()}, run {name}",
+        conflicts=selection.conflicts,
+    )
+    if options.order == "random":
+        random.Random(seed).shuffle(jobs)
     run = Run(
         id="",
-        started=time.time(),
+        started=began,
         operation=type(operation).__name__.lower(),
         text=operation.label,
         targets=targets,
         inventory=sources.used,
-        hosts=tuple(job.host for job in jobs),
+        hosts=tuple(host.name for host in hosts),
         user=usual["user"],
         options=options.told,
     )
-    return Plan(run, jobs, notices=_notices(selection, sources, jobs))
+    return Plan(
+        run,
+        jobs,
+        notices=_notices(selection, sources, jobs),
+        asks=secrets_in(operation, options),
+        protected=() if isinstance(operation, LOOKING) else tuple(host.name for host in hosts if host.protected),
+        exit=options.exit,
+    )
 
 
-def with_credentials(plan: Plan, ask: Ask) -> Plan:
+def with_credentials(plan: Plan, options: RunOptions, ask: Ask) -> Plan:
     """Return the plan with every secret its jobs need; raises CredentialError."""
-    jobs, secrets = settle(plan.jobs, defaults(os.environ, Path.home())["identity"], ask)
+    jobs, secrets = settle(plan.jobs, defaults(os.environ, Path.home())["identity"], ask, options, plan.asks)
     return replace(plan, jobs=jobs, secrets=secrets)
+
+
+def _taken() -> str:
+    raise UsageError("`-` reads the targets where `-I` reads the commands' input", hint="`^FILE` reads targets as well")
 
 
 def _notices(selection: Selection, sources: Sources, jobs: Sequence[Job]) -> list[Notice]:

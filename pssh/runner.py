@@ -10,18 +10,32 @@ import errno
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 
 from msgspec import structs
 
-from pssh.engine.base import Engine, EngineOptions
+from pssh.engine.base import Engine, EngineOptions, Order
 from pssh.engine.pool import Pool
-from pssh.errors import OutputFailed
-from pssh.model.event import Event, HostKeyLearned, JobEnded, Notice, RunEnded, RunStarted, Tick
+from pssh.engine.spool import Spool
+from pssh.errors import OutputFailed, UsageError
+from pssh.model.event import (
+    Begun,
+    Event,
+    HostKeyLearned,
+    JobEnded,
+    Notice,
+    RunEnded,
+    RunStarted,
+    StatusAsked,
+    Stopping,
+    Tick,
+    WaveEnded,
+)
 from pssh.model.outcome import Failure, Result
 from pssh.model.output import trim
-from pssh.model.report import Report
+from pssh.model.report import RULES, Report
 from pssh.model.secret import Secret
 from pssh.model.work import Job
 from pssh.plan import Plan, RunOptions
@@ -33,25 +47,53 @@ _SHARE = 64  # one result takes at most this part of what is left of the budget
 _LEAST = 512  # bytes of each stream that a result always keeps
 TICK = 0.1  # seconds without an event after which reporters hear that time has passed
 _SIGNALS = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminate", signal.SIGHUP: "hangup"}
+_ASKING = [number for name in ("SIGUSR1", "SIGINFO") if (number := getattr(signal, name, None))]
 
 
 class Stop:
     """Why a run was asked to end, and how often: each time more firmly, and the third time at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tell: Callable[[Event], object] | None = None) -> None:
         self.cause = ""
+        self.leaving: list[Callable[[], object]] = []  # what is done before leaving at once
         self._times = 0
         self._engine = engine
+        self._tell = tell or (lambda event: None)
 
     def __call__(self, cause: str) -> None:
-        self.cause = self.cause or cause
         self._times += 1
+        if self._times == 1:
+            self.cause = cause  # also where the run was to end gently: what runs is ended now
         self._engine.stop(cause)
+        self._tell(Stopping(cause, self._times))
+
+    def gently(self, cause: str) -> None:
+        """Start nothing more, and let what runs finish."""
+        if not self.cause:
+            self.cause = cause
+            self._engine.stop(cause, finish=True)
+            self._tell(Stopping(cause))
 
     def signal(self, number: signal.Signals) -> None:
         self(_SIGNALS[number])
         if self._times > 2:
+            for do in self.leaving:
+                do()
             os._exit(128 + number)  # the workers end by themselves when our side of their sockets is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What somebody who attends a run may do with it, from callbacks of its loop."""
+
+    jobs: Sequence[Job]
+    stop: Stop
+    steer: Callable[[Order], None]
+    tell: Callable[[Event], None]  # every reporter
+
+
+# Made with the controls of a run, entered before it begins and left once it is over.
+Attend = Callable[[Controls], AbstractContextManager[object]]
 
 
 class Kept:
@@ -59,7 +101,7 @@ class Kept:
 
     def __init__(self, jobs: Sequence[Job], budget: int = BUDGET) -> None:
         self._jobs = jobs
-        self._results: list[Result | None] = [None] * len(jobs)
+        self._results: dict[int, Result] = {}
         self._known: dict[bytes, bytes] = {}
         self._left = budget
 
@@ -79,9 +121,16 @@ class Kept:
             self._left -= len(data)
         return known
 
+    def so_far(self) -> tuple[Result, ...]:
+        """Return the results that there are, in the order of the targets, which the jobs are numbered by."""
+        return tuple(result for _, result in sorted(self._results.items()))
+
     def results(self) -> tuple[Result, ...]:
-        """Return one result per job, in their order, also where an engine broke its promise and gave none."""
-        return tuple(result or _missing(job) for job, result in zip(self._jobs, self._results, strict=True))
+        """Return one result per job, also where an engine broke its promise and gave none."""
+        for job in self._jobs:
+            if job.id not in self._results:
+                self._results[job.id] = _missing(job)
+        return self.so_far()
 
 
 def _missing(job: Job) -> Result:
@@ -95,36 +144,91 @@ def _missing(job: Job) -> Result:
     )
 
 
+class _Account:
+    """What is noted of a run while its events pass by, and the report that can be given of it at any time."""
+
+    def __init__(self, plan: Plan, stop: Stop) -> None:
+        self._plan, self._stop = plan, stop
+        self._began = time.monotonic()
+        self._kept = Kept(plan.jobs)
+        self._rule = ""  # that stopped the run
+        self._first = self._last = 0.0  # when commands left that the barrier had held
+
+    def note(self, event: Event) -> Iterator[Event]:
+        """Yield the event as it is passed on, after what it tells besides."""
+        match event:
+            case JobEnded(result=result):
+                if not self._rule and (rule := _rule_of(result)):
+                    self._rule = rule
+                    if not self._stop.cause:
+                        yield Stopping(rule)
+                event = JobEnded(self._kept.add(result))
+            case Begun(first=first, last=last):
+                self._first, self._last = min(self._first or first, first), max(self._last, last)
+            case WaveEnded():
+                event = structs.replace(event, report=self.report(self._kept.so_far()))
+            case _:
+                pass
+        yield event
+
+    def report(self, results: tuple[Result, ...] | None = None) -> Report:
+        """Return the report of the results, or of one for every job."""
+        return Report(
+            run=self._plan.run,
+            results=self._kept.results() if results is None else results,
+            seconds=time.monotonic() - self._began,
+            stopped=self._stop.cause or self._rule,
+            exit_rule=self._plan.exit,
+            spread=self._last - self._first if self._last else None,
+        )
+
+
+def _rule_of(result: Result) -> str:
+    """Return the rule that this host ended by, if it was one that stops a run."""
+    stopped = result.status == "not-run" and result.cause in RULES
+    return result.cause.partition("/")[2] if stopped or result.cause == "stop/halt" else ""
+
+
 async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event, None]:
     """Run the jobs and yield all that happens, from RunStarted to RunEnded; closing it early ends the run."""
-    began = time.monotonic()
-    kept = Kept(plan.jobs)
+    account = _Account(plan, stop)
     locked: set[str] = set()
     yield RunStarted(plan.run)
     for notice in plan.notices:
         yield notice
     async with aclosing(engine.run(plan.jobs)) as happening:  # type: ignore[type-var]  # every engine's is a generator
         async for event in happening:
-            match event:
-                case JobEnded(result=result):
-                    yield JobEnded(kept.add(result))
-                case HostKeyLearned(host=host, file=file, line=line):
-                    yield event
-                    if trouble := _append(host, file, line, locked):
-                        yield trouble
-                case _:
-                    yield event
-    seconds = time.monotonic() - began
-    yield RunEnded(Report(run=plan.run, results=kept.results(), seconds=seconds, stopped=stop.cause))
+            for told in account.note(event):
+                yield told
+            if isinstance(event, HostKeyLearned) and (trouble := _append(event.host, event.file, event.line, locked)):
+                yield trouble
+    yield RunEnded(account.report())
 
 
 def pool(options: RunOptions, secrets: Mapping[str, Secret]) -> Pool:
-    """Return the engine that a run's options ask for."""
+    """Return the engine that a run's options ask for; raises UsageError for an input that cannot be read."""
     return Pool(
         EngineOptions(
-            parallel=options.parallel, workers=options.workers, connect_limit=options.connect_limit, secrets=secrets
+            parallel=options.parallel,
+            workers=options.workers,
+            connect_limit=options.connect_limit,
+            rollout=options.rollout,
+            jump_limit=options.jump_limit,
+            secrets=secrets,
+            grace=options.kill_after,
+            input=_input(options.stdin),
         )
     )
+
+
+def _input(source: str) -> Spool | None:
+    """Return what the commands read: our own stdin, or a file."""
+    if not source:
+        return None
+    try:
+        return Spool.stdin() if source == "-" else Spool.read(source)
+    except OSError as error:
+        raise UsageError(f"The input `{source}` cannot be read: {error.strerror}") from error
 
 
 def _append(host: str, file: str, line: str, locked: set[str]) -> Notice | None:
@@ -180,12 +284,16 @@ async def _ticking(audience: _Audience) -> AsyncGenerator[None, None]:
 
 
 @contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Let the signals that end a program end the run instead, with a report."""
+def _signals(controls: Controls) -> Iterator[None]:
+    """Let the signals that end a program end the run instead, with a report; others ask who still runs."""
     loop = asyncio.get_running_loop()
-    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as under nohup
+    wanted = [*_SIGNALS, *_ASKING]
+    heeded = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]  # as under nohup
     for number in heeded:
-        loop.add_signal_handler(number, stop.signal, number)
+        if number in _SIGNALS:
+            loop.add_signal_handler(number, controls.stop.signal, number)
+        else:
+            loop.add_signal_handler(number, controls.tell, StatusAsked())
     try:
         yield
     finally:
@@ -193,15 +301,16 @@ def _signals(stop: Stop) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine) -> Report:
+async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine, attend: Attend = nullcontext) -> Report:
     """Run the jobs, tell every reporter what happens, and return the report; signals end the run with a report.
 
     Raises OutputFailed if a reporter could not write, once the run is over.
     """
-    stop = Stop(engine)
     audience = _Audience(reporters, engine)
+    stop = Stop(engine, audience.on)
+    controls = Controls(plan.jobs, stop, engine.steer, audience.on)
     report: Report | None = None
-    with _signals(stop):
+    with _signals(controls), attend(controls):
         async with _ticking(audience), aclosing(events(plan, engine, stop)) as happening:
             async for event in happening:
                 audience.on(event)
@@ -213,6 +322,6 @@ async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine) -> Rep
     return report
 
 
-def run(plan: Plan, reporters: Sequence[Reporter], engine: Engine) -> Report:
+def run(plan: Plan, reporters: Sequence[Reporter], engine: Engine, attend: Attend = nullcontext) -> Report:
     """Do as `arun` does, in a loop of its own in this, the main thread."""
-    return asyncio.run(arun(plan, reporters, engine))
+    return asyncio.run(arun(plan, reporters, engine, attend))

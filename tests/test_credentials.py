@@ -13,6 +13,7 @@ from pssh.model.host import Connection
 from pssh.model.secret import Secret
 from pssh.model.work import Job
 from pssh.ops.command import Command
+from pssh.plan import RunOptions
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +122,69 @@ def test_a_password_without_a_terminal_is_an_error(keys: Path) -> None:
 def test_hosts_without_ssh_need_nothing(keys: Path) -> None:
     given = jobs([keys / "gone"], transport="local")
     assert settle(given, [], Person()) == (given, {})
+
+
+def becoming(*whose: tuple[str, str]) -> list[Job]:
+    """Return jobs that become root: how, and by whose password."""
+    return [
+        Job(n, f"h{n}", Connection(address="a", user="me", become=how, become_password=name), Command("true"))
+        for n, (how, name) in enumerate(whose)
+    ]
+
+
+def test_a_password_to_become_somebody_is_asked_for_once_per_user_whose_it_is() -> None:
+    person = Person("one", "two")
+    given = becoming(("sudo", "become:deploy"), ("sudo", ""), ("su", "become:root"), ("sudo", "become:deploy"))
+    settled, secrets = settle(given, [], person)
+    assert settled == given
+    assert secrets == {"become:deploy": Secret("one"), "become:root": Secret("two")}
+    assert person.asked == ["sudo password of deploy: ", "su password of root: "]
+
+
+def test_a_password_to_become_somebody_needs_a_terminal() -> None:
+    with pytest.raises(CredentialError, match="`-K` needs a terminal"):
+        settle(becoming(("sudo", "become:deploy")), [], Person(None))
+
+
+def test_a_secret_of_the_command_is_asked_for_by_its_name() -> None:
+    person = Person("t0ken")
+    _, secrets = settle(jobs([], transport="local"), [], person, asks=["api"])
+    assert secrets == {"secret:api": Secret("t0ken")}
+    assert person.asked == ["Secret api: "]
+
+
+def test_a_password_file_gives_its_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"se\xe4same \nmore\n")
+    file.chmod(0o600)
+    options = RunOptions(password_file=str(file))
+    _, secrets = settle(jobs([], password="password"), [], Person(), options)
+    assert secrets == {"password": Secret(b"se\xe4same ".decode("utf-8", "surrogateescape"))}
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_password_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "password"
+    file.write_text("sesame\n")
+    file.chmod(mode)
+    with pytest.raises(CredentialError, match="is not for its owner alone") as raised:
+        settle(jobs([], password="password"), [], Person(), RunOptions(password_file=str(file)))
+    assert raised.value.hint == f"`chmod 600 {file}`"
+
+
+def test_a_password_file_that_is_empty_or_gone_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    with pytest.raises(CredentialError, match="cannot be read: No such file"):
+        settle(jobs([], password="password"), [], Person(), RunOptions(password_file=str(file)))
+    file.touch(0o600)
+    with pytest.raises(CredentialError, match="gives no password"):
+        settle(jobs([], password="password"), [], Person(), RunOptions(password_file=str(file)))
+
+
+def test_a_password_command_gives_its_first_line_and_its_failure_is_an_error() -> None:
+    options = RunOptions(password_command="printf 'ses%s\\nmore' ame")
+    assert settle(jobs([], password="password"), [], Person(), options)[1] == {"password": Secret("sesame")}
+    with pytest.raises(CredentialError, match="ended with exit 3"):
+        settle(jobs([], password="password"), [], Person(), RunOptions(password_command="echo x; exit 3"))
+    with pytest.raises(CredentialError, match="gives no password"):
+        settle(jobs([], password="password"), [], Person(), RunOptions(password_command="true"))

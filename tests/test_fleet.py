@@ -62,6 +62,44 @@ def test_misuse_raises_before_anything_runs(fleet: Fleet) -> None:
         fleet.run("true", paralel=3)
 
 
+def test_run_control_takes_the_same_options_as_the_command_line(fleet: Fleet) -> None:
+    engine = Told(lambda job: [JobEnded(ended(job, job.operation.label.encode()))])
+    run = fleet.run("echo {host}", engine=engine, template=True, order="random", batch="1", max_fail="2%")
+    assert {host: result.end.stdout for host, result in run.items()} == {
+        host: f"echo {host}".encode() for host in ("web1", "web2", "web3", "db1")
+    }
+    assert list(run) == ["web1", "web2", "web3", "db1"]
+    with pytest.raises(PsshError, match="`--rate` and `--ramp` do not go together"):
+        fleet.run("true", engine=Told(), rate="5/s", ramp="0:5")
+    with pytest.raises(PsshError, match="has nobody to ask"):
+        fleet.run("true", engine=Told(), batch="1", pause="ask")
+
+
+def test_protected_hosts_are_not_touched_unless_they_are_meant(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(f"{INVENTORY}protected = true\n")
+    fleet = Fleet.load(tmp_path / "fleet.toml", config_file="none")
+    with pytest.raises(PsshError, match="Some hosts are protected, the first is `web1`"):
+        fleet.run("reboot", engine=Told())
+    assert len(fleet.run("reboot", engine=Told(), yes=True)) == 4
+    assert len(fleet.select("db1").run("reboot", engine=Told())) == 1
+
+
+def test_the_password_to_become_somebody_is_asked_of_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # so that no key of whoever runs the tests is asked for
+    asked: list[str] = []
+    (tmp_path / "fleet.toml").write_text(INVENTORY.replace("local", "ssh"))
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        return "sesame"
+
+    fleet = Fleet.load(tmp_path / "fleet.toml", config_file="none", ask=ask)
+    fleet.run("id", engine=Told(), user="deploy", become="sudo", ask_become_pass=True)
+    assert asked == ["sudo password of deploy: "]
+
+
 def test_callbacks_run_in_the_callers_thread_and_hear_each_host(fleet: Fleet) -> None:
     def story(job: Job) -> Iterable[Event]:
         first, *rest = plain(job)

@@ -5,22 +5,41 @@ import errno
 import fcntl
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pssh.engine.base import Widen
 from pssh.errors import OutputFailed
-from pssh.model.event import Event, HostKeyLearned, JobEnded, JobStarted, Notice, RunEnded, RunStarted, Tick
+from pssh.model.event import (
+    Begun,
+    Event,
+    HostKeyLearned,
+    JobEnded,
+    JobStarted,
+    Notice,
+    RunEnded,
+    RunStarted,
+    StatusAsked,
+    Stopping,
+    Tick,
+    WaveEnded,
+)
 from pssh.model.host import Connection
+from pssh.model.outcome import Failure, Result, status_of
 from pssh.model.report import Report, Run
 from pssh.model.work import Job
 from pssh.ops.command import Command
 from pssh.plan import Plan
-from pssh.runner import BUDGET, Kept, Stop, arun, events, run
+from pssh.runner import BUDGET, Controls, Kept, Stop, arun, events, run
 from pssh.transport.ssh import hostkeys
+from tests.support.command import ROOT
 from tests.support.engines import Told, ended, plain
 
 
@@ -238,3 +257,171 @@ async def test_a_report_is_exact_about_seconds_and_stops() -> None:
     report: Report = await arun(plan(1), [], Told())
     assert report.stopped == ""
     assert 0 <= report.seconds < 5
+
+
+async def test_results_are_told_by_number_however_the_jobs_are_ordered() -> None:
+    ordered = plan(3)
+    shuffled = Plan(ordered.run, [ordered.jobs[2], ordered.jobs[0], ordered.jobs[1]])
+    report = await arun(shuffled, [], Told(lambda job: plain(job) if job.id != 1 else ()))
+    assert [(result.host, result.status) for result in report.results] == [
+        ("web0", "ok"),
+        ("web1", "error"),
+        ("web2", "ok"),
+    ]
+
+
+async def test_the_report_has_the_exit_rule_of_the_plan() -> None:
+    report = await arun(replace(plan(2), exit="max"), [], Told(lambda job: [JobEnded(ended(job, code=7))]))
+    assert (report.exit_rule, report.exit_code) == ("max", 7)
+
+
+async def test_the_end_of_a_wave_carries_the_results_so_far_in_the_order_of_the_targets() -> None:
+    def waves(job: Job) -> Iterable[Event]:
+        yield from plain(job)
+        if job.id == 1:
+            yield WaveEnded(1, 2)
+
+    ordered, hears = plan(3), Hears()
+    await arun(Plan(ordered.run, [ordered.jobs[2], ordered.jobs[1], ordered.jobs[0]]), [hears], Told(waves))
+    (wave,) = (event for event in hears.events if isinstance(event, WaveEnded))
+    assert wave.report
+    assert [result.host for result in wave.report.results] == ["web1", "web2"]
+    assert wave.report.run == ordered.run
+
+
+def stopped(job: Job, kind: str, *, begun: bool = False) -> JobEnded:
+    """The end of a job that a stop ended."""
+    end = Failure(stage="stop", kind=kind, message="")
+    status, state = status_of(end, started=begun)
+    return JobEnded(Result(job_id=job.id, host=job.host, operation="true", status=status, state=state, end=end))
+
+
+async def test_a_rule_that_stops_the_run_is_told_once_and_named_in_the_report() -> None:
+    hears = Hears()
+    report = await arun(plan(3), [hears], Told(lambda job: plain(job) if not job.id else [stopped(job, "budget")]))
+    kinds = [type(event) for event in hears.events]
+    assert kinds == [RunStarted, JobStarted, JobEnded, Stopping, JobEnded, JobEnded, RunEnded]
+    assert hears.events[3] == Stopping("budget")
+    assert (report.stopped, report.exit_code) == ("budget", 6)
+
+
+async def test_one_host_that_somebody_ended_stops_no_run() -> None:
+    hears = Hears()
+    ends = [True, False]
+    report = await arun(plan(2), [hears], Told(lambda job: [stopped(job, "operator", begun=ends[job.id])]))
+    assert report.stopped == ""
+    assert report.exit_code == 3
+    assert not any(isinstance(event, Stopping) for event in hears.events)
+
+
+async def test_the_spread_is_from_the_first_to_the_last_command_over_all_workers() -> None:
+    def released(job: Job) -> Iterable[Event]:
+        yield Begun(10.25 + job.id, 10.5 + job.id)
+        yield from plain(job)
+
+    assert (await arun(plan(3), [], Told(released))).spread == 2.25
+
+
+async def test_a_run_without_a_barrier_has_no_spread() -> None:
+    assert (await arun(plan(2), [], Told())).spread is None
+
+
+class Patient(Hangs):
+    """Is stopped twice before its job ends."""
+
+    def stop(self, cause: str = "interrupt", *, finish: bool = False) -> None:
+        self.stops.append((cause, finish))
+        if len(self.stops) == 2:
+            self.told.set()
+
+
+def test_each_signal_is_told_with_how_often_there_was_one() -> None:
+    class Kills(Hears):
+        def on(self, event: Event, /) -> None:
+            super().on(event)
+            if isinstance(event, JobStarted):
+                os.kill(os.getpid(), signal.SIGINT)
+            elif event == Stopping("interrupt"):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    engine, hears = Patient(), Kills()
+    report = run(plan(1), [hears], engine)
+    assert [event for event in hears.events if isinstance(event, Stopping)] == [
+        Stopping("interrupt"),
+        Stopping("terminate", 2),
+    ]
+    assert report.exit_code == 130
+
+
+def test_sigusr1_asks_who_is_at_work_and_ends_nothing() -> None:
+    class Asks(Hears):
+        def on(self, event: Event, /) -> None:
+            super().on(event)
+            if isinstance(event, JobStarted):
+                os.kill(os.getpid(), signal.SIGUSR1)
+            elif isinstance(event, StatusAsked):
+                engine.told.set()
+
+    engine, hears = Hangs(), Asks()
+    before = signal.getsignal(signal.SIGUSR1)
+    report = run(plan(1), [hears], engine)
+    assert sum(isinstance(event, StatusAsked) for event in hears.events) == 1
+    assert engine.stops == []
+    assert report.exit_code == 0
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+async def test_whoever_attends_a_run_can_steer_question_and_end_it_gently() -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def attend(controls: Controls) -> Iterator[None]:
+        assert [job.host for job in controls.jobs] == ["web0"]
+        asyncio.get_running_loop().call_soon(act, controls)
+        seen.append("begun")
+        yield
+        seen.append("over")
+
+    def act(controls: Controls) -> None:
+        controls.steer(Widen(3))
+        controls.tell(StatusAsked())
+        controls.stop.gently("operator")
+        controls.stop.gently("operator")
+
+    engine, hears = Hangs(), Hears()
+    report = await arun(plan(1), [hears], engine, attend)
+    assert seen == ["begun", "over"]
+    assert engine.orders == [Widen(3)]
+    assert engine.stops == [("operator", True)]
+    assert [event for event in hears.events if isinstance(event, StatusAsked | Stopping)] == [
+        StatusAsked(),
+        Stopping("operator"),
+    ]
+    assert report.stopped == "operator"
+
+
+async def test_a_signal_after_a_gentle_stop_is_the_first_of_its_kind() -> None:
+    engine = Told()
+    told: list[Event] = []
+    stop = Stop(engine, told.append)
+    stop.gently("operator")
+    stop("interrupt")
+    stop.gently("operator")
+    assert engine.stops == [("operator", True), ("interrupt", False)]
+    assert told == [Stopping("operator"), Stopping("interrupt", 1)]
+    assert stop.cause == "interrupt"
+
+
+def test_the_third_signal_leaves_at_once_after_what_must_be_done_before() -> None:
+    code = """
+import os, signal
+from pssh.runner import Stop
+from tests.support.engines import Told
+stop = Stop(Told())
+stop.leaving.append(lambda: os.write(1, b"given back"))
+for _ in range(3):
+    stop.signal(signal.SIGTERM)
+print("never")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode, done.stderr) == ("given back", 143, "")

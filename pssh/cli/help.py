@@ -1,10 +1,11 @@
 """How help looks: options under the headings of their sections, then examples that can be copied.
 
 A command of class `Page` takes `examples=`; an option of class `Option` takes `section=`. Why not click's own list: 25
-options in one column are not read.
+options in one column are not read. A flag may take a value of its own after `=`, as `--sudo=USER`; click knows options
+that always take one, and would swallow the targets.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,11 +14,12 @@ PLAIN = "Options"
 
 
 class Option(click.Option):
-    """An option that knows the section of the help it belongs to."""
+    """An option that knows the section of the help it belongs to; a flag's value, after `=`, is that of `value_for`."""
 
-    def __init__(self, *args: Any, section: str = PLAIN, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, section: str = PLAIN, value_for: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+        self.value_for = value_for
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         """Leave out the range of a number: whoever leaves it is told."""
@@ -32,6 +34,10 @@ class Page(click.Command):
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = {name: param for param in self.params if isinstance(param, click.Option) for name in param.opts}
+        return super().parse_args(ctx, _with_values_apart(args, options))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
@@ -56,3 +62,30 @@ def _sections(params: Iterable[click.Parameter], ctx: click.Context) -> dict[str
         if record and isinstance(param, click.Option):
             found.setdefault(getattr(param, "section", PLAIN), []).append(record)
     return dict(sorted(found.items(), key=lambda item: item[0] == PLAIN))
+
+
+def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option]) -> list[str]:
+    """Return the arguments with `--sudo=USER` as `--sudo --become-user USER`, as far as options go."""
+    left, done = list(args), []
+    while left and left[0].startswith("-") and left[0] not in ("-", "--"):
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
+        if equals and (other := getattr(options.get(name), "value_for", "")):
+            done += [name, other, value]
+            continue
+        done.append(word)
+        if _takes_next(word, options):
+            done += left[:1]
+            del left[:1]
+    return done + left
+
+
+def _takes_next(word: str, options: Mapping[str, click.Option]) -> bool:
+    """Whether an option's value is the next argument."""
+    if word.startswith("--"):
+        return word in options and not options[word].is_flag
+    for place, letter in enumerate(word[1:], 2):
+        option = options.get(f"-{letter}")
+        if option is None or not option.is_flag:
+            return option is not None and place == len(word)
+    return False

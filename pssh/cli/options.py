@@ -9,9 +9,24 @@ from typing import Any
 import click
 
 from pssh.cli.help import Option
-from pssh.cli.types import COUNT, SECONDS, Number, not_empty
+from pssh.cli.types import (
+    BATCH,
+    CODES,
+    COUNT,
+    HANDSHAKES,
+    LAUNCH,
+    LOCK,
+    PAUSE,
+    RAMP,
+    RATE,
+    SECONDS,
+    SHARE,
+    TAIL,
+    Number,
+    not_empty,
+)
 from pssh.errors import UsageError
-from pssh.plan import RunOptions
+from pssh.plan import RunOptions, options_from
 
 Decorator = Callable[[Any], Any]
 
@@ -46,7 +61,7 @@ narrowing = together(
     option("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
     option("Targets", "--first", type=COUNT, metavar="N", help="Take the first N hosts."),
     option("Targets", "--pick", type=COUNT, metavar="N", help="Take N hosts at random."),
-    option("Targets", "--seed", type=int, metavar="N", help="Make --pick take the same hosts again."),
+    option("Targets", "--seed", type=int, metavar="N", help="Make chance the same again."),
     option("Targets", "--slice", metavar="I:J", default="", help="Take hosts I to J, counted from 1, both included."),
     option("Targets", "--allow-empty", is_flag=True, help="Exit with 0 if no host matches."),
 )
@@ -62,6 +77,8 @@ reach = together(
 login = together(
     named("Connection", "--identity", metavar="FILE", multiple=True, help="Log in with this key; repeatable."),
     option("Connection", "-k", "--ask-pass", is_flag=True, help="Ask once for a password, and log in with it."),
+    named("Connection", "--password-file", metavar="FILE", default="", help="Its first line is the password; 0600."),
+    named("Connection", "--password-command", metavar="CMD", default="", help="Prints the password, here."),
     option(
         "Connection",
         "--host-keys",
@@ -69,33 +86,108 @@ login = together(
         help="Unknown host keys: refuse them, or take them. `off` checks nothing.",
     ),
     option("Connection", "--auth-timeout", type=SECONDS, default=0.0, help="For the login.  [15s]"),
+    option("Connection", "--keepalive", type=SECONDS, help="Ask a silent host this often; 0: never.  [15s]"),
     option("Connection", "--speculate", is_flag=True, help="Request the command together with the login."),
 )
 pace = together(
-    option("Control", "-p", "--parallel", type=COUNT, default=USUAL.parallel, metavar="N", help="Hosts at once.  [64]"),
+    option("Control", "-p", "--parallel", type=COUNT, metavar="N", help="Hosts at once.  [64]"),
     option("Control", "--workers", type=Number(min=0), default=0, metavar="N", help="Processes.  [as needed]"),
     option(
         "Control",
         "--connect-limit",
-        type=COUNT,
-        default=USUAL.connect_limit,
-        metavar="N",
-        help="Handshakes at once.  [64]",
+        type=HANDSHAKES,
+        metavar="N[/jump:M]",
+        help="Handshakes at once, and of these to one address or jump host.  [64/jump:8]",
     ),
+    option("Control", "--jump-limit", type=COUNT, metavar="M", help="The latter alone.  [8]"),
     option(
         "Control",
         "--retries",
         type=Number(0, 20),
         default=USUAL.retries,
         metavar="N",
-        help="Connect again this often; a command is never repeated.  [2]",
+        help="Connect again this often; a command is not repeated.  [2]",
     ),
-    option("Control", "--host-timeout", type=SECONDS, default=0.0, help="For all of one host.  [none]"),
+    option("Stopping", "--host-timeout", type=SECONDS, default=0.0, help="For all of one host.  [none]"),
 )
-command_limits = together(
-    option("Control", "-t", "--timeout", type=SECONDS, default=0.0, help="For the command.  [none]"),
-    option("Control", "--stall", type=SECONDS, default=0.0, help="Without a byte of output.  [none]"),
+starting = together(
+    option(
+        "Control",
+        "--retry-on",
+        type=click.Choice(["exit"]),
+        multiple=True,
+        help="Repeat also a command that fails; it must bear that.",
+    ),
+    option("Control", "--rate", type=RATE, metavar="N/s", help="Start so many a second; N/m: a minute."),
+    option("Control", "--ramp", type=RAMP, metavar="T:N,...", help="From second T start N a second."),
+    option("Control", "--launch", type=LAUNCH, metavar="W:N,...", help="Wait W, start N at once; ..."),
+    option("Control", "--barrier", is_flag=True, help="Log in everywhere, then begin everywhere at once."),
+    option("Control", "--canary", type=COUNT, metavar="N", help="N hosts first; each must be ok."),
+    option("Control", "--batch", type=BATCH, metavar="N,N%,...", help="Waves; the last size repeats."),
+    option("Control", "--pause", type=PAUSE, metavar="SEC|ask", help="Between waves."),
+    option(
+        "Control",
+        "--order",
+        type=click.Choice(["inventory", "random"]),
+        default=USUAL.order,
+        help="In which hosts are started.  [inventory]",
+    ),
+    named("Control", "--one-per", metavar="VAR", default="", help="Never two hosts with one value of VAR at once."),
+    option(
+        "Control",
+        "--lock",
+        type=LOCK,
+        metavar="NAME[:skip|wait=SEC|fail]",
+        help="Hold this lock on each host; where another run has it: skip the host.",
+    ),
     option("Control", "-n", "--dry-run", is_flag=True, help="Show what would be done, and connect nowhere."),
+    option("Control", "-y", "--yes", is_flag=True, help="Do not ask about protected hosts."),
+)
+stopping = together(
+    option("Stopping", "-t", "--timeout", type=SECONDS, default=0.0, help="For the command.  [none]"),
+    option("Stopping", "--stall", type=SECONDS, default=0.0, help="Without a byte of output.  [none]"),
+    option("Stopping", "--open-timeout", type=SECONDS, default=USUAL.open_timeout, help="To its start.  [10s]"),
+    option("Stopping", "--deadline", type=SECONDS, default=0.0, help="For the whole run.  [none]"),
+    option("Stopping", "--tail", type=TAIL, metavar="N%:SEC", help="For the last, once N% have ended."),
+    option("Stopping", "--max-fail", type=SHARE, metavar="N|N%", help="Stop when more are not ok."),
+    option(
+        "Stopping",
+        "--halt",
+        type=click.Choice(["soon", "now"]),
+        default=USUAL.halt,
+        help="What then still runs may finish, or is ended.  [soon]",
+    ),
+    option("Stopping", "--kill-after", type=SECONDS, default=USUAL.kill_after, help="From TERM to KILL.  [2s]"),
+    option("Stopping", "--drain", type=SECONDS, default=USUAL.drain, help="For output after the exit.  [2s]"),
+    option("Stopping", "--leash", is_flag=True, help="End the command also when its connection is lost."),
+    option("Stopping", "--ok", type=CODES, default=USUAL.ok, metavar="N,...", help="Exit codes that are success.  [0]"),
+    option(
+        "Stopping",
+        "--exit",
+        type=click.Choice(["all", "any", "max", "0"]),
+        help="Our exit code: from all hosts; 0 if any is ok; the largest of theirs; or 0.  [all]",
+    ),
+    option("Stopping", "-S", "largest", is_flag=True, help="The same as --exit max."),
+)
+context = together(
+    option("Input", "-I", "own_input", is_flag=True, help="Give our standard input to every command."),
+    named("Input", "--stdin", metavar="FILE", default="", help="Give this file to every command."),
+    named("Input", "--env", metavar="NAME=VALUE", multiple=True, help="Set a variable, and PSSH_HOST and others."),
+    named("Input", "--chdir", metavar="DIR", default="", help="Run the command in DIR."),
+    option("Input", "-T", "--template", is_flag=True, help="Fill in {host} and the like, quoted."),
+    option("Input", "--tty", is_flag=True, help="Give the command a terminal, 80x24."),
+    option("Input", "--local", is_flag=True, help="Run the command here, once per host; with --template."),
+)
+privilege = together(
+    option(
+        "Privilege", "-s", "--sudo", is_flag=True, value_for="--become-user", help="Become root; --sudo=USER: USER."
+    ),
+    option("Privilege", "--become", type=click.Choice(["sudo", "su", "doas"]), help="By this program."),
+    named("Privilege", "--become-user", metavar="USER", default="", help="Become USER.  [root]"),
+    option("Privilege", "-K", "--ask-become-pass", is_flag=True, help="Ask once for its password."),
+)
+no_shell = option(
+    "Privilege", "--no-shell", "shell", is_flag=True, flag_value=False, default=True, help="Run the words themselves."
 )
 color = option(
     "Output", "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour.  [auto]"
@@ -110,15 +202,32 @@ output = together(
     quiet,
     color,
 )
-work = together(inventory, narrowing, reach, login, pace, command_limits, output)
+work = together(inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output)
 
 
 def run_options(flags: dict[str, Any]) -> RunOptions:
-    """Return the flags that are run options; what is no such flag is left alone."""
+    """Return the flags that are run options; what is no such flag is left alone. Raises UsageError."""
     fields = RunOptions.__struct_fields__
     said = {name: value for name, value in flags.items() if name in fields and value is not None}
-    said["identity"] = tuple(said.get("identity", ()))
-    return RunOptions(**said)
+    for wanted, name, value in (("own_input", "stdin", "-"), ("largest", "exit", "max"), ("sudo", "become", "sudo")):
+        if flags.get(wanted):
+            _say(said, _SHORT[wanted], name, value)
+    if handshakes := flags.get("connect_limit"):
+        said["connect_limit"], jump = handshakes
+        if jump:
+            _say(said, "--connect-limit N/jump:M", "jump_limit", jump)
+    return options_from(said)
+
+
+_SHORT = {"own_input": "-I", "largest": "-S", "sudo": "--sudo"}
+
+
+def _say(said: dict[str, Any], flag: str, name: str, value: Any) -> None:
+    """Say an option by another flag than its own. Raises UsageError if its own says something else."""
+    if said.get(name) and said[name] != value:
+        other = f"--{name.replace('_', '-')}"
+        raise UsageError(f"`{flag}` and `{other}` do not go together", hint="give one of them")
+    said[name] = value
 
 
 def narrowed(flags: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pssh.cli import early, options
 from pssh.cli.help import Page
 from pssh.errors import UsageError
 from pssh.ops.command import Command
+from pssh.ops.shellwords import join
 
 EXAMPLES = """
   pssh run @web uptime
@@ -21,18 +22,18 @@ EXAMPLES = """
 @click.command(cls=Page, examples=EXAMPLES, context_settings={"allow_interspersed_args": False})
 @click.argument("targets")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-@options.work
+@options.together(options.work, options.no_shell)
 def command(targets: str, words: tuple[str, ...], **flags: Any) -> int:
     """Run COMMAND on every host that TARGETS name, and show one table.
 
     Options stand before TARGETS. One word is sent as it is, several are joined with blanks; the host's own shell reads
     the result, as with ssh.
     """
-    return early.launch(Command(command_line(words)), targets, flags)
+    return early.launch(Command(command_line(words, shell=flags["shell"])), targets, flags)
 
 
-def command_line(words: tuple[str, ...]) -> str:
-    """Return the line to send; one `--` between targets and command is dropped."""
+def command_line(words: tuple[str, ...], *, shell: bool = True) -> str:
+    """Return the line to send; one `--` between targets and command is dropped. Without `shell` each word is quoted."""
     if words[:1] == ("--",):
         words = words[1:]
     elif words and words[0].startswith("-"):
@@ -42,4 +43,4 @@ def command_line(words: tuple[str, ...]) -> str:
         )
     if not words:
         raise UsageError("There is no command after the targets", hint="`pssh run TARGETS COMMAND`")
-    return " ".join(words)
+    return " ".join(words) if shell else join(words)

@@ -6,16 +6,18 @@ The first worker is started before the inventory is read, so that its imports ov
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import click
 from msgspec import structs
 
-from pssh.cli import options, terminal
+from pssh.cli import guard, options, terminal
+from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
-from pssh.errors import NoHosts
+from pssh.errors import NoHosts, UsageError
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
@@ -25,7 +27,8 @@ from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
 from pssh.report.ping import PingTable
-from pssh.runner import pool, run
+from pssh.report.screen import Screen
+from pssh.runner import Attend, pool, run
 
 
 def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Spawned | None) -> int:
@@ -37,13 +40,25 @@ def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Sp
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
     shows = partial(PingTable, width=how.width, color=how.color) if _pings(operation, how) else None
-    hears = reporters(how, *terminal.streams(), shows=shows)
-    finished = carried_out(operation, targets, flags, wanted, hears, worker)
+    screen = Screen(*terminal.streams())
+    hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
+    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend)
     return finished[1].exit_code if finished else 0
 
 
 def _pings(operation: Operation, how: Display) -> bool:
     return isinstance(operation, Ping) and how.format == "table"
+
+
+def attended(
+    hears: Sequence[Reporter], screen: Screen, how: Display, wanted: RunOptions
+) -> tuple[Sequence[Reporter], Attend]:
+    """Return who hears the run, and how it is attended: by keys where a person can press some."""
+    whole = how.live and wanted.stdin != "-" and terminal.is_ours()
+    if not whole and wanted.pause != "ask":
+        return hears, nullcontext
+    keys = Keys(screen, wanted, width=how.width or 80, whole=whole, shown=how.live)
+    return [*hears, keys], keys.attend
 
 
 def display(flags: dict[str, Any]) -> Display:
@@ -63,12 +78,12 @@ def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: R
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
     sources = Sources.found(flags["inventory"], wanted.config_file)
     try:
-        selection = sources.select(targets, **options.narrowed(flags))
+        selection = sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
     except NoHosts:
         if flags["allow_empty"]:
             return None
         raise
-    return prepare(operation, targets, sources, selection, wanted)
+    return prepare(operation, targets, sources, selection, wanted, flags["seed"])
 
 
 def carried_out(
@@ -78,8 +93,11 @@ def carried_out(
     wanted: RunOptions,
     hear: Sequence[Reporter],
     worker: Spawned | None = None,
+    attend: Attend = nullcontext,
 ) -> tuple[Plan, Report] | None:
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
+    if wanted.pause == "ask" and not terminal.present():
+        raise UsageError("`--pause ask` needs a terminal to ask on", hint="`--pause 30s` goes on by itself")
     secrets: dict[str, Secret] = {}  # filled in once they are known: the workers are given them with their first job
     engine = pool(wanted, secrets)
     try:
@@ -88,9 +106,10 @@ def carried_out(
         engine.warm()
         if not (plan := planned(operation, targets, flags, wanted)):
             return None
-        plan = with_credentials(plan, terminal.ask_secret)
+        guard.confirm(plan, wanted)
+        plan = with_credentials(plan, wanted, terminal.ask_secret)
         secrets.update(plan.secrets)
         grid.ready()  # the worker is still busy with its own imports
-        return plan, run(plan, hear, engine)
+        return plan, run(plan, hear, engine, attend)
     finally:
         engine.close()

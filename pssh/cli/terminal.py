@@ -5,6 +5,7 @@ Questions go to `/dev/tty` and nowhere else: stdin may be a pipe, and its bytes 
 
 import os
 import shutil
+import stat
 import sys
 import termios
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,11 @@ def width() -> int:
     return shutil.get_terminal_size((0, 0)).columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else 0
 
 
+def is_ours() -> bool:
+    """Whether keys may be read while a run goes on: stdin is the terminal, and no pager that reads keys gets stdout."""
+    return sys.stdin.isatty() and not stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+
+
 def streams() -> tuple[BinaryIO, BinaryIO]:
     """Return stdout and stderr for bytes, with nothing of ours left in their text layers."""
     sys.stdout.flush()
@@ -47,6 +53,20 @@ def ask_yes(prompt: str) -> bool | None:
     """Return whether the answer was yes; None where there is no terminal."""
     answer = _asked(prompt, shown=True)
     return None if answer is None else answer.strip().lower() in ("y", "yes")
+
+
+def ask_line(prompt: str) -> str | None:
+    """Return what was typed; None where there is no terminal, or nothing more to read."""
+    return _asked(prompt, shown=True)
+
+
+def present() -> bool:
+    """Whether there is a terminal to ask on."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _asked(prompt: str, *, shown: bool) -> str | None:

@@ -13,6 +13,7 @@ from pssh.errors import UsageError
 from pssh.ops.scan import Scan
 from pssh.report.base import reporters
 from pssh.report.safe import safe
+from pssh.report.screen import Screen
 from pssh.report.summary import Summary
 from pssh.report.table import Table
 from pssh.report.trust import key_table
@@ -47,7 +48,7 @@ def command(targets: str, source: Path | None, yes: bool, **flags: Any) -> int:
     """
     listed = _fingerprints(source) if source else None
     how = start.display({**flags, "format": "table"})
-    hears = [one for one in reporters(how, *terminal.streams()) if not isinstance(one, Summary | Table)]
+    hears = [one for one in reporters(how, Screen(*terminal.streams())) if not isinstance(one, Summary | Table)]
     finished = start.carried_out(Scan(), targets, flags, options.run_options(flags), hears)
     if not finished:
         return 0

@@ -1,11 +1,17 @@
-"""How options are written: durations, counts, and values that may not be empty."""
+"""How options are written: durations, counts, values that may not be empty, and texts that only the plan takes apart.
 
+The latter are read here once and thrown away, so that what is wrong is told with the name of its option.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from pssh.model.duration import seconds
+from pssh.model.rollout import Launch, Pace, Share, Tail
+from pssh.plan import LockOption
 
 
 class Duration(click.ParamType[float]):
@@ -33,6 +39,67 @@ class Number(click.IntRange):
             self.fail(f"`{value}` is no number {ends}", param, ctx)
 
 
+class Readable(click.ParamType[str]):
+    """A text that a reader understands; it stays a text."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class Codes(click.ParamType[tuple[int, ...]]):
+    """Exit codes with commas between them."""
+
+    name = "codes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(dict.fromkeys(map(_code, value.split(","))))
+        except ValueError:
+            self.fail(f"`{value}` is no list of exit codes from 0 to 255, such as `0,2`", param, ctx)
+
+
+class Handshakes(click.ParamType[tuple[int, int]]):
+    """How many handshakes at once, and if it was said how many of them to one place: else 0."""
+
+    name = "handshakes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        total, slash, jump = value.partition("/jump:")
+        numbers = [int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0 for text in (total, jump)]
+        if not numbers[0] or (slash and not numbers[1]):
+            self.fail(f"`{value}` is neither `N` nor `N/jump:M`, each a number from 1 on", param, ctx)
+        return numbers[0], numbers[1]
+
+
+def _code(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255):
+        raise ValueError(text)
+    return int(text)
+
+
+def _shares(text: str) -> None:
+    for share in text.split(","):
+        if not Share.read(share).thousandths:
+            raise ValueError(f"`{text}` has a wave without hosts")
+
+
+def _pause(text: str) -> None:
+    if text != "ask":
+        seconds(text)
+
+
 def not_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Refuse an option that was given an empty value, as by a shell variable that is not set; a click callback."""
     given = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
@@ -43,3 +110,13 @@ def not_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 
 SECONDS = Duration()
 COUNT = Number(min=1)
+CODES = Codes()
+HANDSHAKES = Handshakes()
+BATCH = Readable("shares", _shares)
+SHARE = Readable("share", Share.read)
+PAUSE = Readable("pause", _pause)
+RATE = Readable("rate", Pace.rate)
+RAMP = Readable("ramp", Pace.ramp)
+LAUNCH = Readable("launch", Launch.read)
+TAIL = Readable("tail", Tail.read)
+LOCK = Readable("lock", LockOption.read)

@@ -3,7 +3,8 @@
 Every engine keeps these promises, each held up by a test of its name:
 
 - E1 every job yields exactly one Result, whatever dies on the way;
-- E2 at most `parallel` jobs are in flight, in at most `workers` processes; handshakes are bounded apart;
+- E2 at most `parallel` jobs are in flight, behind a barrier all, in at most `workers` processes; handshakes are
+  bounded apart;
 - E3 a worker that dies costs only its own started jobs; those that had not started go to another worker;
 - E4 events come one at a time in the process that asked; for one job: started, connected, said*, ended;
 - E5 after a stop no new job starts, and all that run end within the grace time; no child outlives the parent;
@@ -18,6 +19,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pssh.engine.spool import Spool
 from pssh.model.event import Event
 from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
@@ -26,6 +28,7 @@ from pssh.model.work import Job
 _LANES_PER_WORKER = 32  # below so many in flight a second process costs more than it brings
 _ONE_WORKER_HOSTS = 150  # a run this short is over before a second process has done its imports
 _OWN_FILES = 32  # what a worker holds open beside its lanes
+_SPARE = 4  # times as many lanes as asked for may be had while a run goes on
 _LANE_FILES = 4  # a raced connection, or a local command's three pipes, and one to spare
 
 
@@ -41,7 +44,7 @@ class GoOn:
 
 @dataclass(frozen=True, slots=True)
 class Widen:
-    """Have so many more in flight, or fewer; at least one."""
+    """Have so many more in flight, or fewer; at least one, and at most four times as many as at first."""
 
     by: int
 
@@ -60,14 +63,17 @@ class Engine(Protocol):
     """Bounds and places jobs."""
 
     def run(self, jobs: Sequence[Job]) -> AsyncIterator[Event]:
-        """Yield what happens until every job has ended. Job ids are distinct."""
+        """Yield what happens until every job has ended. Job ids are distinct.
+
+        Raises UsageError, before anything begins, if a barrier cannot hold as many hosts.
+        """
 
     def stop(self, cause: str = "interrupt", *, finish: bool = False) -> None:
         """Start nothing more and end what runs within the grace time; a second call ends it at once.
 
         For the run under way, or the next one; from a signal handler of its loop, or any callback there. `cause` is a
-        stable word. `finish`: what has begun on its host may finish; a later call without it is the first of the two
-        above.
+        stable word. `finish`: what has begun on its host may finish, and only what has not is ended; a later call
+        without it is the first of the two above.
         """
 
     def steer(self, order: Order) -> None:
@@ -84,13 +90,14 @@ class EngineOptions:
     rollout: Rollout = field(default_factory=Rollout)
     jump_limit: int = 8  # of those handshakes, to one address or through one jump host
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    input: Spool | None = None  # what commands may read; for one run
     grace: float = 2.0  # from a stop to the end of what runs
     transports: Mapping[str, str] = field(default_factory=dict)  # name -> "module:factory", before the known ones
     heartbeat: float = 5.0  # a worker that leaves three questions so far apart unanswered is taken for hung
 
     def __post_init__(self) -> None:
-        if self.parallel < 1 or self.connect_limit < 1 or self.workers < 0:
-            raise ValueError("parallel and connect_limit are at least 1, workers at least 0")
+        if min(self.parallel, self.connect_limit, self.jump_limit) < 1 or self.workers < 0:
+            raise ValueError("parallel, connect_limit and jump_limit are at least 1, workers at least 0")
 
 
 def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:
@@ -101,6 +108,11 @@ def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:
         # 0.3 ms of CPU per host more and was no faster.
         wanted = 1 if jobs < _ONE_WORKER_HOSTS else min(cores - 1, options.parallel // _LANES_PER_WORKER)
     return max(1, min(wanted, options.parallel, options.connect_limit, jobs))
+
+
+def most(parallel: int, jobs: int) -> int:
+    """Return how many may be in flight at most, also when more are asked for while the run goes on."""
+    return max(parallel, min(_SPARE * parallel, jobs))
 
 
 def files_for(lanes: int) -> int:

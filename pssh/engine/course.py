@@ -1,44 +1,71 @@
-"""What every engine does alike with one run: events in order, stops in two steps, nothing left behind.
+"""What every engine does alike with one run: events in order, waves, limits, stops in two steps, nothing left behind.
 
-An engine adds where jobs go: a `Course` of its own that begins jobs, cancels them, and ends what it started.
+An engine adds where jobs go: a `Course` of its own that begins jobs, cancels them, and ends what it started. What is
+decided is decided in the ledger; here are the timers, and what follows from a decision.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from msgspec.structs import replace
+
 from pssh.engine import endings
-from pssh.engine.base import EngineOptions, Order
+from pssh.engine.base import End, EngineOptions, GoOn, Hold, Order, Widen
 from pssh.engine.clock import Clock
-from pssh.engine.ledger import Ledger
+from pssh.engine.ledger import InHand, Ledger
 from pssh.engine.mailbox import Mailbox
-from pssh.model.event import Event
+from pssh.model.event import Event, JobEnded, JobReady
 from pssh.model.outcome import Failure
 from pssh.model.work import Job
 
 _AFTER_GRACE = 0.8  # seconds for a KILL at the end of the grace time to be seen (0.5), and for results on their way
+_OPERATOR = "operator"  # whoever steers the run
 
 
 class Course(ABC):
     """One run from its first job to its last result; belongs to the running loop."""
 
-    def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock, parallel: int) -> None:
+    def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock, parallel: int, most: int) -> None:
+        """At first `parallel` jobs are in flight, and `most` after they were widened."""
         self.options, self.clock = options, clock
-        self.ledger = Ledger(jobs, parallel, options.rollout.pace)
+        self.ledger = Ledger(jobs, parallel, options.rollout)
         self.mail = Mailbox()
         self.hopeless: Failure | None = None  # nobody is left to take jobs
         self.loop = asyncio.get_running_loop()
         self.abandoned = False  # some jobs were still in hand when their time was over
+        self._most = most
+        tail = options.rollout.tail
+        self._tail_from = tail.share.up(len(jobs)) if tail else len(jobs) + 1
+        self._ruled = False  # what follows from a broken rule was done
         self._cancelling = False
+        self._told = False  # to end, by whoever asked for the run
+        self._waving = False  # a wave was begun
+        self._asking = False  # the next wave waits to be told
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
     @abstractmethod
     def begin(self) -> None:
-        """Hand out the first jobs, now or as soon as there is somebody to take them."""
+        """Make ready whoever takes jobs, and hand out the first, now or as soon as there is somebody."""
 
     @abstractmethod
-    def cancel(self) -> None:
-        """Have every job in hand end; the second time without waiting for its host."""
+    def fill(self) -> None:
+        """Hand out as many jobs as may go now."""
+
+    @abstractmethod
+    def cancel(self, *, running: bool) -> None:
+        """Have every job in hand end, the second time without waiting for its host.
+
+        Unless `running`, only those whose command has not begun on its host.
+        """
+
+    @abstractmethod
+    def end_one(self, taken: InHand) -> None:
+        """Have this job end, for `taken.why`."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let every job in hand pass the barrier."""
 
     @abstractmethod
     def listen(self) -> None:
@@ -53,6 +80,12 @@ class Course(ABC):
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Yield what happens until every job has its result."""
+        if self.options.input is not None:
+            self.options.input.start(self.mail.put)
+        if self.options.rollout.deadline:
+            self.after(self.options.rollout.deadline, self._deadline)
+        if not self.ledger.cause:
+            self._say_wave()
         self.begin()
         while True:
             event = self.mail.take()
@@ -63,6 +96,7 @@ class Course(ABC):
             elif self.ledger.waiting and (failure := self._why_not()):
                 for end in self.ledger.rest(failure):
                     yield end
+                self._follow()
             else:
                 self.listen()
                 await self.mail.wait()
@@ -71,21 +105,111 @@ class Course(ABC):
         """Return why the waiting jobs will never begin, if so."""
         return endings.stopped(self.ledger.cause) if self.ledger.cause else self.hopeless
 
+    def put(self, event: Event, size: int = 0) -> None:
+        """Pass on what happened to a job, and do what follows for the run."""
+        self.mail.put(event, size)
+        if isinstance(event, JobReady) and self.ledger.cause:
+            self._end_one(event.job_id, self.ledger.cause)  # it was preparing when the others were told, and would wait
+        elif isinstance(event, JobEnded | JobReady):
+            self._follow()
+
+    def _follow(self) -> None:
+        ledger, rollout = self.ledger, self.options.rollout
+        if ledger.rule and not self._ruled:
+            self._ruled = True
+            self._finish(ledger.rule) if rollout.halt == "soon" else self._cancel(ledger.rule)
+        if ledger.ended >= self._tail_from and rollout.tail:
+            self._tail_from = ledger.left + ledger.ended + 1
+            self.after(rollout.tail.seconds, self._tail)
+        if ledger.gathered:
+            self._release()
+        if self._waving and (ended := ledger.close_wave()):
+            more = bool(ledger.waiting) and not ledger.cause
+            self._asking = rollout.ask and more
+            self.mail.put(replace(ended, asks=self._asking))
+            if more and not self._asking:
+                self.after(rollout.pause, self._next_wave)
+
+    def _next_wave(self) -> None:
+        if not self.ledger.cause and self.ledger.open_wave():
+            self._say_wave()
+            self._follow()  # every host of it may have been ended before
+            self.fill()
+
+    def _say_wave(self) -> None:
+        if wave := self.ledger.wave():
+            self._waving = True
+            self.mail.put(wave)
+
+    def _release(self) -> None:
+        released = self.ledger.release()
+        if released.ready:
+            self.mail.put(released)
+            self.release()
+        self.after(0, self.fill)  # what could not come to the barrier: of one word only one job did
+
     def stop(self, cause: str, finish: bool) -> None:
         """Begin nothing more, and unless what runs may `finish`, end it; at once, if that was asked before."""
-        if self._cancelling:
+        if finish:
+            self._finish(cause)
+        elif self._told:
             self._abandon()
-        elif finish:
-            self.ledger.cause = self.ledger.cause or cause
         else:
-            self.ledger.cause = cause
-            self._cancelling = True
-            self.after(self.options.grace + _AFTER_GRACE, self._abandon)
-            self.cancel()
+            self._told = True
+            self._cancel(cause)
         self.mail.wake()
 
-    def steer(self, order: Order) -> None:  # noqa: B027
+    def _finish(self, cause: str) -> None:
+        """Let what has begun on its host finish, and nothing else."""
+        if not self._cancelling:
+            self.ledger.cause = self.ledger.cause or cause
+            self.cancel(running=False)
+            self.mail.wake()
+
+    def _cancel(self, cause: str) -> None:
+        """End what runs within the grace time."""
+        if not self._cancelling:
+            self.ledger.cause = cause
+            self._cancelling = True
+            if self.options.input is not None:
+                self.options.input.halt()
+            self.after(self.options.grace + _AFTER_GRACE, self._abandon)
+            self.cancel(running=True)
+            self.mail.wake()
+
+    def _deadline(self) -> None:
+        self._cancel("deadline")
+
+    def _tail(self) -> None:
+        self._cancel("tail")
+
+    def steer(self, order: Order) -> None:
         """Do as ordered."""
+        match order:
+            case Hold():
+                self.ledger.held = True
+            case GoOn():
+                self.ledger.held = False
+                if self._asking:
+                    self._asking = False
+                    self._next_wave()
+            case Widen(by=by):
+                self.widen(min(max(self.ledger.parallel + by, 1), self._most))
+            case End(job_id=job_id):
+                self._end_one(job_id, _OPERATOR)
+        self.fill()
+
+    def widen(self, parallel: int) -> None:
+        """Have so many jobs in flight from now on; those above it that are in flight are left alone."""
+        self.ledger.parallel = parallel
+
+    def _end_one(self, job_id: int, cause: str) -> None:
+        taken = self.ledger.having(job_id)
+        if taken is not None:
+            taken.why = taken.why or cause
+            self.end_one(taken)
+        elif end := self.ledger.drop(job_id, cause):
+            self.put(end)
 
     def after(self, seconds: float, do: Callable[[], None]) -> None:
         """Do it then, and not at the time that was set before."""
@@ -96,9 +220,9 @@ class Course(ABC):
     def _abandon(self) -> None:
         """Give the results here that did not come from there, and let what is left be dropped."""
         self.abandoned = self.abandoned or self.ledger.busy
-        self.cancel()
+        self.cancel(running=True)
         for event in self.ledger.abandon(self.loop.time()):
-            self.mail.put(event)
+            self.put(event)
 
 
 class OneRun(ABC):
@@ -117,7 +241,11 @@ class OneRun(ABC):
         """Yield what happens until every job has ended; then nothing of it is left."""
         if self._course is not None:
             raise RuntimeError("the engine has a run under way")
-        course = self._course = self.course(jobs)
+        try:
+            course = self._course = self.course(jobs)
+        except BaseException:
+            self._leave()
+            raise
         try:
             for cause, finish in self._stops:
                 course.stop(cause, finish)
@@ -127,7 +255,12 @@ class OneRun(ABC):
             self._course = None
             self._stops.clear()
             await course.end()
-            self.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.options.input is not None:
+            self.options.input.close()
+        self.close()
 
     def close(self) -> None:  # noqa: B027  most engines hold nothing between runs
         """Free what is held for the next run."""

@@ -8,16 +8,29 @@ from pssh.model.work import Job
 
 _LINE = 500  # of an exception's own words, which may quote what a host sent
 
+# By the cause of a stop: the kind and the message of a job whose command had not begun on its host.
 _STOPS = {
     "interrupt": ("interrupt", "the run was interrupted"),
     "terminate": ("interrupt", "the run was told to end by SIGTERM"),
     "hangup": ("interrupt", "the terminal went away"),
+    "operator": ("operator", "it was told to end while the run went on"),
+    "budget": ("budget", "more hosts failed than `--max-fail` allows"),
+    "canary": ("canary", "a host of the `--canary` was not ok"),
+    "auth-brake": ("auth-brake", "five hosts in a row refused the password"),
+    "deadline": ("deadline", "the run had taken as long as its `--deadline` allows"),
+    "tail": ("deadline", "most hosts had ended, and the time that `--tail` gives the others had passed"),
 }
+_LIMITS = ("deadline", "tail")
+_RULES = ("budget", "canary", "auth-brake")
 
 
-def stopped(cause: str) -> Failure:
-    """Return the failure of a job ended by a stop."""
+def stopped(cause: str, begun: bool = False) -> Failure:
+    """Return the failure of a job ended by a stop. `begun`: its command may have run."""
     kind, message = _STOPS.get(cause, (cause, f"the run was stopped: {cause}"))
+    if begun and cause in _LIMITS:
+        return Failure(stage="exec", kind=cause, message=message)
+    if begun and cause in _RULES:
+        kind, message = "halt", f"ended by `--halt now`: {message}"
     return Failure(stage="stop", kind=kind, message=message)
 
 

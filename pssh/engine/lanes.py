@@ -2,6 +2,7 @@
 
 A lane is the session's listener. A job is tried again only while nothing can have run on the host, and only after what
 a busy or starting host does: refuse, reset, close before login, throttle. Never after a refused login or host key.
+Where the limits say so, a command that answered with no success is tried again on the same session.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from msgspec.structs import replace
 from pssh import plugins
 from pssh.engine import endings
 from pssh.engine.clock import Clock
+from pssh.engine.given import Given
+from pssh.engine.watched import Watched
 from pssh.engine.wire import PIECE, FromLane
-from pssh.model.event import HostKeyLearned, JobConnected, JobSaid, JobStarted
+from pssh.model.event import HostKeyLearned, JobConnected, JobReady, JobSaid, JobStarted
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.secret import Secret
 from pssh.model.work import NO_INPUT, Input, Job, Session, StreamName, Transport, TransportError
@@ -23,6 +26,7 @@ _TRIED_AGAIN_STAGES = {"connect", "banner", "kex"}
 _TRIED_AGAIN_KINDS = {"refused", "reset", "closed", "throttled"}
 _LEAVING = 1.0  # seconds for a command that was killed to be seen ending, and for what an operation cleans up
 _BACK_OFF = 0.5  # seconds before the first new try at most; twice that before the next
+_LONGEST = 30.0  # seconds before any new try
 
 # What importing or making a transport raises where a library is missing, or not the one that it was written for.
 UNUSABLE = (ImportError, KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
@@ -36,6 +40,9 @@ class Outlet(Protocol):
     def tell_now(self, event: FromLane) -> None:
         """Return once the parent will hear of it even if this process dies."""
 
+    def tell_then(self, event: FromLane, call: Callable[[], None]) -> None:
+        """Call once the parent will hear of it even if this process dies; meanwhile nothing is held up."""
+
     def room(self) -> Awaitable[None] | None:
         """Return something to await before saying more."""
 
@@ -43,13 +50,33 @@ class Outlet(Protocol):
 class Lane:
     """Runs one job, once."""
 
-    def __init__(self, job: Job, outlet: Outlet, clock: Clock, *, attempt: int = 1, worker: int = -1) -> None:
+    def __init__(
+        self,
+        job: Job,
+        outlet: Outlet,
+        clock: Clock,
+        *,
+        attempt: int = 1,
+        worker: int = -1,
+        barrier: bool = False,
+        input: Given | None = None,
+    ) -> None:
+        """`barrier`: the first command waits for `release`."""
+        if barrier and job.connection.speculate:  # that would send the command before anybody is asked
+            job = replace(job, connection=replace(job.connection, speculate=False))
         self.job = job
         self.begun = False  # the command may have run
-        self.input: Input = NO_INPUT
+        self._place = input.place(self._interrupt) if input is not None else None
+        self.input: Input = self._place or NO_INPUT
         self._outlet, self._clock = outlet, clock
         self._attempt, self._worker = attempt, worker
-        self._session: Session | None = None
+        self._barrier = barrier
+        self._go: Callable[[], None] | None = None  # begins the command that waits
+        self._told = False  # that it has begun
+        self._tried = 0
+        self._resting = False  # between two tries
+        self._last = False  # no new try
+        self._session: Watched | None = None
         self._reply: Reply | None = None
         self._why: Failure | None = None  # what ends the job from our side
         self._stopped = False
@@ -58,12 +85,41 @@ class Lane:
         self._since, self._started = clock.now(), clock.wall()
 
     def ready(self, go: Callable[[], None]) -> None:
-        go()
+        if self._barrier:
+            self._go = go
+            self._outlet.tell(JobReady(self.job.id, self.job.host))
+        else:
+            self._tell_and(go)
+
+    def release(self) -> None:
+        """Let the command begin that waits behind the barrier, and none wait there from now on."""
+        self._barrier = False
+        if self._go is not None:
+            self._tell_and(self._go)
+
+    def _tell_and(self, go: Callable[[], None]) -> None:
+        """Let a command begin as soon as the parent will hear of it, however slowly it listens."""
+        if self._told:
+            go()
+        else:
+            self._told = True
+            self._go = go
+            self._outlet.tell_then(self._connected(), self._begin)
+
+    def _begin(self) -> None:
+        if self._go is not None:  # else the job has been ended
+            go, self._go = self._go, None
+            self.begun = True
+            go()
 
     def connected(self) -> None:
-        if not self.begun:
-            self.begun = True
-            self._outlet.tell_now(JobConnected(self.job.id, self.job.host, self._clock.now()))
+        self.begun = True
+        if not self._told and not self._barrier:  # what is behind the barrier may still begin elsewhere
+            self._told = True
+            self._outlet.tell_now(self._connected())
+
+    def _connected(self) -> JobConnected:
+        return JobConnected(self.job.id, self.job.host)
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
         if not self.job.limits.say:
@@ -76,12 +132,18 @@ class Lane:
         file = self.job.connection.known_hosts[0] if self.job.connection.known_hosts else ""
         self._outlet.tell(HostKeyLearned(self.job.id, self.job.host, file, line))
 
-    def stop(self, cause: str) -> None:
-        """End the job; its result says so, unless the host has answered. The second time no host is waited for."""
+    def stop(self, cause: str, *, running: bool = True) -> None:
+        """End the job; its result says so, unless the host has answered. The second time no host is waited for.
+
+        Unless `running`, a command that has begun on its host may finish there.
+        """
+        self._last = True
+        if not running and self.begun and self._go is None and not self._resting:
+            return
         if self._stopped and self._task is not None:
             self._task.cancel()
         self._stopped = True
-        self._interrupt(endings.stopped(cause))
+        self._interrupt(endings.stopped(cause, self.begun and self._go is None))
 
     async def run(self, transport: Transport) -> Result:
         """Return the job's result; raises nothing."""
@@ -96,6 +158,8 @@ class Lane:
             for timer in (limit, self._cutting):
                 if timer is not None:
                     timer.cancel()
+            if self._place is not None:
+                self._place.close()
             self._session = self._task = self._reply = None  # a session knows its listener: no collector is waited for
 
     def _late(self) -> None:
@@ -107,12 +171,17 @@ class Lane:
             self._why = self._why or why
             return
         self._why = why
-        if self.begun and self._session is not None and self._reply is None:
-            self._session.end(why)
-            seconds = self.job.limits.kill_after + _LEAVING
-            self._cutting = asyncio.get_running_loop().call_later(seconds, self._task.cancel)
-        else:
-            self._task.cancel()
+        if self._go is not None:  # of what prepares the command nothing counts
+            self._go, self.begun = None, False
+        seconds = self.job.limits.kill_after + _LEAVING
+        self._cutting = asyncio.get_running_loop().call_later(seconds, self._task.cancel)
+        session = self._session
+        if self.begun and session is not None and session.busy:
+            session.end(why)
+            return
+        if session is not None:
+            session.drop(why)
+        self._task.cancel()
 
     def result(self, end: Reply | Failure) -> Result:
         """Return the result of this job with that end."""
@@ -135,47 +204,62 @@ class Lane:
         except asyncio.CancelledError:
             if self._why is None:
                 raise RuntimeError("cancelled, but not by us") from None
-            end = replace(self._why, remote_end="left running") if self.begun else self._why
+            end = self._why
+            if self.begun and self._session is not None:
+                end = replace(end, remote_end=self._session.left)
         if self._reply is None:
-            return end
+            # What a transport says of a login that we cut short is not how the job ended.
+            return end if self._why is None or self.begun else self._why
         # The host had answered: what went wrong after that does not change how the job ended.
         note = self._reply.note or (end.message if isinstance(end, Failure) else "")
         return self._reply if note == self._reply.note else replace(self._reply, note=note)
 
     async def _tries(self, transport: Transport) -> Reply | Failure:
-        tried = 0
         while True:
             end = await self._once(transport)
-            if not self._again(end, tried):
+            if not isinstance(end, Failure) or not self._again(end):
                 return end
-            await self._clock.sleep(_BACK_OFF * 2**tried * self._clock.random())
-            tried += 1
-            self._attempt += 1
-            self._outlet.tell(JobStarted(self.job.id, self.job.host, self._worker, self._attempt))
+            await self._rest()
 
     async def _once(self, transport: Transport) -> Reply | Failure:
         job = self.job
         try:
             async with transport.open(job.host, job.connection, job.limits, self) as session:
-                self._session = session
-                reply = await job.operation.perform(session)
-                if not isinstance(reply, Reply):
-                    raise TypeError(f"`{type(job.operation).__name__}` gave a {type(reply).__name__}, not a Reply")
-                self._reply = reply
-            return reply
+                self._session = Watched(session)
+                return await self._answer(self._session)
         except TransportError as error:
             _forget(error)
             return error.failure
 
-    def _again(self, end: Reply | Failure, tried: int) -> bool:
+    async def _answer(self, session: Session) -> Reply:
+        """Return the host's answer, or the last of them."""
+        operation, limits = self.job.operation, self.job.limits
+        while True:
+            reply = await operation.perform(session)
+            if not isinstance(reply, Reply):
+                raise TypeError(f"`{type(operation).__name__}` gave a {type(reply).__name__}, not a Reply")
+            self._reply = reply
+            if not limits.retry_exit or reply.exit_code in limits.ok or not self._may_try():
+                return reply
+            await self._rest()
+            self._reply = None
+
+    def _again(self, end: Failure) -> bool:
         return (
-            isinstance(end, Failure)
-            and not self.begun
-            and self._why is None
-            and tried < self.job.limits.retries
-            and end.stage in _TRIED_AGAIN_STAGES
-            and end.kind in _TRIED_AGAIN_KINDS
+            not self.begun and end.stage in _TRIED_AGAIN_STAGES and end.kind in _TRIED_AGAIN_KINDS and self._may_try()
         )
+
+    def _may_try(self) -> bool:
+        return self._tried < self.job.limits.retries and self._why is None and not self._last
+
+    async def _rest(self) -> None:
+        """Wait before a new try, a random part of a time that doubles, so that hosts do not come back together."""
+        self._resting = True
+        await self._clock.sleep(min(_BACK_OFF * 2**self._tried, _LONGEST) * self._clock.random())
+        self._resting = False
+        self._tried += 1
+        self._attempt += 1
+        self._outlet.tell(JobStarted(self.job.id, self.job.host, self._worker, self._attempt))
 
 
 def _forget(error: BaseException) -> None:
@@ -189,8 +273,10 @@ def _forget(error: BaseException) -> None:
 class Transports:
     """The transports of one process, each made once; one that cannot be made is the failure of every job that asks."""
 
-    def __init__(self, paths: Mapping[str, str], secrets: Mapping[str, Secret], connect_limit: int) -> None:
-        self._paths, self._secrets, self._connect_limit = paths, secrets, connect_limit
+    def __init__(
+        self, paths: Mapping[str, str], secrets: Mapping[str, Secret], connect_limit: int, jump_limit: int
+    ) -> None:
+        self._paths, self._secrets, self._handshakes = paths, secrets, (connect_limit, jump_limit)
         self._made: dict[str, Transport | Failure] = {}
 
     def find(self, name: str) -> Transport | Failure:
@@ -204,7 +290,7 @@ class Transports:
         try:
             path = self._paths.get(name)
             factory = plugins.resolve(path) if path else plugins.find("pssh.transports", name)
-            made: Transport = factory(self._secrets, self._connect_limit)
+            made: Transport = factory(self._secrets, *self._handshakes)
             return made
         except UNUSABLE as error:
             unknown = isinstance(error, KeyError)

@@ -2,9 +2,10 @@
 
 A job is handed out, may be heard to have begun, and ends once. What is heard of a job from anyone but the one who has
 it in hand is not passed on. Only a job that was never heard to begin is handed out a second time, and then no more.
+
+A rule that stops the run is looked at with every result, so that nothing is handed out after the result that breaks it.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,23 +13,27 @@ from msgspec.structs import replace
 
 from pssh.engine import endings
 from pssh.engine.pacing import Pacer
+from pssh.engine.rules import Rules
+from pssh.engine.waiting import Waiting
 from pssh.engine.wire import FromLane
-from pssh.model.event import Event, JobConnected, JobEnded, JobStarted
+from pssh.model.event import Event, JobConnected, JobEnded, JobReady, JobStarted, Released, WaveEnded, WaveStarted
 from pssh.model.outcome import Failure, Result
-from pssh.model.rollout import Launch, Pace
+from pssh.model.rollout import Rollout
 from pssh.model.work import Job
 
 
 class InHand:
     """A job that somebody has."""
 
-    __slots__ = ("attempt", "begun", "job", "number", "since", "started", "who")
+    __slots__ = ("attempt", "begun", "job", "number", "ready", "since", "started", "who", "why")
 
     def __init__(self, job: Job, attempt: int, who: Any, number: int, since: float, started: float) -> None:
         self.job, self.attempt = job, attempt
         self.who, self.number = who, number
         self.since, self.started = since, started
         self.begun = False
+        self.ready = False  # behind the barrier
+        self.why = ""  # it was told to end, apart from the run
 
     def result(self, end: Failure, now: float) -> Result:
         """Return the result given in the place of whoever has the job."""
@@ -46,58 +51,72 @@ class InHand:
 class Ledger:
     """The jobs of one run; `now` is in seconds on one clock that only goes forward."""
 
-    def __init__(self, jobs: Sequence[Job], parallel: int, pace: Pace | Launch | None = None) -> None:
-        self.cause = ""  # once set, nothing more is handed out
+    def __init__(self, jobs: Sequence[Job], parallel: int, rollout: Rollout | None = None) -> None:
+        """The first wave is open."""
         if len({job.id for job in jobs}) < len(jobs):
             raise ValueError("two jobs have the same id")
-        self.left = len(jobs)  # jobs without a result
-        self._jobs = iter(jobs)
-        self._unseen = len(jobs)
-        self._again: deque[tuple[Job, int]] = deque()
-        self._parallel = parallel
-        self._pacer = Pacer(pace) if pace else None
+        rollout = rollout or Rollout()
+        self.cause = ""  # once set, nothing more is handed out
+        self.rule = ""  # the rule that set it
+        self.held = False  # nothing is handed out for now
+        self.parallel = parallel
+        self.left = self._total = len(jobs)  # jobs without a result
+        self.ended = 0  # those that came to a result before the run was given up
+        self.gathering = rollout.barrier  # nobody was released yet
+        self._rules = Rules(rollout, jobs)
+        self._waiting = Waiting(jobs)
+        self._waves = rollout.sizes(len(jobs))
+        self._wave = 0  # how many were opened
+        self._closed = 0
+        self._pacer = Pacer(rollout.pace) if rollout.pace else None
         self._origin: float | None = None
         self._in_hand: dict[int, InHand] = {}
+        self._ready = 0  # of those in hand
+        self.open_wave()
 
     @property
     def waiting(self) -> int:
         """How many jobs nobody has."""
-        return self._unseen + len(self._again)
+        return self._waiting.count
 
     @property
     def busy(self) -> bool:
         """Whether anybody has a job in hand."""
         return bool(self._in_hand)
 
+    def having(self, job_id: int) -> InHand | None:
+        """Return that job if somebody has it."""
+        return self._in_hand.get(job_id)
+
     def take(self, who: Any, number: int, now: float, started: float) -> tuple[InHand, JobStarted] | None:
         """Hand the next job to `who`, worker `number`; None if there is none, or not now."""
-        if self.cause or not self.waiting:
-            return None
-        if len(self._in_hand) >= self._parallel:
+        if not self._may():
             self.full()
             return None
         if self._origin is None:
             self._origin = now
         if self._pacer and not self._pacer.take(now - self._origin):
             return None
-        job, attempt = self._next()
+        job, attempt = self._waiting.take()
         taken = self._in_hand[job.id] = InHand(job, attempt, who, number, now, started)
         return taken, JobStarted(job.id, job.host, number, attempt)
 
-    def _next(self) -> tuple[Job, int]:
-        if self._again:
-            return self._again.popleft()
-        self._unseen -= 1
-        return next(self._jobs), 1
+    def _may(self) -> bool:
+        return (
+            not self.cause
+            and not self.held
+            and len(self._in_hand) < self.parallel
+            and self._waiting.first() is not None
+        )
 
     def full(self) -> None:
-        """Say that every lane is taken: starts that the pace allows meanwhile are not saved up."""
+        """Say that nothing can be begun: starts that the pace allows meanwhile are not saved up."""
         if self._pacer and self.waiting:
             self._pacer.full()
 
     def due(self, now: float) -> float | None:
         """Return in how many seconds the pace allows a start; None if it is not the pace that is waited for."""
-        if not self._pacer or self.cause or not self.waiting or self._origin is None:
+        if not self._pacer or self._origin is None or not self._may():
             return None
         return self._pacer.due(now - self._origin)
 
@@ -107,50 +126,119 @@ class Ledger:
         if found is None or found.who is not who:
             return None
         match event:
+            case JobReady():
+                self._mark(found, True)
+                self._rules.logged_in(found.job)
+            case JobStarted():
+                self._mark(found, False)
             case JobConnected():
                 found.begun = True
+                if not found.job.connection.speculate:  # else nobody has answered the login yet
+                    self._rules.logged_in(found.job)
             case JobEnded(result=result):
-                del self._in_hand[found.job.id]
-                self.left -= 1
-                return JobEnded(replace(result, host=found.job.host, operation=found.job.operation.label))
+                return self._end(found, replace(result, host=found.job.host, operation=found.job.operation.label))
         return event
 
     def fail(self, taken: InHand, failure: Failure, now: float) -> JobEnded:
         """End a job in hand in the place of whoever has it."""
-        del self._in_hand[taken.job.id]
-        self.left -= 1
-        return JobEnded(taken.result(failure, now))
+        return self._end(taken, taken.result(failure, now))
 
     def died(self, who: Any, reason: str, now: float, *, sure: bool = True) -> tuple[list[JobEnded], bool]:
         """Note that `who` is no more; return the ends of the jobs it cost, and whether it had begun any.
 
         Not `sure`: what it said last could not be read, so that any of its jobs may have begun.
         """
-        ends, progress = [], False
+        ends, back, progress = [], [], False
         for taken in [taken for taken in self._in_hand.values() if taken.who is who]:
             taken.begun = taken.begun or not sure
             progress = progress or taken.begun
-            if self.cause and not taken.begun:
-                ends.append(self.fail(taken, endings.stopped(self.cause), now))
+            why = taken.why or self.cause
+            if why and not taken.begun:
+                ends.append(self.fail(taken, endings.stopped(why), now))
             elif taken.begun or taken.attempt > 1:
                 ends.append(self.fail(taken, endings.died(reason), now))
             else:
-                del self._in_hand[taken.job.id]
-                self._again.append((taken.job, taken.attempt + 1))
+                back.append(taken)
+        for taken in reversed(back):  # so that they stand in their order
+            self._leave(taken)
+            self._waiting.give_back(taken.job, taken.attempt + 1)
         return ends, progress
+
+    def drop(self, job_id: int, cause: str) -> JobEnded | None:
+        """End a job that nobody has; None if somebody has it, or it has ended."""
+        entry = self._waiting.drop(job_id)
+        if entry is None:
+            return None
+        job, attempt = entry
+        return self._count(job, endings.result(job, endings.stopped(cause), begun=False, attempts=attempt))
 
     def abandon(self, now: float) -> list[JobEnded]:
         """End every job in hand: the stop's grace is over."""
-        return [
-            self.fail(
-                taken, replace(endings.stopped(self.cause), remote_end="left running" if taken.begun else ""), now
-            )
-            for taken in list(self._in_hand.values())
-        ]
+        ends = []
+        for taken in list(self._in_hand.values()):
+            failure = endings.stopped(self.cause, taken.begun)
+            ends.append(self.fail(taken, replace(failure, remote_end="left running" if taken.begun else ""), now))
+        return ends
 
     def rest(self, failure: Failure) -> Iterator[JobEnded]:
         """End every job that nobody has, one by one."""
         while self.waiting:
-            job, attempt = self._next()
+            job, attempt = self._waiting.any()
             self.left -= 1
             yield JobEnded(endings.result(job, failure, begun=False, attempts=attempt))
+
+    def _end(self, taken: InHand, result: Result) -> JobEnded:
+        self._leave(taken)
+        self._waiting.ended(taken.job)
+        return self._count(taken.job, result)
+
+    def _leave(self, taken: InHand) -> None:
+        self._mark(taken, False)
+        del self._in_hand[taken.job.id]
+
+    def _count(self, job: Job, result: Result) -> JobEnded:
+        self.left -= 1
+        self.ended += 1
+        if not self.cause:
+            self.cause = self.rule = self._rules.broken(job, result)
+        return JobEnded(result)
+
+    def _mark(self, taken: InHand, ready: bool) -> None:
+        self._ready += ready - taken.ready
+        taken.ready = ready
+
+    @property
+    def gathered(self) -> bool:
+        """Whether all behind the barrier are ready and nobody else can come to it."""
+        return (
+            self.gathering
+            and not self.cause
+            and self._ready == len(self._in_hand)
+            and self._waiting.first() is None  # what waits for a word of those who are ready cannot come
+        )
+
+    def release(self) -> Released:
+        """Let everybody pass the barrier, now and from now on."""
+        self.gathering = False
+        return Released(ready=self._ready, missing=self._total - self.left)
+
+    def wave(self) -> WaveStarted | None:
+        """Return what is to be said of the wave that was opened last; None if all hosts are one wave."""
+        if len(self._waves) < 2:
+            return None
+        return WaveStarted(self._wave, len(self._waves), self._waves[self._wave - 1])
+
+    def open_wave(self) -> bool:
+        """Let the hosts of the next wave go too; false if there is none."""
+        if self._wave == len(self._waves):
+            return False
+        self._waiting.open(self._waves[self._wave])
+        self._wave += 1
+        return True
+
+    def close_wave(self) -> WaveEnded | None:
+        """Return once that the hosts of a wave have all ended; None if they have not, or all hosts are one wave."""
+        if self._closed == self._wave or self._in_hand or self._waiting.here or len(self._waves) < 2:
+            return None
+        self._closed = self._wave
+        return WaveEnded(self._wave, len(self._waves))

@@ -2,12 +2,13 @@
 
 What is sent during one turn of the loop leaves in one system call, and one read hands over every whole frame it holds.
 `send_now` returns only once the kernel has it, and everything queued before: after that the other side will read it
-even if this process dies.
+even if this process dies. `send_then` calls back then, and holds nobody up meanwhile.
 """
 
 import asyncio
 import select
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -41,6 +42,8 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._flushing = self._writing = False
         self._room: asyncio.Future[None] | None = None
+        self._written = 0  # bytes that the kernel took
+        self._calls: deque[tuple[int, Callable[[], None]]] = deque()  # each with the bytes it waits for
         self.resume()
 
     def pause(self) -> None:
@@ -58,17 +61,12 @@ class Link:
 
     def send_raw(self, raw: bytes) -> None:
         """Queue a value that is packed already."""
-        self._out += len(raw).to_bytes(_HEADER, "big")
-        self._out += raw
-        if not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
+        self._queue(raw)
+        self._flush_soon()
 
     def send_now(self, value: Any) -> bool:
         """Return true once the kernel has this value and all before it, false if the other side is gone."""
-        raw = pack(value)
-        self._out += len(raw).to_bytes(_HEADER, "big")
-        self._out += raw
+        self._queue(pack(value))
         while there := self._write():
             if not self._out:
                 break
@@ -76,6 +74,16 @@ class Link:
             poll.register(self._fd, select.POLLOUT)
             poll.poll()
         return there
+
+    def send_then(self, value: Any, call: Callable[[], None]) -> None:
+        """Call once the kernel has this value and all before it: at once if it can be; never if the other is gone."""
+        self._queue(pack(value))
+        end = self._written + len(self._out)
+        if self._write() and self._written >= end:
+            call()
+        elif self._out:
+            self._calls.append((end, call))
+            self._flush_soon()
 
     def room(self) -> Awaitable[None] | None:
         """Return something to await if more than 1 MiB is queued."""
@@ -92,8 +100,18 @@ class Link:
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
             self._out.clear()
+            self._calls.clear()
             self._make_room()
             self._sock.close()
+
+    def _queue(self, raw: bytes) -> None:
+        self._out += len(raw).to_bytes(_HEADER, "big")
+        self._out += raw
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -110,12 +128,18 @@ class Link:
         """Send what the kernel takes; false if there is nobody to send to, which reading will find out."""
         if self._out:
             try:
-                del self._out[: self._sock.send(self._out)]
+                size = self._sock.send(self._out)
             except BlockingIOError:
                 return True
             except OSError:
                 self._out.clear()
+                self._calls.clear()
                 return False
+            else:
+                del self._out[:size]
+                self._written += size
+                while self._calls and self._calls[0][0] <= self._written:
+                    self._loop.call_soon(self._calls.popleft()[1])
             finally:
                 if len(self._out) <= _ROOM // 4:
                     self._make_room()

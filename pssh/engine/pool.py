@@ -9,15 +9,18 @@ multiprocessing never returns after a kill; both pickle, in both directions, wha
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from pssh.engine import base, endings, wire
 from pssh.engine.base import EngineOptions
 from pssh.engine.clock import Clock
 from pssh.engine.course import Course, OneRun
+from pssh.engine.ledger import InHand
 from pssh.engine.process import Process
 from pssh.engine.spawn import Spawned
-from pssh.model.event import JobEnded, Notice
+from pssh.errors import UsageError
+from pssh.model.event import Begun, JobEnded, Notice
 from pssh.model.outcome import Failure
 from pssh.model.work import Job
 
@@ -58,14 +61,22 @@ class _PoolCourse(Course):
     """One run: its workers, and what they say."""
 
     def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock, warm: list[Process]) -> None:
+        if options.rollout.barrier:  # all of them log in and wait for each other
+            options = replace(options, parallel=max(len(jobs), 1))
         count = base.worker_count(options, len(jobs), base.cores())
-        parallel = base.fitting(options.parallel, count, base.open_files())
-        super().__init__(jobs, options, clock, parallel)
+        files = base.open_files()
+        parallel = base.fitting(options.parallel, count, files)
+        most = base.fitting(base.most(options.parallel, len(jobs)), count, files)
+        if options.rollout.barrier and parallel < len(jobs):
+            text = f"`--barrier` keeps {len(jobs)} hosts at once, and the open files allowed are enough for {parallel}"
+            raise UsageError(text, hint="`ulimit -n` sets the limit, and `ulimit -Hn` shows how far")
+        super().__init__(jobs, options, clock, parallel, most)
         if parallel < min(options.parallel, len(jobs)):
             text = f"{parallel} instead of {options.parallel} hosts at once: too few open files are allowed"
             self.mail.put(Notice(text, hint="`ulimit -Hn` shows the limit"))
         self._warm = warm
         self._lanes = base.share(parallel, count)
+        self._files = [base.files_for(lanes) for lanes in base.share(most, count)]
         self._handshakes = base.share(options.connect_limit, count)
         names = {job.connection.transport for job in jobs}
         self._transports = {name: options.transports.get(name, "") for name in sorted(names)}
@@ -78,9 +89,22 @@ class _PoolCourse(Course):
         self._staff()
         self.after(self.options.heartbeat, self._beat)
 
-    def cancel(self) -> None:
+    def cancel(self, *, running: bool) -> None:
         for worker in self._workers.values():
-            worker.stop(self.ledger.cause)
+            worker.stop(self.ledger.cause, running=running)
+
+    def end_one(self, taken: InHand) -> None:
+        taken.who.end_job(taken.job.id, taken.why)
+
+    def release(self) -> None:
+        for worker in self._workers.values():
+            worker.release()
+
+    def widen(self, parallel: int) -> None:
+        super().widen(parallel)
+        self._lanes = base.share(parallel, len(self._lanes))
+        for number, worker in self._workers.items():
+            worker.lanes = self._lanes[number]
 
     def listen(self) -> None:
         if self._paused:
@@ -92,7 +116,7 @@ class _PoolCourse(Course):
         await super().end()
         if self.abandoned and self._workers:
             await asyncio.sleep(_LAST / 2)
-            self.cancel()  # a lane that was just ending its command is told once more
+            self.cancel(running=True)  # a lane that was just ending its command is told once more
             await asyncio.sleep(_LAST / 2)
         while self._workers:
             self._workers.popitem()[1].end()
@@ -116,11 +140,12 @@ class _PoolCourse(Course):
             number=number,
             secrets=dict(self.options.secrets),
             connect_limit=self._handshakes[number],
-            files=base.files_for(self._lanes[number]),
+            jump_limit=max(self.options.jump_limit // len(self._handshakes), 1),
+            files=self._files[number],
             transports=self._transports,
         )
         hear, gone = partial(self._hear, worker), partial(self._gone, worker)
-        worker.attach(setup, self._lanes[number], hear, gone, self._turn)
+        worker.attach(setup, self._lanes[number], hear, gone, self._turn, self.options.input)
 
     def _gone(self, worker: Process, garbled: str) -> None:
         del self._workers[worker.number]
@@ -130,15 +155,15 @@ class _PoolCourse(Course):
         ends, progress = self.ledger.died(worker, reason, self.loop.time(), sure=not garbled)
         self._barren = 0 if worker.proved or progress else self._barren + 1
         for event in ends:
-            self.mail.put(event)
+            self.put(event)
         self._staff()
-        if not self._workers:
+        if not self._workers or self._barren >= _BARREN:
             self._despair(reason)
-        self._fill()
+        self.fill()
 
     def _despair(self, reason: str) -> None:
-        """Say that nobody will take the waiting jobs, if nobody is left."""
-        if not self._workers:
+        """Say that nobody will take the waiting jobs: nobody is left, or whoever is left waits for them himself."""
+        if not self._workers or self.ledger.gathering:
             self.hopeless = Failure(
                 stage="worker",
                 kind="died",
@@ -157,26 +182,26 @@ class _PoolCourse(Course):
             worker.beat(every)
         self.after(every, self._beat)
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
         """Hand out jobs to whoever has most lanes free, until lanes, jobs or the pace end."""
         now = self.loop.time()
         while self._workers:
             worker = max(self._workers.values(), key=_free)
-            if not worker.free:
+            if worker.free <= 0:
                 self.ledger.full()
                 return
             taken = self.ledger.take(worker, worker.number, now, self.clock.wall())
             if taken is None:
                 break
             in_hand, event = taken
-            self.mail.put(event)
+            self.put(event)
             try:
-                worker.begin(in_hand.job, in_hand.attempt)
+                worker.begin(in_hand.job, in_hand.attempt, barrier=self.ledger.gathering)
             except (TypeError, ValueError, OverflowError, RecursionError) as error:
-                self.mail.put(self.ledger.fail(in_hand, endings.unsendable(error), now))
+                self.put(self.ledger.fail(in_hand, endings.unsendable(error), now))
         due = self.ledger.due(now)
         if due is not None:
-            self.after(due, self._fill)
+            self.after(due, self.fill)
 
     def _hear(self, worker: Process, message: wire.FromWorker) -> None:
         if isinstance(message, wire.Pong):
@@ -184,17 +209,24 @@ class _PoolCourse(Course):
         if isinstance(message, wire.Ready):
             worker.ready = True
             return
+        if isinstance(message, wire.Wanted):
+            if self.options.input is not None:
+                self.options.input.wanted(message.at)
+            return
+        if isinstance(message, Begun):
+            self.put(message)
+            return
         event = self.ledger.heard(worker, message)
         if event is not None:
             if isinstance(event, JobEnded):
                 worker.load -= 1
                 worker.proved = True
-            self.mail.put(event)
+            self.put(event)
 
     def _turn(self, size: int) -> None:
         """After each read: hand out what became free, and stop listening if what was heard is not taken away."""
         self.mail.size += size
-        self._fill()
+        self.fill()
         if self.mail.size > _HELD and not self._paused:
             self._paused = True
             for worker in self._workers.values():

@@ -10,9 +10,10 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from pssh.engine import wire
+from pssh.engine import given, wire
 from pssh.engine.link import Link
 from pssh.engine.spawn import Spawned
+from pssh.engine.spool import Spool
 from pssh.model.work import Job, Operation
 
 _STDERR = 4 << 10
@@ -39,6 +40,7 @@ class Process:
         self._stderr = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link: Link | None = None
+        self._spool: Spool | None = None
         self._sock, self._popen = spawned.sock, spawned.popen
         assert self._popen.stderr is not None
         self._errors = self._popen.stderr.fileno()
@@ -56,8 +58,9 @@ class Process:
         hear: Callable[[wire.FromWorker], None],
         gone: Callable[[str], None],
         turn: Callable[[int], None],
+        spool: Spool | None = None,
     ) -> None:
-        """Begin to speak with it from the running loop."""
+        """Begin to speak with it from the running loop; `spool` is what its commands may read."""
         self.number, self.lanes = setup.number, lanes
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._errors, self._read_errors)
@@ -66,13 +69,17 @@ class Process:
             self._heard = True
             turn(size)
 
+        given.send(self._sock, *(spool.file, spool.base) if spool is not None else (None, 0))
         self._link = Link(self._sock, wire.FromWorker, wire.FROM_WORKER, hear, gone, turned)
         self._link.send(setup)
+        if spool is not None:
+            self._spool = spool
+            spool.subscribe(self._send)
 
-    def begin(self, job: Job, attempt: int) -> None:
+    def begin(self, job: Job, attempt: int, *, barrier: bool = False) -> None:
         """Hand over a job. Raises TypeError or ValueError for an operation that cannot cross."""
         number = self._define(job.operation)
-        self._send(wire.Work(job.id, job.host, job.connection, number, job.limits, attempt))
+        self._send(wire.Work(job.id, job.host, job.connection, number, job.limits, attempt, barrier))
         self.load += 1
 
     def _define(self, operation: Operation) -> int:
@@ -89,9 +96,17 @@ class Process:
                 del self._defined[next(iter(self._defined))]
         return number
 
-    def stop(self, cause: str) -> None:
-        """Have it end every job in hand."""
-        self._send(wire.Stop(cause))
+    def stop(self, cause: str, *, running: bool = True) -> None:
+        """Have it end every job in hand; unless `running`, only those whose command has not begun."""
+        self._send(wire.Stop(cause, running))
+
+    def end_job(self, number: int, cause: str) -> None:
+        """Have it end one job."""
+        self._send(wire.End(number, cause))
+
+    def release(self) -> None:
+        """Have it let every job begin that waits behind the barrier."""
+        self._send(wire.Release())
 
     def pause(self, paused: bool) -> None:
         """Read nothing from it for a while, or go on."""
@@ -126,6 +141,8 @@ class Process:
     def end(self) -> str:
         """End it and free all it held here, at once; return why it ended."""
         self._popen.kill()
+        if self._spool is not None:
+            self._spool.unsubscribe(self._send)
         if self._loop is not None and self._link is not None:
             self._loop.remove_reader(self._errors)
             self._link.close()

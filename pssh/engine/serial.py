@@ -5,15 +5,17 @@ about workers, of which it has none: an operation that blocks the loop or ends t
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from pssh.engine import base
 from pssh.engine.base import EngineOptions
 from pssh.engine.clock import Clock
 from pssh.engine.course import Course, OneRun
 from pssh.engine.lanes import Lane, Transports
+from pssh.engine.ledger import InHand
 from pssh.engine.wire import FromLane
-from pssh.model.event import JobEnded, JobSaid
+from pssh.model.event import Begun, JobEnded, JobSaid
 from pssh.model.outcome import Failure, Result
 from pssh.model.work import Job
 
@@ -32,31 +34,48 @@ class _SerialCourse(Course):
     """One run; the outlet of its lanes."""
 
     def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock) -> None:
-        super().__init__(jobs, options, clock, options.parallel)
-        self._transports = Transports(options.transports, options.secrets, options.connect_limit)
+        parallel = max(len(jobs), 1) if options.rollout.barrier else options.parallel
+        super().__init__(jobs, options, clock, parallel, base.most(parallel, len(jobs)))
+        self._transports = Transports(options.transports, options.secrets, options.connect_limit, options.jump_limit)
+        self._input = options.input.given() if options.input is not None else None
         self._lanes: dict[Lane, asyncio.Task[Result]] = {}
         self._room: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
+        self.fill()
+
+    def fill(self) -> None:
         now = self.loop.time()
         while taken := self.ledger.take(self, 0, now, self.clock.wall()):
             in_hand, event = taken
-            self.mail.put(event)
+            self.put(event)
             job = in_hand.job
             transport = self._transports.find(job.connection.transport)
             if isinstance(transport, Failure):
-                self.mail.put(self.ledger.fail(in_hand, transport, now))
+                self.put(self.ledger.fail(in_hand, transport, now))
                 continue
-            lane = Lane(job, self, self.clock, attempt=in_hand.attempt, worker=0)
+            barrier = self.ledger.gathering
+            lane = Lane(job, self, self.clock, attempt=in_hand.attempt, worker=0, barrier=barrier, input=self._input)
             task = self._lanes[lane] = self.loop.create_task(lane.run(transport))
             task.add_done_callback(partial(self._ended, lane))
         due = self.ledger.due(now)
         if due is not None:
-            self.after(due, self.begin)
+            self.after(due, self.fill)
 
-    def cancel(self) -> None:
+    def cancel(self, *, running: bool) -> None:
         for lane in self._lanes:
-            lane.stop(self.ledger.cause)
+            lane.stop(self.ledger.cause, running=running)
+
+    def end_one(self, taken: InHand) -> None:
+        for lane in self._lanes:
+            if lane.job.id == taken.job.id:
+                lane.stop(taken.why)
+
+    def release(self) -> None:
+        first = self.clock.now()
+        for lane in self._lanes:
+            lane.release()
+        self.loop.call_soon(lambda: self.put(Begun(first, self.clock.now())))
 
     def listen(self) -> None:
         if self._room is not None:
@@ -66,17 +85,21 @@ class _SerialCourse(Course):
     async def end(self) -> None:
         await super().end()
         self.listen()
-        self.cancel()
+        self.cancel(running=True)
         if self._lanes:
             await asyncio.wait(self._lanes.values(), timeout=_LAST)
 
     def tell(self, event: FromLane) -> None:
         passed_on = self.ledger.heard(self, event)
         if passed_on is not None:
-            self.mail.put(passed_on, len(event.data) if isinstance(event, JobSaid) else 0)
+            self.put(passed_on, len(event.data) if isinstance(event, JobSaid) else 0)
 
     def tell_now(self, event: FromLane) -> None:
         self.tell(event)
+
+    def tell_then(self, event: FromLane, call: Callable[[], None]) -> None:
+        self.tell(event)
+        call()
 
     def room(self) -> Awaitable[None] | None:
         if self.mail.size <= _ROOM:
@@ -88,4 +111,4 @@ class _SerialCourse(Course):
     def _ended(self, lane: Lane, task: asyncio.Task[Result]) -> None:
         del self._lanes[lane]
         self.tell(JobEnded(task.result()))
-        self.begin()
+        self.fill()

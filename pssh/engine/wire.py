@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, convert, msgpack, to_builtins
 
-from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
+from pssh.model.event import Begun, HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
 from pssh.model.host import Connection
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Operation
@@ -36,6 +36,7 @@ class Setup(Struct, frozen=True, tag=True):
     number: int
     secrets: dict[str, Secret]
     connect_limit: int
+    jump_limit: int
     files: int  # to be open at once
     transports: dict[str, str]  # those to be made ready; empty path: the known one of that name
 
@@ -96,12 +97,18 @@ class Ready(Struct, frozen=True, tag=True):
     """The worker has its transports and takes jobs."""
 
 
+class Wanted(Struct, frozen=True, tag=True):
+    """Some host has read so many bytes of the run's input."""
+
+    at: int
+
+
 class Pong(Struct, frozen=True, tag=True):
     """The worker's loop turns."""
 
 
 FromLane = JobStarted | JobReady | JobConnected | JobSaid | HostKeyLearned | JobEnded
-FromWorker = FromLane | Ready | Pong
+FromWorker = FromLane | Begun | Ready | Pong | Wanted
 ToWorker = Work | Ping | Setup | Define | Stop | End | Release | Grown
 
 

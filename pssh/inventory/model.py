@@ -58,6 +58,7 @@ class _Merged(Struct, frozen=True):
     vars: dict[str, Any]
     disputed: dict[str, tuple[str, ...]]  # a setting, and the groups that disagree
     disputed_vars: dict[str, tuple[str, ...]]
+    protected: tuple[str, ...]  # those of the groups where a run is confirmed
 
 
 class Inventory:
@@ -127,6 +128,7 @@ class Inventory:
             typed=typed or {},
             groups=groups,
             vars={**merged.vars, **variables},
+            protected=merged.protected,
         )
 
     def conflicts(self, name: str) -> tuple[Conflict, ...]:
@@ -176,7 +178,8 @@ class Inventory:
             peers = list(rank)
             _layer(settings, disputed, [(group.name, dict(group.settings)) for group in peers])
             _layer(variables, disputed_vars, [(group.name, group.vars) for group in peers])
-        return _Merged(settings, variables, disputed, disputed_vars)
+        protected = tuple(group.name for group in groups if group.protected)
+        return _Merged(settings, variables, disputed, disputed_vars, protected)
 
 
 def _layer(

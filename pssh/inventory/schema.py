@@ -1,7 +1,7 @@
 """Connection settings as an inventory writes them: which keys there are, what each may hold, and what it becomes.
 
 The one table for every format. A key that later versions will serve is refused rather than passed over: whoever wrote
-`become` or `jump` must not find the command run without it.
+`jump` must not find the host reached without it.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from pssh.model import duration, names
 from pssh.model.host import Settings
 
 _MOST_SECONDS = 7 * 24 * 3600.0
-_LATER = ("jump", "certificate", "forward_agent", "proxy_command", "become", "become_user", "shell")
+_LATER = ("jump", "certificate", "forward_agent", "proxy_command", "shell")
 
 
 def settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[tuple[str, str]]]:
@@ -36,6 +36,8 @@ def _unknown(key: str) -> str:
         return f"`{key}` is not supported by this version"
     if key == "password":
         return "`password` has no place in a file, use a key or `--ask-pass`"
+    if key == "become_password":
+        return "`become_password` has no place in a file, use `--ask-become-pass`"
     return also(f"unknown connection key `{key}`", meant(key, (*_KEYS, *_LATER)))
 
 
@@ -104,6 +106,11 @@ def _agent(value: Any, base: Path) -> str:
     return "" if value == "none" else _file(value, base)
 
 
+def _become(value: Any, base: Path) -> str:
+    """Return the way to become another user; `none` ends what a group above says."""
+    return "" if value == "none" else _one_of("sudo", "su", "doas", "none")(value, base)
+
+
 def _one_of(*words: str) -> Callable[[Any, Path], str]:
     def check(value: Any, base: Path) -> str:
         if value not in words:
@@ -133,4 +140,6 @@ _KEYS: dict[str, Callable[[Any, Path], Any]] = {
     "connect_timeout": _limit,
     "auth_timeout": _limit,
     "speculate": _flag,
+    "become": _become,
+    "become_user": _name,
 }

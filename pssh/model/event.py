@@ -36,7 +36,6 @@ class JobConnected(Struct, frozen=True, tag=True):
 
     job_id: int
     host: str
-    at: float = 0.0  # seconds on the monotonic clock, which all processes share
 
 
 class JobSaid(Struct, frozen=True, tag=True):
@@ -85,6 +84,13 @@ class Released(Struct, frozen=True, tag=True):
     missing: int
 
 
+class Begun(Struct, frozen=True, tag=True):
+    """The commands that a barrier held have left, in one process; seconds on the monotonic clock, which all share."""
+
+    first: float
+    last: float
+
+
 class Stopping(Struct, frozen=True, tag=True):
     """The run was asked to end, for the `times`-th time."""
 
@@ -119,6 +125,7 @@ Event = (
     | JobStarted
     | JobReady
     | Released
+    | Begun
     | JobConnected
     | JobSaid
     | HostKeyLearned

@@ -136,6 +136,7 @@ _STATUS: dict[str, Status] = {
     "auth": "auth",
     "host-key": "host-key",
     "exec/denied": "failed",
+    "exec/lock-held": "failed",
     "exec/sudo-denied": "failed",
     "exec/sudo-needs-password": "failed",
     "exec/total": "timed-out",
@@ -162,8 +163,8 @@ def status_of(failure: Failure, *, started: bool) -> tuple[Status, State]:
     status = _STATUS.get(failure.cause) or _STATUS[failure.stage]
     if failure.stage == "stop" and not started:
         status = "not-run"
-    if status in ("unreachable", "host-key", "auth"):
-        state = "not-started"  # also where a command was sent along with a login that the host refused
+    if status in ("unreachable", "host-key", "auth", "skipped"):
+        state = "not-started"  # also where a command was sent along with a refused login, or asked whether to skip
     elif status == "failed" or failure.remote_end in ("killed", "exited"):
         state = "finished"
     return status, state

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from signal import Signals
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -23,8 +24,18 @@ BY_WEIGHT: tuple[Status, ...] = (
     "ok",
 )
 _INTERRUPTED = {"interrupt": 130, "terminate": 143, "hangup": 129}
-_RULES = {"stop/budget", "stop/canary", "stop/window", "stop/deadline", "stop/auth-brake"}
-
+RULES = frozenset({"stop/budget", "stop/canary", "stop/window", "stop/deadline", "stop/auth-brake"})
+# What a row without an exit code counts for under `max`: as timeout(1), ssh(1) and a shell that cannot run a command.
+_WITHOUT_CODE: dict[Status, int] = {
+    "timed-out": 124,
+    "unreachable": 255,
+    "host-key": 255,
+    "auth": 255,
+    "lost": 255,
+    "failed": 126,
+    "cancelled": 3,
+    "not-run": 3,
+}
 
 ExitRule = Literal["all", "any", "max", "0"]
 
@@ -61,24 +72,45 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """The command's exit code: the first rule that matches."""
+        """The command's exit code: a signal, then a fault of our own, then what the exit rule makes of the hosts."""
         if self.stopped in _INTERRUPTED:
             return _INTERRUPTED[self.stopped]
         statuses = {result.status for result in self.results}
         causes = {result.cause for result in self.results}
         if "error" in statuses or any(cause.startswith("worker/") for cause in causes):
             return 1
-        if "not-run" in statuses and causes & _RULES:
-            return 6
-        if statuses & {"timed-out", "lost", "cancelled", "not-run"}:
-            return 3
-        if statuses & {"unreachable", "host-key", "auth"}:
-            return 4
-        return 5 if "failed" in statuses else 0
+        if self.exit_rule == "0" or (self.exit_rule == "any" and "ok" in statuses):
+            return 0
+        if self.exit_rule == "max":
+            return max(map(_remote_code, self.results), default=0)
+        return _code_of(statuses, causes)
 
     def groups(self) -> list[list[Result]]:
         """Equal results together: worst status first, then the largest group, then the order of the targets."""
         return grouped(self.results)
+
+
+def _code_of(statuses: set[Status], causes: set[str]) -> int:
+    """Return the code that says in one number how the hosts did: the first rule that matches."""
+    if "not-run" in statuses and causes & RULES:
+        return 6
+    if statuses & {"timed-out", "lost", "cancelled", "not-run"}:
+        return 3
+    if statuses & {"unreachable", "host-key", "auth"}:
+        return 4
+    return 5 if "failed" in statuses else 0
+
+
+def _remote_code(result: Result) -> int:
+    """Return the code that one host counts for: 0 if it is ok, else as a shell would give it."""
+    if result.status in ("ok", "skipped"):
+        return 0
+    if (reply := result.reply) is None:
+        return 6 if result.status == "not-run" and result.cause in RULES else _WITHOUT_CODE[result.status]
+    if reply.exit_code is not None:
+        return min(reply.exit_code, 255) or 5  # `--ok 1` makes a failure of 0
+    number = Signals.__members__.get(f"SIG{reply.signal}")
+    return 128 + number if number else 255
 
 
 def grouped(results: Iterable[Result]) -> list[list[Result]]:

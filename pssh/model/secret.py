@@ -4,7 +4,11 @@
 accident. Why not a `str` subclass: every function that takes text would take it, and show it.
 """
 
+import re
 from typing import final
+
+# A command line can hold no NUL, so nothing that was typed is mistaken for a slot. The digit: how often it was quoted.
+SLOT = re.compile(r"\0([0-9])([A-Za-z0-9_.:-]+)\0")
 
 
 @final
@@ -33,3 +37,13 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a Secret is not pickled")
+
+
+def slot(name: str) -> str:
+    """Return the place where a transport puts the secret `secret:NAME` in a command line; quoted as a value is."""
+    return f"\0{0}secret:{name}\0"
+
+
+def veiled(text: str) -> str:
+    """Return a command line for showing: each slot is `***`."""
+    return SLOT.sub("***", text)

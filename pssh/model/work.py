@@ -58,7 +58,13 @@ class _NoInput:
     def when_more(self, call: Callable[[], None]) -> None: ...
 
 
+class _HeldOpen(_NoInput):
+    def read(self, at: int, most: int) -> None:
+        return None
+
+
 NO_INPUT: Input = _NoInput()  # of a run that was given none
+HELD_OPEN: Input = _HeldOpen()  # of a command that wants to see its connection end: there is never more, nor an end
 
 
 class Prompt(Struct, frozen=True):
@@ -92,8 +98,13 @@ class Listener(Protocol):
 class Session(Protocol):
     """One open connection to one host."""
 
-    seconds: dict[str, float]  # by Phase, filled in as phases end
-    banner: str
+    @property
+    def seconds(self) -> dict[str, float]:
+        """By Phase, filled in as phases end."""
+
+    @property
+    def banner(self) -> str:
+        """The host's version line, once it has come."""
 
     @property
     def input(self) -> Input:
@@ -128,7 +139,7 @@ class Session(Protocol):
 
 
 class Transport(Protocol):
-    """How hosts are reached; one per worker and kind, made by a factory `(secrets, connect_limit) -> Transport`."""
+    """How hosts are reached; one per worker and kind, made by a factory `(secrets, connect_limit, jump_limit)`."""
 
     def open(
         self, host: str, connection: Connection, limits: Limits, listener: Listener

@@ -6,10 +6,11 @@ from msgspec.structs import force_setattr
 from pssh.errors import UsageError
 from pssh.model.outcome import Reply
 from pssh.model.work import Session
+from pssh.ops.context import Context
 from pssh.ops.shellwords import exact, shown
 
 
-class Command(Struct, frozen=True, omit_defaults=True):
+class Command(Struct, frozen=True, omit_defaults=True, tag=True):
     r"""A command line, sent as it is; raises UsageError if it is blank or cannot be sent.
 
     Bytes that are not UTF-8 are given as surrogate escapes. Msgpack has no such text, so they move to `raw`, and `text`
@@ -18,6 +19,7 @@ class Command(Struct, frozen=True, omit_defaults=True):
 
     text: str
     raw: bytes = b""  # the exact line, where `text` is not it
+    context: Context = Context()
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -32,4 +34,4 @@ class Command(Struct, frozen=True, omit_defaults=True):
         return self.text
 
     async def perform(self, session: Session) -> Reply:
-        return await session.exec(self.raw.decode("utf-8", "surrogateescape") or self.text)
+        return await self.context.exec(session, self.raw.decode("utf-8", "surrogateescape") or self.text)

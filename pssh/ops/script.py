@@ -4,9 +4,16 @@ Two commands on one session: the first writes the script into a fresh private fo
 runs it and removes the folder in the same shell, which does so by `trap` even if it is told to end. Only if that shell
 was killed is there a third. The exit code is the script's.
 
+Under sudo, su and doas it is one command, so that there is one question for a password: the shell of the other user
+reads the script, in lines that also a terminal carries, and puts it into a folder of that user, private as well.
+
 Why not one command with the script on `sh -s`'s input: the script could not have an input, a `#!` or a name of its own.
 Why `sh -c PROGRAM` with arguments: the login shell then reads nothing but quoted words, whatever shell it is.
+Why no folder that the other user may enter: so might everybody, and the name stands in the process table.
 """
+
+from collections.abc import Awaitable, Callable
+from secrets import token_hex
 
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
@@ -14,6 +21,8 @@ from msgspec.structs import force_setattr, replace
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Output, Reply
 from pssh.model.work import Session, TransportError
+from pssh.ops.context import Context
+from pssh.ops.said import first_line, transfer_kind
 from pssh.ops.shellwords import exact, join, quote, shown
 
 _TRAPS = 'gone() { rm -rf -- "$d"; }; trap gone EXIT; trap "exit 129" HUP; trap "exit 130" INT; trap "exit 143" TERM; '
@@ -25,18 +34,24 @@ _WRITE = (
 # `exit $?` keeps a shell from replacing itself with the script, and with that forgetting its traps.
 _RUN = "d=$1; shift; " + _TRAPS + '"$@"; exit $?'
 
-# What the tools of a host say, in the C locale, to what it is called. The first match wins.
-_WORDS = (
-    ("No space left", "remote-disk-full"),
-    ("uota exceeded", "remote-disk-full"),
-    ("Permission denied", "remote-denied"),
-    ("Read-only", "remote-denied"),
-    ("not found", "remote-missing"),
-    ("No such file", "remote-missing"),
+# The same for another user, in a shell that then runs the script. A line of input is what `printf %b` reads; `.` is the
+# last. `read` takes not a byte more than its line, so that what follows is the script's own input.
+_RECEIVE = (
+    "d=${TMPDIR:-/tmp}/%s; " + _TRAPS + "( umask 077; LC_ALL=C; export LC_ALL; "
+    'mkdir -- "$d" || exit; f=$d/%s; '
+    'while IFS= read -r x && [ "$x" != . ]; do printf %%b "$x" || exit; done > "$f"; '
+    '[ "$x" = . ] && [ $(wc -c < "$f") -eq %d ] && chmod 700 "$f" ) || { printf %%s%%s unwritten- %s >&2; exit 1; }; '
+)
+_LINE = 200  # bytes of the script in one line; a terminal carries 4095 characters
+_AS_THEY_ARE = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-+=,:;/#@()[]{}<>|&$'\"!?*~`^"
 )
 
+# Nothing of the script was there yet.
+_NOT_BEGUN = ("sudo-denied", "sudo-needs-password")
 
-class Script(Struct, frozen=True, omit_defaults=True):
+
+class Script(Struct, frozen=True, omit_defaults=True, tag=True):
     r"""A file's content, the name it gets on the host, and its arguments; run by `sh` if it has no `#!` line.
 
     Bytes that are not UTF-8 are given as surrogate escapes. Msgpack has no such text, so the arguments' exact bytes
@@ -47,6 +62,7 @@ class Script(Struct, frozen=True, omit_defaults=True):
     content: bytes
     args: tuple[str, ...] = ()
     raw: bytes = b""  # the arguments as they are sent, quoted, where `args` is not them
+    context: Context = Context()
 
     def __post_init__(self) -> None:
         exact(self.name)
@@ -57,63 +73,113 @@ class Script(Struct, frozen=True, omit_defaults=True):
         if args != self.args:
             force_setattr(self, "raw", line)
             force_setattr(self, "args", args)
+        if self.context.become and not self.context.shell:
+            raise UsageError("A script of another user needs a shell", hint="`--no-shell` is for commands")
 
     @property
     def label(self) -> str:
         return join((self.name, *self.args))
 
     async def perform(self, session: Session) -> Reply:
+        if self.context.become:
+            return await self._perform_as_another(session)
         written = await session.exec(self._write(), stdin=self.content, quiet=True)
         folder = _folder(written)
-        try:
-            reply = await session.exec(self._run(folder))
-        except TransportError as error:
-            raise TransportError(
-                replace(error.failure, note=await _leftover(session, folder, error.failure))
-            ) from error
-        return replace(reply, note=await _leftover(session, folder, reply)) if reply.signal else reply
+
+        async def left() -> str:
+            return await _left(session, Context(), f"rm -rf -- {quote(folder)}", folder)
+
+        return await _cleaned(self.context.exec(session, self._run(folder)), left)
+
+    async def _perform_as_another(self, session: Session) -> Reply:
+        nonce = token_hex(16)
+        folder = f"pssh-{nonce}"
+        before = _RECEIVE % (folder, quote(self.name), len(self.content), nonce)
+
+        async def left() -> str:
+            place = f"${{TMPDIR:-/tmp}}/{folder}"
+            return await _left(session, self.context.bare, f'rm -rf -- "{place}"', place)
+
+        words = f'"$d"/{quote(self.name)}'
+        line = " ".join(filter(None, (self._interpreter, words, self._args))) + "; exit $?"
+        reply = await _cleaned(self.context.exec(session, line, before=before, given=_lines(self.content)), left)
+        return _written(reply, f"unwritten-{nonce}".encode())
+
+    @property
+    def _interpreter(self) -> str:
+        return "" if self.content.startswith(b"#!") else "sh"
+
+    @property
+    def _args(self) -> str:
+        return self.raw.decode("utf-8", "surrogateescape") or join(self.args)
 
     def _write(self) -> str:
         return _sh(_WRITE, self.name, str(len(self.content)))
 
     def _run(self, folder: str) -> str:
-        path = f"{folder}/{self.name}"
-        words = (path,) if self.content.startswith(b"#!") else ("sh", path)
-        args = self.raw.decode("utf-8", "surrogateescape") or join(self.args)
-        return " ".join(filter(None, (_sh(_RUN, folder, *words), args)))
+        words = filter(None, (self._interpreter, f"{folder}/{self.name}"))
+        return " ".join(filter(None, (_sh(_RUN, folder, *words), self._args)))
 
 
 def _sh(program: str, *args: str) -> str:
     return f"exec sh -c {quote(program)} sh {join(args)}"
 
 
+def _lines(content: bytes) -> bytes:
+    """Return a script as `_RECEIVE` reads it."""
+    pieces = (content[at : at + _LINE] for at in range(0, len(content), _LINE))
+    lines = ("".join(chr(c) if c in _AS_THEY_ARE else f"\\0{c:03o}" for c in piece) for piece in pieces)
+    return "\n".join((*lines, ".\n")).encode()
+
+
 def _folder(written: Reply) -> str:
     """Return the folder that was made; raises TransportError. What a login prints before it is passed over."""
     last = written.stdout.removesuffix(b"\n").rpartition(b"\n")[2]
-    if written.exit_code == 0 and last.startswith(b"/"):
+    if written.exit_code != 0:
+        raise _unwritten(written)
+    if last.startswith(b"/"):
         return last.decode("utf-8", "surrogateescape")
-    said = (
-        (written.stderr.strip() or written.stdout.strip()).decode("utf-8", "backslashreplace").partition("\n")[0][:200]
-    )
-    if written.exit_code == 0:
-        kind, message = "noisy-login", f"`{said}` came where the name of a new folder was expected"
-    else:
-        kind = next((kind for words, kind in _WORDS if words in said), "remote-failed")
-        message = f"The script could not be written: {said or _cause(written)}"
-    raise TransportError(
-        Failure(stage="transfer", kind=kind, message=message, stdout=written.stdout, stderr=written.stderr)
-    )
+    message = f"`{first_line(written)}` came where the name of a new folder was expected"
+    raise _failed("noisy-login", message, written)
 
 
-def _cause(reply: Reply) -> str:
-    return f"signal {reply.signal}" if reply.signal else f"exit {reply.exit_code}"
+def _written(reply: Reply, mark: bytes) -> Reply:
+    """Return the reply of a script, unless it ends with the mark of one that did not arrive: raises TransportError."""
+    for name in ("stderr", "stdout"):
+        if (said := getattr(reply, name)).endswith(mark):
+            raise _unwritten(replace(reply, **{name: said.removesuffix(mark)}))
+    return reply
 
 
-async def _leftover(session: Session, folder: str, end: Output) -> str:
-    """Remove the folder of a shell that could not do it, and return `end`'s note with what is left behind."""
+def _unwritten(said: Reply) -> TransportError:
+    cause = f"signal {said.signal}" if said.signal else f"exit {said.exit_code}"
+    words = first_line(said)
+    return _failed(transfer_kind(words), f"The script could not be written: {words or cause}", said)
+
+
+def _failed(kind: str, message: str, said: Reply) -> TransportError:
+    return TransportError(Failure(stage="transfer", kind=kind, message=message, stdout=said.stdout, stderr=said.stderr))
+
+
+async def _cleaned(running: Awaitable[Reply], left: Callable[[], Awaitable[str]]) -> Reply:
+    """Return the reply, or raise TransportError; if the shell could not tidy up, with what `left` says in the note."""
     try:
-        removed = (await session.exec(f"rm -rf -- {quote(folder)}", quiet=True)).exit_code == 0
+        reply = await running
+    except TransportError as error:
+        if error.failure.kind in _NOT_BEGUN:
+            raise
+        raise TransportError(replace(error.failure, note=_noted(error.failure, await left()))) from error
+    return replace(reply, note=_noted(reply, await left())) if reply.signal else reply
+
+
+async def _left(session: Session, context: Context, removal: str, folder: str) -> str:
+    """Remove the folder of a shell that could not do it, and return a note if it may still be there."""
+    try:
+        removed = (await context.exec(session, removal, quiet=True)).exit_code == 0
     except TransportError:
         removed = False
-    left = "" if removed else f"`{shown(folder)}` may be left behind"
-    return "; ".join(filter(None, (end.note, left)))
+    return "" if removed else f"`{shown(folder)}` may be left behind"
+
+
+def _noted(end: Output, note: str) -> str:
+    return "; ".join(filter(None, (end.note, note)))

@@ -1,7 +1,8 @@
 """Text as one word of a POSIX shell, and text as the exact bytes it stands for.
 
 A word comes out of the shell as it went in, whatever it holds. Bytes that are not UTF-8 are surrogate escapes, as
-Python reads them from argv and from file names (PEP 383).
+Python reads them from argv and from file names (PEP 383). The slot of a secret goes in as such, and counts how often it
+was quoted.
 
 Why not `shlex.quote`: it leaves `=` bare, and zsh reads a word that begins with it as a command's path.
 """
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 from pssh.errors import UsageError
+from pssh.model.secret import SLOT, veiled
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 
@@ -19,7 +21,7 @@ def quote(word: str) -> str:
     exact(word)
     if _PLAIN.fullmatch(word):
         return word
-    return "'" + word.replace("'", "'\"'\"'") + "'"
+    return "'" + SLOT.sub(_deeper, word.replace("'", "'\"'\"'")) + "'"
 
 
 def join(words: Iterable[str]) -> str:
@@ -29,7 +31,7 @@ def join(words: Iterable[str]) -> str:
 
 def exact(text: str) -> bytes:
     """Return the bytes that `text` stands for; raises UsageError for NUL and for half characters."""
-    if "\0" in text:
+    if "\0" in SLOT.sub("", text):
         raise UsageError(f"`{shown(text)}` holds a NUL byte, which no command line can carry")
     try:
         return text.encode("utf-8", "surrogateescape")
@@ -38,9 +40,14 @@ def exact(text: str) -> bytes:
 
 
 def shown(text: str) -> str:
-    r"""Return `text` with each byte that is not UTF-8 as `\xNN`, so that it can be encoded again."""
+    r"""Return `text` with each byte that is not UTF-8 as `\xNN`, so that it can be encoded again, and no secret."""
+    text = veiled(text)
     try:
         data = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         data = text.encode("utf-8", "backslashreplace")
     return data.decode("utf-8", "backslashreplace")
+
+
+def _deeper(slot: re.Match[str]) -> str:
+    return f"\0{int(slot[1]) + 1}{slot[2]}\0"

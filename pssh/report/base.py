@@ -7,7 +7,7 @@ from the report. An `OSError` of stdout leaves `on`; the caller decides what it 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 
 from pssh.model.event import Event
 from pssh.report.gather import Auto, Gather
@@ -15,8 +15,10 @@ from pssh.report.jsonout import Json, NdJson
 from pssh.report.lines import Lines
 from pssh.report.live import Live
 from pssh.report.screen import Screen
+from pssh.report.status import Status
 from pssh.report.summary import Notices, Summary
 from pssh.report.table import Table
+from pssh.report.waves import Waves
 
 Format = Literal["auto", "table", "gather", "lines", "json", "ndjson"]
 Rows = Literal["result", "host"]
@@ -43,8 +45,7 @@ class Display:
 
 def reporters(
     display: Display,
-    out: BinaryIO,
-    err: BinaryIO,
+    screen: Screen,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
     shows: Callable[[Screen], Reporter] | None = None,
@@ -53,10 +54,11 @@ def reporters(
 
     `shows` makes the reporter that writes stdout, where it is none of the known formats.
     """
-    screen = Screen(out, err)
-    made: list[Reporter] = [Notices(screen)]
+    width = display.width or 80
+    status = Status(screen, width=width, quiet=display.quiet, clock=clock)
+    made: list[Reporter] = [Notices(screen), status, Waves(screen, quiet=display.quiet)]
     if display.live and not display.quiet:
-        made.append(Live(screen, width=display.width or 80, color=display.color, clock=clock))
+        made.append(Live(screen, width=width, color=display.color, clock=clock))
     made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
     if not display.quiet:
         made.append(Summary(screen))

@@ -13,9 +13,10 @@ from pssh.report.safe import safe
 
 _LONGEST = 200  # letters of folded hosts in a hint; more cannot be read, and are in the table
 _LOOK_FIRST = "the command may have run: look before you run it again"
+_ALONE = "to run on them alone: `pssh run {hosts}`"
 _LOG = "the host's sshd log says why it ended the connection"
 
-# Looked up by status and cause, then by cause, then by stage.
+# Looked up by status and cause, by cause, by status and stage, then by stage.
 _HINTS = {
     "dns/unknown-name": "check the spelling, or give the host an `address` in the inventory",
     "dns": "is the resolver reachable from here? `pssh ping {hosts}`",
@@ -42,7 +43,11 @@ _HINTS = {
     "exec/denied": "the host lets this user run no commands: a forced command, or no login shell",
     "exec/total": "`--timeout` set this limit",
     "exec/stall": "`--stall` set this limit",
-    "exec/deadline": "`--host-timeout` set this limit",
+    "exec/deadline": "`--host-timeout` or `--deadline` set this limit",
+    "exec/tail": "most hosts were done, and `--tail` gave the others no longer",
+    "exec/sudo-denied": "check that the password is right, and what `sudo -l` allows there",
+    "exec/sudo-needs-password": "give `-K`, or the user a NOPASSWD rule in sudoers",
+    "exec/lock-held": "wait for it with `--lock NAME:wait=60s`",
     "exec/no-answer": "the host took the login but did not answer the request: check its load",
     "exec": _LOOK_FIRST,
     "transfer/connection-closed": _LOOK_FIRST,
@@ -51,22 +56,38 @@ _HINTS = {
     "worker": "this is a bug of pssh: please report it with this line",
     "local/disk-full": "make room on this machine",
     "local/key-file": "check the key file on this machine",
-    "not-run stop/interrupt": "they were not reached; to run on them alone: `pssh run {hosts}`",
+    "not-run stop/budget": f"`--max-fail` was used up; {_ALONE}",
+    "not-run stop/canary": f"a host of `--canary` was not ok; {_ALONE}",
+    "not-run stop/auth-brake": f"give the right password, before accounts are locked; {_ALONE}",
+    "not-run stop/deadline": f"`--deadline` or `--tail` set this limit; {_ALONE}",
+    "not-run stop": f"they were not reached; {_ALONE}",
+    "rule/lock-held": "wait for it with `--lock NAME:wait=60s`",
 }
 
 
 def hint(results: Sequence[Result]) -> str:
     """Return the hint for results of one cause; empty if there is none."""
+    return "; ".join(filter(None, (_about(results), _left(results))))
+
+
+def _about(results: Sequence[Result]) -> str:
     own = {result.failure.hint for result in results if result.failure}
     if len(own) == 1 and "" not in own:
         return safe(own.pop())
     first = results[0]
     if failure := first.failure:
-        for name in (f"{first.status} {failure.cause}", failure.cause, failure.stage):
+        stage, cause = failure.stage, failure.cause
+        for name in (f"{first.status} {cause}", cause, f"{first.status} {stage}", stage):
             if name in _HINTS:
                 names = words.hosts(result.host for result in results)
                 told = shlex.quote(names) if len(names) <= _LONGEST else "TARGETS"
                 return _HINTS[name].format(hosts=told)
-        if left := sum(bool(result.failure and result.failure.remote_end == "left running") for result in results):
-            return f"the command is left running on {left:,} of {len(results):,}: look before you run it again"
     return ""
+
+
+def _left(results: Sequence[Result]) -> str:
+    """Return on how many hosts the command goes on, as far as could be seen."""
+    left = sum(bool(result.failure and result.failure.remote_end == "left running") for result in results)
+    if not left:
+        return ""
+    return f"the command is left running on {left:,} of {len(results):,}: look before you run it again"

@@ -18,11 +18,16 @@ from pssh.model.event import (
     HostKeyLearned,
     JobConnected,
     JobEnded,
+    JobReady,
     JobSaid,
     JobStarted,
     Notice,
+    Released,
     RunEnded,
     RunStarted,
+    Stopping,
+    WaveEnded,
+    WaveStarted,
 )
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.report import Report, Run
@@ -54,6 +59,7 @@ class NdJson:
         self._now = now
         self._seq = 0
         self._run = ""
+        self._wave = 1
         self._tails: dict[tuple[int, str], bytes] = {}  # the begun character at the end of a piece of output
 
     def on(self, event: Event, /) -> None:
@@ -63,7 +69,9 @@ class NdJson:
                 self._emit("run.start", **run_fields(run))
             case JobStarted(host=host, attempt=attempt, worker=worker):
                 name = "host.start" if attempt == 1 else "host.retry"
-                self._emit(name, host=host, attempt=attempt, wave=1, worker=worker)
+                self._emit(name, host=host, attempt=attempt, wave=self._wave, worker=worker)
+            case JobReady(host=host):
+                self._emit("host.ready", host=host)
             case JobConnected(host=host):
                 self._emit("host.connected", host=host)
             case JobSaid():
@@ -72,6 +80,15 @@ class NdJson:
                 self._emit("host.key", host=host, file=file, line=line)
             case JobEnded(result=result):
                 self._ended(result)
+            case WaveStarted(number=number, of=of, hosts=hosts):
+                self._wave = number
+                self._emit("wave.start", wave=number, of=of, hosts=hosts)
+            case WaveEnded(number=number, of=of, asks=asks, report=report):
+                self._emit("wave.end", wave=number, of=of, asks=asks, counts=report and report.counts)
+            case Released(ready=ready, missing=missing):
+                self._emit("barrier", ready=ready, missing=missing)
+            case Stopping(cause=cause, times=times):
+                self._emit("stop", cause=cause, times=times)
             case Notice(text=text, hint=hint):
                 self._emit("notice", text=text, hint=hint or None)
             case RunEnded(report=report):
@@ -90,6 +107,8 @@ class NdJson:
     def _ended(self, result: Result) -> None:
         for stream in ("stdout", "stderr"):
             self._output(result.host, stream, self._tails.pop((result.job_id, stream), b""))
+        if (failure := result.failure) and failure.remote_end:
+            self._emit("host.kill", host=result.host, cause=failure.cause, remote_end=failure.remote_end)
         self._emit("host.end", **row(result))
 
     def _output(self, host: str, stream: str, data: bytes) -> None:
@@ -186,7 +205,12 @@ def _group(group: list[Result]) -> Fields:
 
 
 def _end(report: Report) -> Fields:
-    return {"counts": report.counts, "exit": report.exit_code, "stopped": report.stopped or None}
+    return {
+        "counts": report.counts,
+        "exit": report.exit_code,
+        "stopped": report.stopped or None,
+        "spread": None if report.spread is None else round(report.spread, 6),
+    }
 
 
 def _time(seconds: float) -> str:

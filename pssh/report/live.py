@@ -6,7 +6,7 @@ The line is written again at most ten times a second, and only when something is
 from collections import Counter
 from collections.abc import Callable
 
-from pssh.model.event import Event, JobEnded, JobStarted, RunEnded, RunStarted
+from pssh.model.event import Event, JobEnded, JobReady, JobStarted, Released, RunEnded, RunStarted, WaveStarted
 from pssh.model.outcome import Result, Status
 from pssh.model.report import BY_WEIGHT
 from pssh.report import words
@@ -30,7 +30,9 @@ class Live:
         self._clock = clock
         self._begun = self._drawn = 0.0
         self._total = 0
+        self._wave = ""
         self._running: set[int] = set()
+        self._ready: set[int] = set()  # at the barrier
         self._counts: Counter[Status] = Counter()
 
     def on(self, event: Event, /) -> None:
@@ -40,8 +42,16 @@ class Live:
                 self._begun = self._drawn = self._clock()
             case JobStarted(job_id=job_id):
                 self._running.add(job_id)
+                self._ready.discard(job_id)
+            case JobReady(job_id=job_id):
+                self._ready.add(job_id)
+            case Released():
+                self._ready.clear()
+            case WaveStarted(number=number, of=of):
+                self._wave = f"wave {number}/{of}"
             case JobEnded(result=result):
                 self._running.discard(result.job_id)
+                self._ready.discard(result.job_id)
                 self._counts[result.status] += 1
                 if result.status not in _UNEVENTFUL:
                     self._screen.say(self._about(result))
@@ -64,11 +74,7 @@ class Live:
         done = self._counts.total()
         counts = [f"{status} {self._counts[status]}" for status in ("ok", *BY_WEIGHT[:-1]) if self._counts[status]]
         eta = (now - self._begun) / done * (self._total - done) if done else 0.0
-        parts = [f"{done}/{self._total}", *counts, f"running {len(self._running)}", f"eta {_clock(eta)}" if eta else ""]
+        ready = f"ready {len(self._ready)}" if self._ready else ""
+        running = f"running {len(self._running) - len(self._ready)}"
+        parts = [f"{done}/{self._total}", self._wave, *counts, ready, running, f"eta {words.clock(eta)}" if eta else ""]
         return "  ".join(filter(None, parts))
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,8 +1,8 @@
 """The two streams a run is shown on, and the one line that comes and goes on the second.
 
 Results are written whole and flushed, and an `OSError` of theirs is the caller's to decide on. What goes to stderr only
-accompanies them, so a stderr that is closed or full costs nothing. The progress line is taken off the screen before
-anything else is written, because both streams usually end on the same terminal.
+accompanies them, so a stderr that is closed or full costs nothing. The line is taken off the screen before anything
+else is written, because both streams usually end on the same terminal. A question stands in the place of progress.
 """
 
 from contextlib import suppress
@@ -17,25 +17,40 @@ class Screen:
     def __init__(self, out: BinaryIO, err: BinaryIO) -> None:
         self._out = out
         self._err = err
-        self._progress = ""
+        self._progress = self._question = self._shown = ""
 
     def write(self, data: str | bytes) -> None:
         """Write whole lines of results to stdout; raises OSError."""
-        if self._progress:
+        if self._shown:
             self._tell(_CLEAR)
         self._out.write(data if isinstance(data, bytes) else data.encode("utf-8", "backslashreplace"))
         self._out.flush()
-        if self._progress:
-            self._tell(self._progress)
+        if self._shown:
+            self._tell(self._shown)
 
     def say(self, text: str) -> None:
         """Write whole lines to stderr."""
-        self._tell(f"{_CLEAR}{text}{self._progress}" if self._progress else text)
+        self._tell(f"{_CLEAR}{text}{self._shown}" if self._shown else text)
 
     def progress(self, line: str) -> None:
         """Put the progress line on a terminal in place of the last one; empty: take it off."""
-        if line != self._progress:
-            self._progress = line
+        self._progress = line
+        self._draw()
+
+    def ask(self, line: str) -> None:
+        """Show a question on a terminal instead of progress; empty: show progress again."""
+        self._question = line
+        self._draw()
+
+    def again(self) -> None:
+        """Show the line once more: whoever had the terminal meanwhile has written over it."""
+        if self._shown:
+            self._tell(f"{_CLEAR}{self._shown}")
+
+    def _draw(self) -> None:
+        line = self._question or self._progress
+        if line != self._shown:
+            self._shown = line
             self._tell(f"{_CLEAR}{line}")
 
     def _tell(self, text: str) -> None:

@@ -54,19 +54,25 @@ class Summary:
 def summary(report: Report) -> str:
     """Return the last lines of a run."""
     run, total = report.run, len(report.results)
-    counts = ", ".join(f"{number:,} {status}" for status, number in report.counts.items())
     parts = [
-        f"{words.count(total)}: {counts}",
+        f"{words.count(total)}: {counts(report)}",
         words.seconds(report.seconds),
+        "" if report.spread is None else f"began within {report.spread * 1000:,.0f} ms",
         safe(", ".join(run.inventory)),
         run.id and f"run {safe(run.id)}",
         report.stopped and f"stopped: {safe(report.stopped)}",
         f"exit {report.exit_code}",
     ]
-    return "  ".join(filter(None, parts)) + "\n" + "".join(_causes(report.results))
+    return "  ".join(filter(None, parts)) + "\n" + "".join(causes(report.results))
 
 
-def _causes(results: Iterable[Result]) -> Iterable[str]:
+def counts(report: Report) -> str:
+    """Return how many hosts have each status."""
+    return ", ".join(f"{number:,} {status}" for status, number in report.counts.items())
+
+
+def causes(results: Iterable[Result]) -> Iterable[str]:
+    """Return a line for each cause that is no plain exit code, with its hosts and a hint."""
     found: dict[tuple[Status, str], dict[str, list[Result]]] = {}
     for result in results:
         if isinstance(result.end, Failure):

@@ -27,6 +27,13 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s"
 
 
+def clock(value: float) -> str:
+    """Return a longer time as `0:41` or `1:02:03`."""
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def slowest(results: Iterable[Result]) -> str:
     """Return the total time of the slowest; empty if none began."""
     longest = max((result.seconds.get("total", 0.0) for result in results), default=0.0)

@@ -27,6 +27,7 @@ from pssh.transport.feed import Feed
 from pssh.transport.groups import Groups
 from pssh.transport.printed import Printed
 from pssh.transport.prompting import UNASKED, Prompting
+from pssh.transport.unveil import unveiled
 from pssh.transport.waiting import released
 
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
@@ -36,9 +37,9 @@ _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was en
 
 
 class LocalTransport:
-    """Needs secrets for those whom a command becomes only, and no limit on handshakes."""
+    """Needs secrets for those whom a command becomes and for placeholders only, and no limit on handshakes."""
 
-    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int = 1, jump_limit: int = 1) -> None:
         self._secrets = secrets
 
     def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> "LocalSession":
@@ -85,6 +86,7 @@ class LocalSession:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
+        command = unveiled(command, self._secrets)
         if not quiet:
             await released(self._listener)
         if not self._told:

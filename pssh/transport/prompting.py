@@ -21,7 +21,9 @@ _KEPT = 4096  # bytes kept of what was printed before the mark
 _MOST_WORDS = 200
 UNASKED = 10.0  # seconds after which a command whose mark is empty is taken for one that asks nothing
 # What sudo and doas say where a password is needed and nobody may be asked for it.
-_NEEDS = re.compile(rb"password is required|no password was provided|terminal is required|Authorization required")
+_NEEDS = re.compile(
+    rb"password is required|no password was provided|terminal is required|Auth(?:entication|orization) required"
+)
 
 Kind = Literal["sudo-denied", "sudo-needs-password"]
 

@@ -254,6 +254,7 @@ class ScriptedTransport:
         self,
         secrets: Mapping[str, Secret] | None = None,
         connect_limit: int = 64,
+        jump_limit: int = 8,
         *,
         replies: Mapping[str, Replies] | None = None,
     ) -> None:

@@ -1,19 +1,23 @@
 """A lane ends its job in one result, in time, and says of the command what is known."""
 
 import asyncio
+import contextlib
 import gc
 import weakref
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pssh.engine.clock import Clock
 from pssh.engine.lanes import Lane, Transports
 from pssh.model.event import JobStarted
+from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Result
-from pssh.model.work import Limits, TransportError
+from pssh.model.work import Limits, Listener, Session, TransportError
+from pssh.transport.scripted import ScriptedSession
 from tests.engine.support.toy import TOY, ToyTransport, jobs
 
 
@@ -25,6 +29,10 @@ class Outlet:
         self.told.append(event)
 
     tell_now = tell
+
+    def tell_then(self, event: Any, call: Callable[[], None]) -> None:
+        self.told.append(event)
+        call()
 
     def room(self) -> Awaitable[None] | None:
         return None
@@ -40,10 +48,68 @@ class Slept:
         self.seconds.append(seconds)
 
 
-def lane(text: str, *, clock: Clock | None = None, limits: Limits | None = None) -> tuple[Lane, Outlet]:
+def lane(
+    text: str, *, clock: Clock | None = None, limits: Limits | None = None, barrier: bool = False
+) -> tuple[Lane, Outlet]:
     outlet = Outlet()
     (job,) = jobs(text, limits=limits or Limits())
-    return Lane(job, outlet, clock or Clock()), outlet
+    return Lane(job, outlet, clock or Clock(), barrier=barrier), outlet
+
+
+class Steps:
+    """An operation of several commands, `-` before a quiet one; it tidies up after a failure."""
+
+    label = "steps"
+
+    def __init__(self, *commands: str) -> None:
+        self._commands = commands
+
+    async def perform(self, session: Session) -> Reply:
+        reply = Reply(exit_code=0)
+        try:
+            for command in self._commands:
+                reply = await session.exec(command.removeprefix("-"), quiet=command.startswith("-"))
+            return reply
+        except TransportError:
+            await session.exec("echo tidy", quiet=True)
+            raise
+
+
+class Played:
+    """A transport whose one session remembers what was asked; replies to all but acts are those of the list."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.asked: list[str] = []
+        self.opened = 0
+        self.answered: Callable[[], None] = lambda: None  # called when the first command has its reply
+        self._replies = list(replies)
+
+    @asynccontextmanager
+    async def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> AsyncIterator[Any]:
+        self.opened += 1
+        session = ScriptedSession(limits=limits, listener=listener)
+        inner = session.exec
+
+        async def exec_(command: str, **more: Any) -> Reply:
+            self.asked.append(command)
+            reply = await inner(command, **more)
+            answered, self.answered = self.answered, lambda: None
+            answered()
+            return self._replies.pop(0) if self._replies else reply
+
+        session.exec = exec_  # type: ignore[method-assign, assignment]
+        yield session
+
+
+def steps(*commands: str, clock: Clock | None = None, barrier: bool = False) -> tuple[Lane, Outlet]:
+    outlet = Outlet()
+    (job,) = jobs("")
+    return Lane(replace(job, operation=Steps(*commands)), outlet, clock or Clock(), barrier=barrier), outlet
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    while not condition():  # noqa: ASYNC110  what is waited for is another task of this loop
+        await asyncio.sleep(0)
 
 
 async def run(lane: Lane) -> Result:
@@ -99,6 +165,285 @@ async def test_a_stop_before_its_first_step_is_heeded() -> None:
     assert outlet.told == []
 
 
+# The barrier
+
+
+def kinds(outlet: Outlet) -> list[str]:
+    return [type(event).__name__ for event in outlet.told]
+
+
+async def test_behind_a_barrier_a_command_begins_when_it_is_released_and_not_before() -> None:
+    one, outlet = lane("echo x", barrier=True)
+    task = asyncio.create_task(run(one))
+    await until(lambda: outlet.told)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert kinds(outlet) == ["JobReady"] and not one.begun
+    one.release()
+    assert (await task).end.stdout == b"x\n"
+    assert kinds(outlet) == ["JobReady", "JobConnected"]
+
+
+async def test_what_is_ready_after_the_release_waits_for_nobody() -> None:
+    one, outlet = lane("early 0.01;exit 0", barrier=True)
+    task = asyncio.create_task(run(one))
+    await asyncio.sleep(0)
+    one.release()
+    assert (await task).ok
+    assert kinds(outlet) == ["JobConnected"]
+
+
+async def test_only_the_first_command_of_a_job_waits_at_the_barrier() -> None:
+    one, outlet = lane("exit 0", limits=Limits(retry_exit=True, ok=(7,), retries=1), barrier=True)
+    task = asyncio.create_task(run(one))
+    await until(lambda: outlet.told)
+    one.release()
+    assert (await task).attempts == 2
+    assert kinds(outlet) == ["JobReady", "JobConnected", "JobStarted"]
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_a_lane_that_is_stopped_at_the_barrier_has_not_begun_and_is_not_released_later(running: bool) -> None:
+    one, outlet = lane("exit 0", barrier=True)
+    task = asyncio.create_task(run(one))
+    await until(lambda: outlet.told)
+    one.stop("interrupt", running=running)
+    one.release()
+    result = await task
+    assert (result.status, result.state) == ("not-run", "not-started")
+    assert kinds(outlet) == ["JobReady"]
+
+
+async def test_the_time_limit_of_a_host_counts_at_the_barrier() -> None:
+    one, _ = lane("exit 0", barrier=True, limits=Limits(host=0.02))
+    result = await run(one)
+    assert (result.cause, result.state) == ("connect/timeout", "not-started")
+
+
+async def test_what_prepares_a_command_runs_before_the_barrier_and_is_tidied_up_if_it_is_stopped_there() -> None:
+    transport = Played()
+    one, outlet = steps("-echo prepare", "echo run", barrier=True)
+    task = asyncio.create_task(one.run(transport))
+    await until(lambda: outlet.told)
+    assert kinds(outlet) == ["JobReady"] and transport.asked == ["echo prepare", "echo run"]
+    one.stop("interrupt", running=False)
+    assert (await task).status == "not-run"
+    assert transport.asked[-1] == "echo tidy"
+    assert kinds(outlet) == ["JobReady"]
+
+
+async def test_what_was_prepared_before_the_barrier_has_begun_at_the_release() -> None:
+    one, outlet = steps("-echo prepare", "echo run", barrier=True)
+    task = asyncio.create_task(one.run(Played()))
+    await until(lambda: outlet.told)
+    assert kinds(outlet) == ["JobReady"]
+    one.release()
+    assert (await task).ok
+    assert kinds(outlet) == ["JobReady", "JobConnected"]
+
+
+def test_behind_a_barrier_no_command_is_sent_along_with_the_login() -> None:
+    (job,) = jobs("exit 0")
+    eager = replace(job, connection=replace(job.connection, speculate=True))
+    assert not Lane(eager, Outlet(), Clock(), barrier=True).job.connection.speculate
+    assert Lane(eager, Outlet(), Clock()).job is eager
+
+
+# A parent that listens slowly
+
+
+async def test_a_command_begins_only_when_the_parent_will_hear_of_it_and_a_stop_until_then_has_it_not_run() -> None:
+    for stopped in (False, True):
+        one, outlet = lane("exit 0")
+        calls: list[Callable[[], None]] = []
+        outlet.tell_then = lambda event, call, calls=calls: calls.append(call)  # type: ignore[method-assign, misc]
+        task = asyncio.create_task(run(one))
+        await until(calls.__len__)
+        assert not one.begun
+        if stopped:
+            one.stop("interrupt", running=False)
+        calls[0]()
+        result = await task
+        assert result.status == ("not-run" if stopped else "ok")
+
+
+# Stops
+
+
+async def test_a_stop_that_spares_what_runs_lets_it_finish() -> None:
+    one, outlet = lane("sleep 0.02;exit 3")
+    task = asyncio.create_task(run(one))
+    await until(lambda: outlet.told)
+    one.stop("interrupt", running=False)
+    assert (await task).cause == "exit 3"
+
+
+async def test_a_stop_that_spares_what_runs_ends_what_waits_for_a_new_try() -> None:
+    resting = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        resting.set()
+        await asyncio.sleep(60)
+
+    one, _ = lane("fail connect/refused", clock=Clock(sleep=sleep))
+    task = asyncio.create_task(run(one))
+    await resting.wait()
+    one.stop("budget", running=False)
+    result = await task
+    assert (result.status, result.attempts) == ("not-run", 1)
+
+
+async def test_after_a_stop_that_spared_it_a_lane_is_still_ended_by_the_next_and_waits_for_its_host() -> None:
+    one, outlet = lane("hang")
+    task = asyncio.create_task(run(one))
+    await until(lambda: outlet.told)
+    one.stop("interrupt", running=False)
+    one.stop("interrupt")
+    result = await task
+    assert (result.status, result.end.remote_end) == ("cancelled", "killed")  # type: ignore[union-attr]
+
+
+async def test_a_stop_between_two_commands_does_not_begin_the_second_and_lets_the_operation_tidy_up() -> None:
+    transport = Played()
+    one, _ = steps("echo one", "echo two")
+    transport.answered = lambda: one.stop("interrupt")
+    result = await one.run(transport)
+    assert transport.asked == ["echo one", "echo tidy"]
+    assert (result.status, result.state, result.end.remote_end) == ("cancelled", "finished", "exited")  # type: ignore[union-attr]
+
+
+async def test_an_operation_that_catches_what_ended_it_still_begins_no_further_command() -> None:
+    class Stubborn:
+        label = ""
+
+        async def perform(self, session: Session) -> Reply:
+            with contextlib.suppress(TransportError):
+                await session.exec("hang")
+            return await session.exec("echo two")
+
+    outlet, transport = Outlet(), Played()
+    (job,) = jobs("")
+    one = Lane(replace(job, operation=Stubborn()), outlet, Clock())
+    task = asyncio.create_task(one.run(transport))
+    await until(lambda: outlet.told)
+    one.stop("interrupt")
+    result = await task
+    assert transport.asked == ["hang"]
+    assert (result.status, result.end.remote_end) == ("cancelled", "killed")  # type: ignore[union-attr]
+
+
+async def test_an_operation_that_does_not_come_to_its_end_while_it_tidies_up_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pssh.engine.lanes._LEAVING", 0.02)
+
+    class Slow:
+        label = ""
+
+        async def perform(self, session: Session) -> Reply:
+            try:
+                await session.exec("echo one")
+                return await asyncio.sleep(60)  # type: ignore[func-returns-value]
+            finally:
+                await session.exec("hang", quiet=True)
+
+    outlet, transport = Outlet(), Played()
+    (job,) = jobs("", limits=Limits(kill_after=0.02))
+    one = Lane(replace(job, operation=Slow()), outlet, Clock())
+    task = asyncio.create_task(one.run(transport))
+    await until(lambda: outlet.told)
+    await asyncio.sleep(0.01)
+    one.stop("interrupt")
+    assert (await task).status == "cancelled"
+
+
+# New tries of a command
+
+
+RETRY = Limits(retry_exit=True, retries=3, ok=(0, 2))
+
+
+async def test_a_command_is_tried_again_on_the_same_session_until_it_answers_with_a_success() -> None:
+    transport, slept = Played(Reply(exit_code=1), Reply(signal="SEGV"), Reply(exit_code=2)), Slept()
+    outlet = Outlet()
+    (job,) = jobs("exit 0", limits=RETRY)
+    result = await Lane(job, outlet, Clock(sleep=slept, random=lambda: 0.5)).run(transport)
+    assert (result.status, result.attempts, transport.opened, len(transport.asked)) == ("ok", 3, 1, 3)
+    assert slept.seconds == [0.25, 0.5]
+    assert kinds(outlet) == ["JobConnected", "JobStarted", "JobStarted"]
+    assert [event.attempt for event in outlet.told[1:]] == [2, 3]
+
+
+async def test_a_command_that_never_succeeds_ends_with_its_last_answer_after_so_many_new_tries() -> None:
+    transport = Played(*[Reply(exit_code=code) for code in (5, 6, 7, 8, 9)])
+    (job,) = jobs("exit 0", limits=RETRY)
+    result = await Lane(job, Outlet(), Clock(sleep=Slept())).run(transport)
+    assert (result.cause, result.attempts) == ("exit 8", 4)
+
+
+async def test_a_command_is_not_tried_again_unless_it_is_asked_for() -> None:
+    one, _ = lane("exit 3", limits=Limits(retries=5))
+    assert (await run(one)).attempts == 1
+
+
+async def test_new_tries_of_the_connection_and_of_the_command_are_counted_together() -> None:
+    one, _ = lane("fail connect/refused 1;exit 1", clock=Clock(sleep=Slept()), limits=RETRY)
+    result = await run(one)
+    assert (result.cause, result.attempts) == ("exit 1", 4)
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_a_stop_between_two_tries_of_a_command_leaves_its_answer(running: bool) -> None:
+    resting = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        resting.set()
+        await asyncio.sleep(60)
+
+    one, _ = lane("exit 3", clock=Clock(sleep=sleep), limits=RETRY)
+    task = asyncio.create_task(run(one))
+    await resting.wait()
+    one.stop("interrupt", running=running)
+    result = await task
+    assert (result.cause, result.attempts, result.end.note) == ("exit 3", 1, "the run was interrupted")
+
+
+async def test_after_a_stop_that_spares_what_runs_a_command_is_not_tried_again() -> None:
+    one, outlet = lane("sleep 0.02;exit 3", limits=RETRY)
+    task = asyncio.create_task(run(one))
+    await until(lambda: outlet.told)
+    one.stop("interrupt", running=False)
+    result = await task
+    assert (result.cause, result.attempts) == ("exit 3", 1)
+
+
+async def test_a_stop_ends_the_new_try_of_a_command() -> None:
+    outlet, transport, slept = Outlet(), Played(), Slept()
+
+    class Twice:
+        label = ""
+        commands = iter(["exit 1", "hang"])
+
+        async def perform(self, session: Session) -> Reply:
+            return await session.exec(next(self.commands))
+
+    (job,) = jobs("", limits=RETRY)
+    one = Lane(replace(job, operation=Twice()), outlet, Clock(sleep=slept))
+    task = asyncio.create_task(one.run(transport))
+    await until(lambda: len(transport.asked) == 2)
+    await asyncio.sleep(0)
+    one.stop("interrupt")
+    result = await task
+    assert (result.cause, result.attempts, result.end.remote_end) == ("stop/interrupt", 2, "killed")  # type: ignore[union-attr]
+
+
+async def test_no_new_try_waits_longer_than_half_a_minute() -> None:
+    slept = Slept()
+    one, _ = lane("fail connect/refused", clock=Clock(sleep=slept, random=lambda: 1.0), limits=Limits(retries=9))
+    await run(one)
+    assert slept.seconds == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
 async def test_a_stop_after_the_answer_does_not_change_it() -> None:
     one, _ = lane("exit 3")
     inner = ToyTransport({}, 8)
@@ -136,7 +481,7 @@ async def test_whoever_cancels_a_lane_without_a_stop_has_a_bug() -> None:
 
 
 async def test_a_result_holds_the_phases_the_total_and_the_banner() -> None:
-    clock = Clock(now=iter((10.0, 11.0, 12.5)).__next__, wall=lambda: 1_800_000_000.0)
+    clock = Clock(now=iter((10.0, 12.5)).__next__, wall=lambda: 1_800_000_000.0)
     one, _ = lane("connect 0.01;exit 0", clock=clock)
     result = await run(one)
     assert result.seconds == {"connect": 0.01, "total": 2.5}
@@ -148,7 +493,7 @@ async def test_nothing_of_a_failed_session_waits_for_the_collector() -> None:
         seconds: dict[str, float] = {}  # noqa: RUF012  nobody writes to it
         banner = ""
 
-        async def exec(self, command: str) -> Reply:
+        async def exec(self, command: str, **more: Any) -> Reply:
             answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             answer.set_exception(TransportError(Failure(stage="exec", kind="total", message="")))
             return await answer  # the exception holds this frame, and this frame the exception
@@ -172,5 +517,5 @@ async def test_nothing_of_a_failed_session_waits_for_the_collector() -> None:
 
 
 def test_a_transport_is_made_once() -> None:
-    transports = Transports(TOY, {}, 8)
+    transports = Transports(TOY, {}, 8, 8)
     assert transports.find("toy") is transports.find("toy")

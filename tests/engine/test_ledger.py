@@ -6,18 +6,30 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pssh.engine import endings
 from pssh.engine.ledger import Ledger
-from pssh.model.event import JobConnected, JobEnded, JobSaid
+from pssh.model.event import (
+    JobConnected,
+    JobEnded,
+    JobReady,
+    JobSaid,
+    JobStarted,
+    Released,
+    WaveEnded,
+    WaveStarted,
+)
 from pssh.model.outcome import Reply, Result
-from pssh.model.rollout import Pace
+from pssh.model.rollout import Launch, Pace, Rollout, Share
+from pssh.model.work import Job
 from tests.engine.support.toy import jobs
 
 
-def ended(number: int) -> JobEnded:
-    end = Reply(exit_code=0)
-    return JobEnded(Result(job_id=number, host="?", operation="", status="ok", state="finished", end=end))
+def ended(number: int, code: int = 0) -> JobEnded:
+    end = Reply(exit_code=code)
+    status: Any = "failed" if code else "ok"
+    return JobEnded(Result(job_id=number, host="?", operation="", status=status, state="finished", end=end))
 
 
 @given(st.integers(0, 12), st.integers(1, 5), st.data())
@@ -103,7 +115,7 @@ def test_after_a_stop_nothing_is_handed_out_and_what_had_not_begun_was_not_run()
 
 
 def test_the_pace_counts_from_the_first_start_and_a_job_given_back_counts_again() -> None:
-    ledger = Ledger(jobs(*["exit 0"] * 3), 3, Pace(((0, 1),)))
+    ledger = Ledger(jobs(*["exit 0"] * 3), 3, Rollout(pace=Pace(((0, 1),))))
     take(ledger, "a", 100.0)
     assert ledger.take("a", 0, 100.5, 0.0) is None and ledger.due(100.5) == pytest.approx(0.5)
     ledger.died("a", "killed", 100.6)
@@ -114,3 +126,198 @@ def test_the_pace_counts_from_the_first_start_and_a_job_given_back_counts_again(
 def test_two_jobs_of_one_id_are_refused() -> None:
     with pytest.raises(ValueError, match="same id"):
         Ledger([*jobs("exit 0"), *jobs("exit 1")], 1)
+
+
+def worded(*words: str) -> list[Job]:
+    return [replace(job, only_one=word) for job, word in zip(jobs(*["x"] * len(words)), words, strict=True)]
+
+
+def all_of(ledger: Ledger, who: Any = "a", now: float = 0.0) -> list[int]:
+    """Take what can be taken."""
+    found = []
+    while taken := ledger.take(who, 0, now, 0.0):
+        found.append(taken[0].job.id)
+    return found
+
+
+def test_nothing_is_handed_out_after_the_result_that_breaks_the_budget() -> None:
+    ledger = Ledger(jobs(*["x"] * 9), 2, Rollout(max_fail=Share(1000)))
+    take(ledger, "a"), take(ledger, "a")
+    ledger.heard("a", ended(0, 1))
+    assert take(ledger, "a") == 2 and not ledger.cause
+    ledger.heard("a", ended(2, 1))
+    assert (ledger.cause, ledger.rule) == ("budget", "budget")
+    assert ledger.take("a", 0, 0.0, 0.0) is None
+
+
+def test_a_dead_worker_that_breaks_the_budget_gives_nothing_back() -> None:
+    ledger = Ledger(jobs(*["x"] * 9), 3, Rollout(max_fail=Share(0)))
+    all_of(ledger)
+    ledger.heard("a", JobConnected(0, "h0"))
+    ends, _ = ledger.died("a", "killed", 1.0)
+    assert [end.result.cause for end in ends] == ["worker/died", "stop/budget", "stop/budget"]
+
+
+def test_a_rule_does_not_change_the_cause_of_a_run_that_is_ending() -> None:
+    ledger = Ledger(jobs("x", "x"), 2, Rollout(max_fail=Share(0)))
+    all_of(ledger)
+    ledger.cause = "interrupt"
+    ledger.heard("a", ended(0, 1))
+    assert (ledger.cause, ledger.rule) == ("interrupt", "")
+
+
+@given(
+    st.integers(0, 60),
+    st.integers(1, 9),
+    st.integers(0, 100).map(lambda percent: Share(percent * 1000, percent=True)),
+    st.data(),
+)
+def test_no_more_begins_than_the_budget_and_what_was_in_flight(
+    count: int, parallel: int, share: Share, data: st.DataObject
+) -> None:
+    ledger = Ledger(jobs(*["x"] * count), parallel, Rollout(max_fail=share))
+    begun, good, hands = 0, 0, []
+    while ledger.left and not (ledger.cause and not hands):
+        found = all_of(ledger)
+        begun += len(found)
+        hands += found
+        one = hands.pop(data.draw(st.integers(0, len(hands) - 1)))
+        code = data.draw(st.integers(0, 1))
+        good += not code
+        ledger.heard("a", ended(one, code))
+    assert begun - good <= share.down(count) + parallel
+    assert (ledger.cause == "budget") == (begun - good > share.down(count))
+
+
+def test_a_wave_begins_when_every_host_of_the_one_before_has_ended() -> None:
+    ledger = Ledger(jobs(*["x"] * 6), 5, Rollout(canary=1, waves=(Share(3000),)))
+    assert ledger.wave() == WaveStarted(1, 3, 1)
+    assert all_of(ledger) == [0]
+    assert ledger.close_wave() is None
+    ledger.heard("a", ended(0))
+    assert ledger.close_wave() == WaveEnded(1, 3) and ledger.close_wave() is None
+    assert ledger.open_wave() and ledger.wave() == WaveStarted(2, 3, 3)
+    assert all_of(ledger) == [1, 2, 3]
+    ledger.heard("a", ended(1))
+    ledger.died("a", "killed", 1.0)
+    assert all_of(ledger, "b") == [2, 3]
+    ledger.heard("b", ended(2)), ledger.heard("b", ended(3))
+    assert ledger.close_wave() == WaveEnded(2, 3)
+    assert ledger.open_wave() and all_of(ledger, "b") == [4, 5]
+    assert not ledger.open_wave()
+
+
+def test_hosts_that_are_one_wave_are_none() -> None:
+    ledger = Ledger(jobs("x"), 1, Rollout(canary=5))
+    assert ledger.wave() is None
+    take(ledger, "a"), ledger.heard("a", ended(0))
+    assert ledger.close_wave() is None
+
+
+def test_a_pace_saves_nothing_up_between_waves_and_a_launch_all() -> None:
+    for pace, first in ((Pace(((0, 1),)), 1), (Launch(((0, 1), (1, 2))), 5)):
+        ledger = Ledger(jobs(*["x"] * 6), 9, Rollout(pace=pace, waves=(Share(1000), Share(5000))))
+        assert all_of(ledger) == [0]
+        ledger.heard("a", ended(0))
+        assert ledger.take("a", 0, 1.0, 0.0) is None and ledger.due(1.0) is None
+        ledger.open_wave()
+        assert len(all_of(ledger, now=60.0)) == first
+
+
+def test_of_one_word_one_job_is_in_flight_also_where_its_worker_died() -> None:
+    ledger = Ledger(worded("r1", "r1", "r2", ""), 9)
+    assert all_of(ledger) == [0, 2, 3]
+    ledger.died("a", "killed", 1.0)
+    assert all_of(ledger, "b") == [0, 2, 3]
+    ledger.heard("b", ended(0))
+    assert all_of(ledger, "b") == [1]
+
+
+def test_what_is_held_is_not_handed_out_and_not_waited_for_by_the_pace() -> None:
+    ledger = Ledger(jobs("x", "x"), 2, Rollout(pace=Pace(((0, 1),))))
+    take(ledger, "a")
+    ledger.held = True
+    assert ledger.take("a", 0, 5.0, 0.0) is None and ledger.due(5.0) is None
+    ledger.held = False
+    assert take(ledger, "a", 5.0) == 1
+
+
+def test_more_or_fewer_are_in_flight_when_parallel_is_changed() -> None:
+    ledger = Ledger(jobs(*["x"] * 9), 2)
+    assert all_of(ledger) == [0, 1]
+    ledger.parallel = 4
+    assert all_of(ledger) == [2, 3]
+    ledger.parallel = 1
+    for number in range(3):
+        ledger.heard("a", ended(number))
+        assert all_of(ledger) == []
+    ledger.heard("a", ended(3))
+    assert all_of(ledger) == [4]
+
+
+def test_a_job_that_waits_can_be_dropped_and_one_in_hand_cannot() -> None:
+    ledger = Ledger(jobs("x", "x"), 1)
+    take(ledger, "a")
+    assert ledger.drop(0, "operator") is None
+    end = ledger.drop(1, "operator")
+    assert end is not None
+    assert (end.result.status, end.result.cause, end.result.host) == ("not-run", "stop/operator", "h1")
+    assert ledger.drop(1, "operator") is None and (ledger.left, ledger.waiting) == (1, 0)
+
+
+def test_a_job_that_was_told_to_end_is_not_given_to_another_worker() -> None:
+    ledger = Ledger(jobs("x", "x"), 2)
+    all_of(ledger)
+    told = ledger.having(0)
+    assert told is not None
+    told.why = "operator"
+    (end,), _ = ledger.died("a", "killed", 1.0)
+    assert (end.result.status, end.result.cause) == ("not-run", "stop/operator")
+    assert all_of(ledger, "b") == [1]
+
+
+def ready(number: int) -> JobReady:
+    return JobReady(number, f"h{number}")
+
+
+def test_the_barrier_opens_when_everybody_is_ready_or_has_ended() -> None:
+    ledger = Ledger(jobs(*["x"] * 3), 3, Rollout(barrier=True))
+    assert not ledger.gathered
+    all_of(ledger)
+    ledger.heard("a", ready(0)), ledger.heard("a", ready(1))
+    assert not ledger.gathered
+    ledger.heard("a", JobStarted(1, "h1", 0, 2))  # it lost its connection and tries again
+    ledger.heard("a", ended(2, 1))
+    assert not ledger.gathered
+    ledger.heard("a", ready(1))
+    assert ledger.gathered
+    assert ledger.release() == Released(ready=2, missing=1)
+    assert not ledger.gathering and not ledger.gathered
+
+
+def test_the_barrier_waits_for_the_jobs_of_a_dead_worker() -> None:
+    ledger = Ledger(jobs(*["x"] * 2), 2, Rollout(barrier=True))
+    take(ledger, "a"), take(ledger, "b")
+    ledger.heard("a", ready(0))
+    ledger.died("a", "killed", 1.0)
+    ledger.heard("b", ready(1))
+    assert not ledger.gathered
+    assert take(ledger, "b") == 0 and not ledger.gathered
+    ledger.heard("b", ready(0))
+    assert ledger.gathered
+
+
+def test_the_barrier_does_not_wait_for_who_waits_for_a_host_behind_it() -> None:
+    ledger = Ledger(worded("r1", "r1"), 2, Rollout(barrier=True))
+    assert all_of(ledger) == [0]
+    ledger.heard("a", ready(0))
+    assert ledger.gathered
+    assert ledger.release() == Released(ready=1, missing=0)
+
+
+def test_the_barrier_stays_closed_when_the_budget_is_gone() -> None:
+    ledger = Ledger(jobs(*["x"] * 2), 2, Rollout(barrier=True, max_fail=Share(0)))
+    all_of(ledger)
+    ledger.heard("a", ready(0))
+    ledger.heard("a", ended(1, 1))
+    assert ledger.cause == "budget" and not ledger.gathered

@@ -98,6 +98,43 @@ async def test_what_is_sent_now_is_with_the_kernel_and_behind_all_that_was_queue
     one.link.close()
 
 
+async def test_who_sends_and_goes_on_is_called_when_the_kernel_has_it_although_more_is_queued_behind(
+    pair: Pair,
+) -> None:
+    one = End(pair[0])
+    calls: list[str] = []
+    one.link.send_then(JobConnected(1, "h"), lambda: calls.append("at once"))
+    assert calls == ["at once"]
+    queued = JobSaid(1, "h", "stdout", b"x" * (1 << 20))
+    one.link.send(queued)
+    one.link.send_then(JobConnected(2, "h"), lambda: calls.append("later"))
+    one.link.send(JobSaid(1, "h", "stdout", b"x" * (4 << 20)))
+    await asyncio.sleep(0.01)
+    assert calls == ["at once"]
+    pair[1].setblocking(False)
+    left = len(frame(queued)) + 2 * len(frame(JobConnected(1, "h")))
+    while left > 0:
+        try:
+            left -= len(pair[1].recv(left))
+        except BlockingIOError:
+            await asyncio.sleep(0)
+    await until(lambda: len(calls) == 2)
+    assert one.link.room() is not None  # what was queued behind it still is
+    one.link.close()
+
+
+async def test_who_sends_to_nobody_is_not_called(pair: Pair) -> None:
+    one = End(pair[0])
+    calls: list[str] = []
+    one.link.send(JobSaid(1, "h", "stdout", b"x" * (1 << 20)))
+    one.link.send_then(JobConnected(1, "h"), lambda: calls.append("waited"))
+    await asyncio.sleep(0.01)
+    pair[1].close()
+    assert await one.over == ""
+    one.link.send_then(JobConnected(2, "h"), lambda: calls.append("late"))
+    assert calls == []
+
+
 async def test_sending_to_nobody_is_told(pair: Pair) -> None:
     one = End(pair[0])
     pair[1].close()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pssh.engine.pacing import Pacer
-from pssh.model.rollout import Pace
+from pssh.model.rollout import Launch, Pace
 
 rates = st.floats(0, 1000).map(lambda rate: round(rate, 3))
 
@@ -30,8 +30,13 @@ def test_a_start_is_allowed_when_it_is_said_to_be_and_not_before(pace: Pace, cou
     assert pace.allowed(when - 1e-6 * max(when, 1)) < count
 
 
-@given(paces(), st.lists(st.tuples(st.floats(0, 10), st.booleans()), max_size=200))
-def test_no_more_is_taken_by_any_second_than_the_pace_allows(pace: Pace, steps: list[tuple[float, bool]]) -> None:
+launches = st.lists(st.tuples(st.floats(0, 10), st.integers(1, 20)), min_size=1, max_size=5).map(tuple).map(Launch)
+
+
+@given(st.one_of(paces(), launches), st.lists(st.tuples(st.floats(0, 10), st.booleans()), max_size=200))
+def test_no_more_is_taken_by_any_second_than_the_pace_allows(
+    pace: Pace | Launch, steps: list[tuple[float, bool]]
+) -> None:
     pacer, now, taken = Pacer(pace), 0.0, 0
     for seconds, full in steps:
         now += seconds
@@ -46,6 +51,16 @@ def test_what_a_full_engine_could_not_use_is_not_saved_up() -> None:
     assert pacer.take(0)
     pacer.full()
     assert [pacer.take(5), pacer.take(5)] == [True, False]
+
+
+def test_what_a_launch_allowed_a_full_engine_is_kept() -> None:
+    pacer = Pacer(Launch(((0, 2), (1, 3))))
+    assert pacer.take(0)
+    pacer.full()
+    assert [pacer.take(0.5), pacer.take(0.5)] == [True, False]
+    assert pacer.due(0.5) == 0.5
+    pacer.full()
+    assert all(pacer.take(1) for _ in range(100))
 
 
 def test_what_was_not_wanted_at_once_is_still_there_when_nothing_was_full() -> None:

@@ -115,6 +115,11 @@ async def test_e2_handshakes_are_bounded_over_all_workers() -> None:
     assert sum(limits.values()) == 8 and len(limits) == 3
 
 
+async def test_e2_handshakes_to_one_address_are_bounded_over_all_workers() -> None:
+    ended = await run(pool(workers=3, jump_limit=9), jobs(*["early 0.2;about"] * 24))
+    assert {int(result.end.stdout.split()[1]) for result in ended} == {3}
+
+
 async def test_e2_parallel_is_lowered_to_the_open_files_allowed_with_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pssh.engine.base.open_files", lambda: 64)
     seen = await events(pool(workers=1, parallel=64), jobs(*["exit 0"] * 20))

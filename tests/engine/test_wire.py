@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pssh.engine import wire
-from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobSaid, JobStarted
+from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.secret import Secret
@@ -20,6 +20,8 @@ RESULT = Result(job_id=1, host="h", operation="", status="failed", state="finish
 FROM_WORKER: list[Any] = [
     wire.Ready(),
     wire.Pong(),
+    wire.Wanted(1 << 40),
+    JobReady(1, "h"),
     JobStarted(1, "h", 2, 3),
     JobConnected(1, "h"),
     JobSaid(1, "h", "stderr", b"\xff"),
@@ -33,6 +35,13 @@ def test_what_a_worker_says_arrives_as_it_was(value: Any) -> None:
     assert wire.unpack(wire.pack(value), wire.FromWorker) == value
 
 
+@pytest.mark.parametrize(
+    "value", [wire.Stop("c", running=False), wire.End(3, "c"), wire.Release(), wire.Grown(1 << 40, ended=True)]
+)
+def test_what_a_worker_is_told_arrives_as_it_was(value: Any) -> None:
+    assert wire.unpack(wire.pack(value), wire.ToWorker) == value
+
+
 @given(odd_text, odd_text, st.lists(odd_text), st.binary())
 def test_text_that_is_not_valid_unicode_crosses_unchanged(host: str, path: str, files: list[str], raw: bytes) -> None:
     work = wire.Work(1, host, Connection(address=path, user="u", identity=tuple(files)), 0, Limits())
@@ -44,7 +53,7 @@ def test_text_that_is_not_valid_unicode_crosses_unchanged(host: str, path: str, 
 
 @given(odd_text)
 def test_a_secret_crosses_and_stays_one(text: str) -> None:
-    setup = wire.Setup(0, {"password": Secret(text)}, 8, 64, {})
+    setup = wire.Setup(0, {"password": Secret(text)}, 8, 4, 64, {})
     arrived = wire.unpack(wire.pack(setup), wire.ToWorker)
     assert arrived == setup
     assert repr(arrived).count("***") == 1

@@ -81,6 +81,22 @@ async def test_a_listener_that_is_slow_does_not_cost_a_worker() -> None:
     assert [result.status for result in results(seen)] == ["ok"]
 
 
+async def test_while_nobody_listens_a_worker_still_keeps_the_limits_of_its_hosts() -> None:
+    work = [
+        *jobs("print 40000000", limits=Limits(say=True)),
+        *jobs("", "early 0.2;exit 0")[1:],  # wants to begin meanwhile
+        *jobs("", "", "hang", limits=Limits(host=0.4))[2:],
+    ]
+    seen = []
+    async for event in Pool(options(workers=1)).run(work):
+        seen.append(event)
+        if len(seen) == 100:
+            await asyncio.sleep(2)  # more is waiting than is listened to
+    ended = results(seen)
+    assert [result.cause for result in ended] == ["", "", "exec/deadline"]
+    assert ended[2].seconds["total"] < 1.5
+
+
 @pytest.mark.parametrize("size", [64, 0, 1 << 30], ids=["garbage", "empty", "oversized"])
 async def test_a_worker_that_says_what_cannot_be_read_is_given_up_with_all_it_had_in_hand(size: int) -> None:
     ended = await run(Pool(options(parallel=4, workers=2)), jobs(f"garbage {size};early 60", *["early 0.3;exit 0"] * 9))

@@ -102,7 +102,7 @@ def test_everything_wrong_is_listed_with_file_and_line(tmp_path: Path) -> None:
         [hosts."web[3-1]"]
         [hosts.a]
         adress = "x"
-        connection = { prot = 22, port = 99999, become = "sudo" }
+        connection = { prot = 22, port = 99999, shell = "sh" }
         [groups.g]
         hosts = ["a", "b"]
         groups = "h"
@@ -115,7 +115,7 @@ def test_everything_wrong_is_listed_with_file_and_line(tmp_path: Path) -> None:
         "3: `web[3-1]` counts down; write `[1-3]`",
         "5: unknown key `adress`; did you mean `address`?",
         "6: `99999` is no port from 1 to 65535",
-        "6: `become` is not supported by this version",
+        "6: `shell` is not supported by this version",
         "6: unknown connection key `prot`; did you mean `port`?",
         f"8: No host `b` in `{tmp_path}/fleet.toml`",
         f"9: No group `@h` in `{tmp_path}/fleet.toml`",

@@ -37,6 +37,22 @@ def test_all_then_parent_then_child_then_host(tmp_path: Path) -> None:
     assert host.settings == {"user": "child", "keepalive": 1.0, "connect_timeout": 2.0, "port": 1}
 
 
+def test_a_host_knows_which_of_its_groups_are_protected(tmp_path: Path) -> None:
+    inventory = loaded(
+        tmp_path,
+        """
+        version = 1
+        [hosts."x[1-2]"]
+        [groups.web]
+        hosts = "x[1-2]"
+        [groups.live]
+        hosts = "x1"
+        protected = true
+        """,
+    )
+    assert [inventory.host(name).protected for name in ("x1", "x2", "x3")] == [("live",), (), ()]
+
+
 TWO = """
 version = 1
 [hosts.x]

@@ -32,6 +32,9 @@ BASE = Path("/inv")
         ("connect_timeout", "2m30s", 150.0),
         ("auth_timeout", 3.5, 3.5),
         ("speculate", False, False),
+        ("become", "doas", "doas"),
+        ("become", "none", ""),
+        ("become_user", "postgres", "postgres"),
     ],
 )
 def test_a_setting_is_taken(key: str, value: Any, settled: Any) -> None:
@@ -66,8 +69,10 @@ def test_a_setting_is_taken(key: str, value: Any, settled: Any) -> None:
         ("certificate", "x", "not supported"),
         ("forward_agent", True, "not supported"),
         ("proxy_command", "x", "not supported"),
-        ("become", "sudo", "not supported"),
-        ("become_user", "x", "not supported"),
+        ("become", "root", "none of `sudo`, `su`, `doas`, `none`"),
+        ("become", True, "`true` is none of"),
+        ("become_user", "-x", "is refused"),
+        ("become_password", "x", "has no place in a file"),
         ("shell", "sh", "not supported"),
         ("password", "x", "has no place in a file"),
         ("prot", 22, "unknown connection key `prot`; did you mean `port`?"),
@@ -84,5 +89,5 @@ def test_no_jump_is_what_there_is_anyway() -> None:
     assert settings({"jump": "none"}, BASE) == ({}, [])
 
 
-def test_every_setting_but_the_secret_can_be_written() -> None:
-    assert {*_KEYS, "password"} == set(get_type_hints(Settings))
+def test_every_setting_but_the_secrets_can_be_written() -> None:
+    assert {*_KEYS, "password", "become_password"} == set(get_type_hints(Settings))

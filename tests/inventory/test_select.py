@@ -74,6 +74,7 @@ def test_what_was_typed_stays_apart_from_what_the_inventory_says(fleet: Inventor
         typed={"user": "root", "port": 2022},
         groups=("prod", "edge", "web"),
         vars={"region": "eu", "env": "prod", "http_port": 8080, "os": "debian12", "rack": "r1"},
+        protected=("prod",),
     )
 
 

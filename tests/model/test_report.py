@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pssh.model.outcome import Failure, Reply, Result, Status
-from pssh.model.report import BY_WEIGHT, Report, Run, grouped
+from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped
 
 RUN = Run(id="", started=0.0, operation="command", text="true", targets="@all", inventory=(), hosts=())
 
@@ -19,8 +19,14 @@ def row(status: Status, cause: str = "", *, host: str = "web1", **output: object
     return Result(job_id=0, host=host, operation="true", status=status, state="finished", end=end)
 
 
-def report(*rows: Result, stopped: str = "") -> Report:
-    return Report(run=RUN, results=rows, seconds=1.0, stopped=stopped)
+def report(*rows: Result, stopped: str = "", exit_rule: ExitRule = "all") -> Report:
+    return Report(run=RUN, results=rows, seconds=1.0, stopped=stopped, exit_rule=exit_rule)
+
+
+def answered(code: int | None = None, signal: str = "") -> Result:
+    """A failed result of a command that answered so."""
+    end = Reply(exit_code=code, signal=signal)
+    return Result(job_id=0, host="web1", operation="true", status="failed", state="finished", end=end)
 
 
 OK, FAILED = row("ok"), row("failed")
@@ -58,6 +64,49 @@ def test_an_interrupted_run_has_the_signals_code_whatever_came_of_it(stopped: st
 
 def test_a_run_stopped_by_a_rule_has_the_code_of_its_rows():
     assert report(OK, row("not-run", "stop/canary"), stopped="canary").exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ((), 0),
+        ((OK, row("skipped", "rule/lock-held")), 0),
+        ((answered(3), OK, answered(7)), 7),
+        ((answered(signal="TERM"),), 143),
+        ((answered(signal="strange"),), 255),
+        ((answered(70_000),), 255),
+        ((answered(0),), 5),  # `--ok 1`
+        ((answered(3), row("timed-out", "exec/total")), 124),
+        ((row("timed-out", "exec/total"), DOWN), 255),
+        ((row("auth", "auth/denied"),), 255),
+        ((row("failed", "exec/denied"),), 126),
+        ((OK, row("cancelled", "stop/operator")), 3),
+        ((OK, row("not-run", "stop/budget")), 6),
+        ((answered(9), row("not-run", "stop/budget")), 9),
+        ((answered(9), OURS), 1),
+    ],
+)
+def test_exit_max_is_the_largest_code_that_a_host_counts_for(rows: tuple[Result, ...], code: int):
+    assert report(*rows, exit_rule="max").exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [((OK, DOWN, LOST), 0), ((OK, row("not-run", "stop/budget")), 0), ((DOWN, FAILED), 4), ((OK, OURS), 1), ((), 0)],
+)
+def test_exit_any_is_0_once_one_host_is_ok(rows: tuple[Result, ...], code: int):
+    assert report(*rows, exit_rule="any").exit_code == code
+
+
+@pytest.mark.parametrize("bad", [FAILED, DOWN, LOST, row("not-run", "stop/budget"), row("cancelled", "stop/operator")])
+def test_exit_0_is_0_whatever_hosts_do(bad: Result):
+    assert report(bad, exit_rule="0").exit_code == 0
+
+
+@pytest.mark.parametrize("exit_rule", ["max", "any", "0"])
+def test_a_signal_and_a_fault_of_our_own_are_told_under_every_exit_rule(exit_rule: ExitRule):
+    assert report(OK, exit_rule=exit_rule, stopped="interrupt").exit_code == 130
+    assert report(OK, OURS, exit_rule=exit_rule).exit_code == 1
 
 
 def test_counts_begin_with_ok_and_go_on_with_the_worst():

@@ -1,50 +1,24 @@
 """A script is written, run and removed: the conversation, and what a real shell makes of it."""
 
-import os
-import signal
-import subprocess
+import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import TransportError
+from pssh.ops.context import Context
 from pssh.ops.script import Script
+from pssh.ops.script import _lines as as_lines
 from pssh.testing import ScriptedSession
+from tests.support.shells import SHELLS, Shell, becoming
 
 MADE = Reply(0, stdout=b"/run/x y\n")
 CLOSED = Failure(stage="exec", kind="connection-closed", message="gone", stdout=b"half", note="stream-left-open")
-
-
-class Shell:
-    """A session on this machine, and who starts it."""
-
-    def __init__(self, folder: Path, shell: str = "/bin/sh") -> None:
-        self.seconds: dict[str, float] = {}
-        self.banner = ""
-        self.asked: list[str] = []
-        self._folder, self._shell = folder, shell
-
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
-        self.asked.append(command)
-        return self._run(os.fsencode(command), stdin)
-
-    def _run(self, command: bytes, stdin: bytes) -> Reply:
-        done = subprocess.run(
-            [self._shell, "-c", command],
-            input=stdin,
-            capture_output=True,
-            env={**os.environ, "TMPDIR": str(self._folder)},
-            start_new_session=True,
-        )
-        if done.returncode < 0:
-            return Reply(signal=signal.Signals(-done.returncode).name[3:], stdout=done.stdout, stderr=done.stderr)
-        return Reply(done.returncode, stdout=done.stdout, stderr=done.stderr)
-
-    async def host_key(self) -> str:
-        return ""
 
 
 def left(folder: Path) -> list[Path]:
@@ -121,7 +95,7 @@ async def test_a_real_shell_runs_it_with_its_arguments_and_leaves_nothing(tmp_pa
     script = Script(
         name, b'for a; do printf "<%s>" "$a"; done; printf "%s" "${0##*/}"; exit 7\n', ("", "a b", "=x\udcff")
     )
-    reply = await script.perform(Shell(folder, shell))
+    reply = await script.perform(Shell(folder, [shell]))
     assert (reply.exit_code, reply.stdout) == (7, b"<><a b><=x\xff>" + name.encode())
     assert left(folder) == []
 
@@ -145,11 +119,14 @@ async def test_a_group_that_is_killed_has_its_folder_removed_by_the_third_comman
     assert len(session.asked) == 3
 
 
-async def test_a_script_that_did_not_arrive_whole_is_not_run(tmp_path: Path):
-    class Short(Shell):
-        async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
-            return await super().exec(command, stdin=stdin[:-1], quiet=quiet)
+class Short(Shell):
+    """Its connection breaks before the last byte."""
 
+    async def exec(self, command: str, **how: Any) -> Reply:
+        return await super().exec(command, **{**how, "stdin": how["stdin"][:-1]})
+
+
+async def test_a_script_that_did_not_arrive_whole_is_not_run(tmp_path: Path):
     with pytest.raises(TransportError) as caught:
         await Script("t", b"rm -rf /tmp/build\n").perform(Short(tmp_path))
     assert (caught.value.failure.cause, left(tmp_path)) == ("transfer/remote-failed", [])
@@ -172,3 +149,102 @@ async def test_arguments_that_are_not_utf8_cross_in_msgpack():
     await script.perform(session)
     assert session.asked[1].endswith(" '\udce9' x")
     assert script.label == "'t\\xff' '\\xe9' x"
+
+
+# ---- with its context
+
+
+async def test_only_the_second_command_has_the_context(tmp_path: Path):
+    session = Shell(tmp_path)
+    script = Script("t", b'printf "%s" "$A"; pwd', context=Context(env=(("A", "b c"),), chdir="/", tty=True))
+    assert (await script.perform(session)).stdout == b"b c/\n"
+    assert (session.quietly, session.ttys, left(tmp_path)) == ([True, False], [False, True], [])
+    assert "b c" not in session.asked[0]
+
+
+CONTENT = bytes(range(256)) + b"\\0101 \\n %s\n" + b"x" * 5000
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Shell:
+    """A session whose home is empty, on a host that has a sudo."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "home").mkdir()
+    return Shell(tmp_path / "home", env=becoming(tmp_path / "bin"), answer=b"right\n")
+
+
+class Given:
+    """An input that is all there."""
+
+    def read(self, at: int, most: int) -> bytes:
+        return b"one\ntwo\n"[at : at + most]
+
+    def when_more(self, call: object) -> None: ...
+
+
+def use(shell: list[str], session: Shell) -> None:
+    """Let `sh` be another shell there: it is what sudo runs."""
+    (Path(session.env["SUDO_LOG"]).parent / "sh").symlink_to(shutil.which(shell[0]) or "")
+
+
+AS_ROOT = Context(become="sudo", become_password="p")
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+async def test_another_users_script_is_one_command_with_one_question(shell: list[str], other: Shell):
+    use(shell, other)
+    other.input = Given()
+    script = Script("a 'b", b'#!/bin/sh\necho "$@|${0##*/}"; cat; stat -c %a "$0" "${0%/*}"; exit 7\n', ("x  y", "$z"))
+    reply = await replace(script, context=replace(AS_ROOT, input=True)).perform(other)
+    assert (reply.exit_code, reply.stdout) == (7, b"x  y $z|a 'b\none\ntwo\n700\n700\n")
+    assert (len(other.asked), left(other.folder)) == (1, [])
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+async def test_every_byte_of_another_users_script_arrives(shell: list[str], other: Shell):
+    use(shell, other)
+    script = Script("t", b"#!/bin/cat\n" + CONTENT, context=AS_ROOT)
+    assert (await script.perform(other)).stdout == b"#!/bin/cat\n" + CONTENT
+
+
+def test_what_is_sent_of_another_users_script_is_lines_that_a_terminal_carries():
+    lines = as_lines(CONTENT).split(b"\n")
+    assert lines[-2:] == [b".", b""]
+    assert max(map(len, lines)) < 4095
+    assert all(32 <= byte < 127 for line in lines for byte in line)
+    assert b"." not in lines[:-2]
+
+
+async def test_another_users_script_that_did_not_arrive_whole_is_not_run(other: Shell):
+    class Cut(Shell):
+        async def exec(self, command: str, **how: Any) -> Reply:
+            return await super().exec(command, **{**how, "stdin": how["stdin"].removesuffix(b".\n")})
+
+    session = Cut(other.folder, env=other.env, answer=other.answer)
+    failure = await failure_of(Script("t", b"echo no\n", context=AS_ROOT), session)
+    assert (failure.cause, failure.stdout, left(other.folder)) == ("transfer/remote-failed", b"", [])
+
+
+async def test_where_another_user_may_not_write_the_row_says_so(other: Shell):
+    other.env["TMPDIR"] = "/proc/none"
+    failure = await failure_of(Script("t", b"echo no\n", context=AS_ROOT), other)
+    assert (failure.cause, failure.stdout) == ("transfer/remote-missing", b"")
+    assert b"unwritten" not in failure.stderr
+
+
+async def test_a_killed_script_of_another_user_is_removed_without_a_password(other: Shell):
+    reply = await Script("t", b"kill -KILL 0\n", context=AS_ROOT).perform(other)
+    assert (reply.signal, reply.note, left(other.folder)) == ("KILL", "", [])
+    assert other.asked[1].startswith("exec sudo -n -u root -- sh -c ")
+
+
+async def test_a_password_that_was_refused_is_asked_for_no_second_command():
+    denied = Failure(stage="exec", kind="sudo-denied", message="no")
+    session = ScriptedSession({"sudo": denied})
+    assert await failure_of(Script("t", b"", context=AS_ROOT), session) == denied
+    assert len(session.asked) == 1
+
+
+def test_a_script_of_another_user_needs_a_shell():
+    with pytest.raises(UsageError):
+        Script("t", b"", context=Context(become="sudo", shell=False))

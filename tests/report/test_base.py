@@ -9,6 +9,7 @@ import pytest
 
 from pssh.model.event import RunEnded
 from pssh.report.base import Display, Format, reporters
+from pssh.report.screen import Screen
 from tests.support.runs import example, shown
 
 
@@ -30,7 +31,7 @@ def test_a_reader_that_went_away_is_told_to_the_caller(form: Format) -> None:
         def write(self, data: object) -> int:
             raise BrokenPipeError
 
-    made = reporters(Display(format=form, quiet=True), Gone(), io.BytesIO())
+    made = reporters(Display(format=form, quiet=True), Screen(Gone(), io.BytesIO()))
     if form == "lines":  # nothing was said, so nothing is written
         return
     with pytest.raises(BrokenPipeError):

@@ -17,9 +17,11 @@ CAUSES = (
     ("host-key", ("unknown", "changed", "revoked", "unreadable-line")),
     ("auth", ("denied", "too-many-failures", "password-expired", "no-credentials", "key-locked", "timeout", "closed")),
     ("exec", ("denied", "total", "stall", "no-answer", "deadline", "connection-closed", "keepalive", "protocol")),
+    ("exec", ("tail", "sudo-denied", "sudo-needs-password", "lock-held")),
+    ("rule", ("lock-held",)),
     ("worker", ("bug", "died")),
     ("local", ("disk-full", "key-file")),
-    ("stop", ("interrupt",)),
+    ("stop", ("interrupt", "budget", "canary", "auth-brake", "deadline", "operator")),
 )
 
 
@@ -43,7 +45,7 @@ def test_a_job_lost_with_its_worker_may_have_run_and_one_that_never_started_has_
 
 def test_a_cause_without_a_hint_has_none() -> None:
     assert hint([ok("a")]) == ""
-    assert hint([result("a", Failure(stage="rule", kind="lock-held", message=""))]) == ""
+    assert hint([result("a", Failure(stage="rule", kind="condition", message=""))]) == ""
 
 
 def test_every_hint_is_reachable_by_a_stage_of_the_model() -> None:
@@ -61,3 +63,17 @@ def test_commands_that_were_left_running_are_counted() -> None:
     killed = Failure(stage="stop", kind="interrupt", message="", remote_end="killed")
     assert "left running on 1 of 2" in hint([result("a", left), result("b", killed)])
     assert hint([result("b", killed)]) == ""
+
+
+def test_what_was_left_running_is_counted_beside_what_set_the_limit() -> None:
+    left = Failure(stage="exec", kind="total", message="", remote_end="left running")
+    killed = Failure(stage="exec", kind="total", message="", remote_end="killed")
+    assert hint([result("a", left), result("b", killed), result("c", left)]) == (
+        "`--timeout` set this limit; the command is left running on 2 of 3: look before you run it again"
+    )
+
+
+def test_hosts_that_a_rule_kept_from_being_run_can_be_run_alone() -> None:
+    assert hint([failed("web1", "stop/budget", started=False), failed("web2", "stop/budget", started=False)]) == (
+        "`--max-fail` was used up; to run on them alone: `pssh run 'web[1-2]'`"
+    )

@@ -7,17 +7,24 @@ from pathlib import Path
 from hypothesis import example as instance
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pssh.model.event import (
+    Event,
     HostKeyLearned,
     JobConnected,
     JobEnded,
+    JobReady,
     JobSaid,
     JobStarted,
     Notice,
+    Released,
     RunEnded,
     RunStarted,
+    Stopping,
     Tick,
+    WaveEnded,
+    WaveStarted,
 )
 from pssh.model.outcome import Failure, Reply
 from pssh.model.secret import Secret
@@ -39,7 +46,7 @@ LINES = """\
 "stderr":"uname: extra operand\\n","stdout_bytes":0,"stderr_bytes":21,"truncated":false,"note":null,"banner":null,\
 "attempts":1,"started":null,"seconds":{"total":0.4}}
 {"v":1,"seq":4,"t":"2026-11-22T10:00:00.000Z","event":"run.end","run":"r42","counts":{"ok":21,"unreachable":1,"failed":1},\
-"exit":4,"stopped":null,"seconds":10.3}
+"exit":4,"stopped":null,"spread":null,"seconds":10.3}
 """
 
 
@@ -63,14 +70,61 @@ def test_every_kind_of_event_has_a_name_of_its_own() -> None:
         JobConnected(0, "a"),
         HostKeyLearned(0, "a", "/k", "a ssh-ed25519 AAAA"),
         Notice("parallel is lowered to 20", "raise `ulimit -n`"),
+        WaveStarted(1, 2, 5),
+        WaveEnded(1, 2),
+        JobReady(0, "a"),
+        Released(4, 1),
+        Stopping("interrupt"),
     ]
     named = [json.loads(line)["event"] for line in shown(events, NDJSON)[0].splitlines()]
-    assert named == ["host.start", "host.retry", "host.connected", "host.key", "notice"]
+    assert named == [
+        *("host.start", "host.retry", "host.connected", "host.key", "notice"),
+        *("wave.start", "wave.end", "host.ready", "barrier", "stop"),
+    ]
+
+
+def told(*events: Event) -> list[dict[str, object]]:
+    """Return what ndjson says of events, without what every line has."""
+    lines = [json.loads(line) for line in shown(events, NDJSON)[0].splitlines()]
+    return [{name: value for name, value in line.items() if name not in ("v", "seq", "t", "run")} for line in lines]
+
+
+def test_a_wave_is_told_with_its_size_and_with_what_came_of_it() -> None:
+    so_far = report([ok("a"), failed("b", "connect/refused")])
+    assert told(WaveStarted(1, 3, 2), WaveEnded(1, 3, asks=True, report=so_far), WaveEnded(2, 3)) == [
+        {"event": "wave.start", "wave": 1, "of": 3, "hosts": 2},
+        {"event": "wave.end", "wave": 1, "of": 3, "asks": True, "counts": {"ok": 1, "unreachable": 1}},
+        {"event": "wave.end", "wave": 2, "of": 3, "asks": False, "counts": None},
+    ]
+
+
+def test_a_start_names_the_wave_that_it_belongs_to() -> None:
+    lines = told(JobStarted(0, "a"), WaveStarted(2, 2, 1), JobStarted(1, "b"), JobStarted(1, "b", attempt=2))
+    waves = [(line["host"], line["wave"]) for line in lines if "host" in line]
+    assert waves == [("a", 1), ("b", 2), ("b", 2)]
+
+
+def test_the_release_and_a_stop_are_told() -> None:
+    assert told(Released(4, 1), Stopping("terminate", 2)) == [
+        {"event": "barrier", "ready": 4, "missing": 1},
+        {"event": "stop", "cause": "terminate", "times": 2},
+    ]
+
+
+def test_what_became_of_a_command_that_was_ended_is_told_before_its_row() -> None:
+    end = Failure(stage="exec", kind="total", message="too long", remote_end="left running")
+    first, second = told(JobEnded(result("a", end)))
+    assert first == {"event": "host.kill", "host": "a", "cause": "exec/total", "remote_end": "left running"}
+    assert (second["event"], second["remote_end"]) == ("host.end", "left running")
+
+
+def test_the_spread_of_a_release_is_in_seconds() -> None:
+    assert json.loads(shown(replace(report([ok("a")]), spread=0.0123456789), JSON)[0])["spread"] == 0.012346
 
 
 def test_json_is_one_document_with_every_result() -> None:
     document = json.loads(shown(example(), JSON)[0])
-    assert list(document) == ["v", "run", "results", "groups", "counts", "exit", "stopped"]
+    assert list(document) == ["v", "run", "results", "groups", "counts", "exit", "stopped", "spread"]
     assert document["run"]["hosts"] == len(document["results"]) == 23
     assert document["results"][2]["failure"] == {
         "stage": "connect",

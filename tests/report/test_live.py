@@ -2,7 +2,7 @@
 
 import io
 
-from pssh.model.event import Event, JobEnded, JobSaid, JobStarted, RunEnded, RunStarted
+from pssh.model.event import Event, JobEnded, JobReady, JobSaid, JobStarted, Released, RunEnded, RunStarted, WaveStarted
 from pssh.report.live import Live
 from pssh.report.screen import Screen
 from tests.support.runs import example, failed, ok, report
@@ -62,3 +62,19 @@ def test_output_does_not_change_the_line() -> None:
 
 def test_hosts_that_the_person_stopped_are_only_counted() -> None:
     assert live(START, (0.0, JobEnded(failed("a", "stop/interrupt", started=True)))) == ""
+
+
+def test_the_line_names_the_wave() -> None:
+    text = live(START, (0.0, WaveStarted(2, 4, 50)), (2.0, JobEnded(ok("a"))))
+    assert text == f"{CLEAR}1/23  wave 2/4  ok 1  running 0  eta 0:44"
+
+
+def test_hosts_at_the_barrier_are_ready_and_do_not_run_until_it_opens() -> None:
+    both = [JobStarted(0, "a"), JobStarted(1, "b"), JobReady(0, "a")]
+    text = live(START, *((0.0, event) for event in both), (1.0, JobReady(1, "b")), (2.0, Released(2, 0)))
+    assert text == f"{CLEAR}0/23  ready 2  running 0{CLEAR}0/23  running 2"
+
+
+def test_a_host_that_came_to_the_barrier_and_starts_again_is_not_ready() -> None:
+    text = live(START, (0.0, JobStarted(0, "a")), (0.0, JobReady(0, "a")), (1.0, JobStarted(0, "a", attempt=2)))
+    assert text == f"{CLEAR}0/23  running 1"

@@ -43,3 +43,23 @@ def test_the_same_line_is_not_written_twice() -> None:
     screen.progress("1/2")
     screen.progress("1/2")
     assert err.getvalue() == b"\r\x1b[K1/2"
+
+
+def test_a_question_stands_in_the_place_of_progress_until_it_is_answered() -> None:
+    err = io.BytesIO()
+    screen = Screen(io.BytesIO(), err)
+    screen.progress("1/2")
+    screen.ask("go on?")
+    screen.progress("2/2")
+    screen.say("b  failed\n")
+    screen.ask("")
+    assert err.getvalue().decode().split("\r\x1b[K") == ["", "1/2", "go on?", "b  failed\ngo on?", "2/2"]
+
+
+def test_the_line_is_shown_again_where_others_wrote_over_it() -> None:
+    err = io.BytesIO()
+    screen = Screen(io.BytesIO(), err)
+    screen.again()
+    screen.progress("1/2")
+    screen.again()
+    assert err.getvalue() == b"\r\x1b[K1/2\r\x1b[K1/2"

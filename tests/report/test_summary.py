@@ -1,5 +1,7 @@
 """The last lines, and notices."""
 
+from msgspec.structs import replace
+
 from pssh.model.event import HostKeyLearned, Notice, RunEnded
 from pssh.report.base import Display
 from pssh.report.summary import summary
@@ -41,6 +43,11 @@ def test_a_stopped_run_says_so() -> None:
     text = summary(report([failed("a", "stop/interrupt"), ok("b")], stopped="interrupt"))
     assert text.splitlines()[0].endswith("stopped: interrupt  exit 130")
     assert text.splitlines()[1] == "  stop/interrupt  a  they were not reached; to run on them alone: `pssh run a`"
+
+
+def test_the_spread_of_a_release_is_told_in_milliseconds() -> None:
+    run = replace(report([ok("a"), ok("b")], inventory=(), id=""), spread=0.0456)
+    assert summary(run) == "2 hosts: 2 ok  10.3 s  began within 46 ms  exit 0\n"
 
 
 def test_a_long_list_of_hosts_is_clipped_in_front_and_whole_in_the_hint() -> None:

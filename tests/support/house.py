@@ -26,6 +26,7 @@ FLOORS = {
     "pssh.settings": 1,
     "pssh.engine": 2,
     "pssh.credentials": 2,
+    "pssh.fit": 2,
     "pssh.prepare": 3,
     "pssh.runner": 3,
     "pssh.trust": 3,

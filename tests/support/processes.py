@@ -61,6 +61,18 @@ def gone(pids: Iterable[int], within: float = 2.0) -> bool:
     return True
 
 
+def group(leader: int) -> list[int]:
+    """Return the living processes of a process group."""
+    return sorted(pid for pid in parents() if _group(pid) == leader)
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return -1
+
+
 def descriptors(pid: int) -> int:
     """Return how many descriptors a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))

@@ -9,6 +9,7 @@ from pssh.model.event import Event, RunEnded
 from pssh.model.outcome import Failure, Reply, Result, status_of
 from pssh.model.report import Report, Run
 from pssh.report.base import Display, reporters
+from pssh.report.screen import Screen
 
 
 def result(host: str, end: Reply | Failure, *, seconds: float = 0.2, started: bool = True, **fields: Any) -> Result:
@@ -64,7 +65,7 @@ def shown(events: Report | Sequence[Event], display: Display = Display(), *, ste
     """Return what a display writes to stdout and to stderr; between two looks at the clock pass `step` seconds."""
     events = [RunEnded(events)] if isinstance(events, Report) else events
     out, err, times = io.BytesIO(), io.BytesIO(), count(100.0, step)
-    made = reporters(display, out, err, clock=lambda: next(times), now=lambda: 1795341600.0)
+    made = reporters(display, Screen(out, err), clock=lambda: next(times), now=lambda: 1795341600.0)
     for event in events:
         for reporter in made:
             reporter.on(event)

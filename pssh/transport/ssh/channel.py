@@ -196,12 +196,16 @@ class Exec:
             self._go()
         else:
             self._listener.ready(self._go)
+            if not self.sent and not self.done.done():  # it waits for us, which is no fault of the host
+                self._arm(0, self._unanswered)
 
     def _go(self) -> None:
         if not self.done.done() and not self._closed:
+            if self._timer is None:
+                self._arm(self._limits.open, self._unanswered)
             self._listener.connected()
             self._request()
-            self._driver.flush()
+            self._loop.call_soon(self._driver.flush)  # many that are released at once are sent off together
 
     def _runs(self) -> None:
         self._expect_answer()

@@ -24,9 +24,10 @@ from pssh.transport.ssh.failures import Closed, timed_out
 from pssh.transport.ssh.hostkeys import HostKeys
 from pssh.transport.ssh.link import Link, prepare
 from pssh.transport.ssh.resolve import Resolver, connect
-from pssh.transport.ssh.slots import Slots
+from pssh.transport.ssh.slots import PER_ADDRESS, Slots
 from pssh.transport.ssh.verify import Scan, Verifier
 from pssh.transport.ssh.watch import Watch
+from pssh.transport.unveil import unveiled
 
 _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended")
 
@@ -34,11 +35,11 @@ _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was en
 class SSHTransport:
     """Everything that the sessions of one worker share."""
 
-    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int, jump_limit: int = PER_ADDRESS) -> None:
         self.secrets = secrets
         self.keyring = Keyring(secrets)
         self.resolver = Resolver()
-        self.slots = Slots(connect_limit)
+        self.slots = Slots(connect_limit, jump_limit)
         self.watch = Watch()
         self._host_keys: dict[tuple[str, ...], HostKeys] = {}
 
@@ -131,6 +132,7 @@ class SSHSession:
     async def _exec(
         self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
     ) -> Reply:
+        command = unveiled(command, self._transport.secrets)
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
         running = self._running = Exec(

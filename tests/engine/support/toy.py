@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import sys
@@ -17,8 +18,9 @@ from pssh.engine.base import Engine, EngineOptions
 from pssh.model.event import Event, JobEnded
 from pssh.model.host import Connection
 from pssh.model.outcome import Reply, Result
+from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
-from pssh.model.work import Job, Limits, Listener, Session, Transport
+from pssh.model.work import Input, Job, Limits, Listener, Prompt, Session, Transport
 from pssh.transport.scripted import ScriptedSession, ScriptedTransport
 
 TOY = {
@@ -49,6 +51,9 @@ class Do(Struct, frozen=True):
         command = self.text
         if command.startswith("odd "):
             return _ODD[command.removeprefix("odd ")]  # type: ignore[no-any-return]
+        if command.startswith("prepare "):  # with a command of its own, before the one that was asked for
+            first, _, command = command.removeprefix("prepare ").partition(";")
+            await session.exec(f"sleep {first}", quiet=True)
         return await session.exec(command)
 
 
@@ -59,13 +64,25 @@ class ToySession:
         self._host, self._inner, self._listener, self._about = host, inner, listener, about
         self.seconds, self.banner, self.end, self.host_key = inner.seconds, inner.banner, inner.end, inner.host_key
 
-    async def exec(self, command: str, *, stdin: bytes = b"", quiet: bool = False) -> Reply:
+    @property
+    def input(self) -> Input:
+        return self._inner.input
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        stdin: bytes | Input = b"",
+        quiet: bool = False,
+        tty: bool = False,
+        prompt: Prompt | None = None,
+    ) -> Reply:
         words = command.split(";")
         while words and (reply := await self._own(*words[0].split())) is not None:
             if isinstance(reply, Reply):
                 return reply
             del words[0]
-        return await self._inner.exec(";".join(words), stdin=stdin, quiet=quiet)
+        return await self._inner.exec(";".join(words), stdin=stdin, quiet=quiet, tty=tty, prompt=prompt)
 
     async def _own(self, word: str, *more: str) -> Reply | bool | None:
         match word, more:
@@ -91,6 +108,8 @@ class ToySession:
                 os._exit(7)
             case "system-exit", ():
                 sys.exit("by an operation")
+            case "input", (most, *pause):  # read to its end, and say what it was
+                return Reply(exit_code=0, stdout=await _read(self._listener.input, int(most), *map(float, pause)))
             case "block", (seconds,):
                 time.sleep(float(seconds))  # noqa: ASYNC251  a loop that hangs is what is wanted
             case "garbage", (size,):
@@ -104,10 +123,24 @@ class ToySession:
         return True
 
 
+async def _read(given: Input, most: int, pause: float = 0.0) -> bytes:
+    at, digest = 0, hashlib.sha256()
+    while (data := given.read(at, most)) != b"":
+        if data is None:
+            more = asyncio.Event()
+            given.when_more(more.set)
+            await more.wait()
+            continue
+        digest.update(data)
+        at += len(data)
+        await asyncio.sleep(pause)
+    return f"{at} {digest.hexdigest()}".encode()
+
+
 class ToyTransport:
-    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int) -> None:
+    def __init__(self, secrets: Mapping[str, Secret], connect_limit: int, jump_limit: int = 8) -> None:
         opened = ",".join(f"{name}={secret.reveal()}" for name, secret in secrets.items())
-        self._about = f"{connect_limit} {opened}"
+        self._about = f"{connect_limit} {jump_limit} {opened}"
         self._inner = ScriptedTransport(secrets, connect_limit)
 
     def open(
@@ -123,7 +156,7 @@ class ToyTransport:
             yield ToySession(host, inner, listener, self._about)
 
 
-def broken(secrets: Mapping[str, Secret], connect_limit: int) -> Transport:
+def broken(secrets: Mapping[str, Secret], connect_limit: int, jump_limit: int) -> Transport:
     raise ImportError("paramiko 4.0 is not supported")
 
 
@@ -138,7 +171,9 @@ def jobs(*texts: Any, limits: Limits = NO_LIMITS, transport: str = "toy") -> lis
 
 
 def options(**more: Any) -> EngineOptions:
-    return EngineOptions(**{"parallel": 8, "workers": 2, "transports": TOY, **more})
+    """Return options for the toys; what a `Rollout` has may be named as well."""
+    rollout = {name: more.pop(name) for name in Rollout.__struct_fields__ if name in more}
+    return EngineOptions(**{"parallel": 8, "workers": 2, "transports": TOY, "rollout": Rollout(**rollout), **more})
 
 
 async def events(engine: Engine, work: Sequence[Job]) -> list[Event]:

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -64,6 +65,26 @@ async def test_the_listener_is_told_before_the_command_leaves() -> None:
     assert (command.listener.connections, command.requests()) == (0, [])
     command.runs()
     assert (command.listener.connections, command.requests()) == (1, [("exec", "uname")])
+
+
+async def test_while_a_command_waits_for_us_no_answer_of_the_host_is_missed_and_afterwards_it_is() -> None:
+    class Held(Silent):
+        def ready(self, go: Callable[[], None]) -> None:
+            self.go = go
+
+    held = Held()
+    command = Command(listener=held, open=0.05)
+    command.exec.logged_in()
+    command.server.open(0)
+    command.pair.move()
+    await asyncio.sleep(0.1)
+    assert not command.exec.done.done() and command.requests() == []
+    held.go()
+    command.pair.move()
+    assert command.requests() == [("exec", "uname")]
+    with pytest.raises(TransportError) as error:
+        await command.exec.done
+    assert error.value.failure.cause == "exec/no-answer"
 
 
 async def test_both_streams_are_kept_apart_and_counted() -> None:

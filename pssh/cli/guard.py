@@ -1,0 +1,37 @@
+"""The question before protected hosts are touched: how many hosts is this run for?
+
+Whoever types the number has read it; a `y` is typed before the question has been. Without a terminal and without
+`--yes` nothing is run.
+"""
+
+from collections.abc import Callable
+
+from pssh.cli import terminal
+from pssh.errors import UsageError
+from pssh.plan import Plan, RunOptions
+from pssh.report import words
+from pssh.report.safe import safe
+
+
+def confirm(plan: Plan, options: RunOptions, ask: Callable[[str], str | None] = terminal.ask_line) -> None:
+    """Return if nobody need be asked, or the answer is right; raises UsageError."""
+    if not plan.protected or options.yes:
+        return
+    hosts = words.count(len(plan.run.hosts))
+    answer = ask(
+        f"{plan.run.operation}: {safe(plan.run.text)}\n"
+        f"{hosts}: {words.hosts(plan.run.hosts)}\n"
+        f"protected: {words.hosts(plan.protected)}\n"
+        "Type the number of hosts to go on: "
+    )
+    if answer is None:
+        raise UsageError(
+            f"{_protected(plan)}, and there is no terminal to ask whether that is meant", hint="`--yes` says so"
+        )
+    if answer.strip() != str(len(plan.run.hosts)):
+        raise UsageError(f"The run is for {hosts}, and `{answer.strip()}` was typed; nothing was run")
+
+
+def _protected(plan: Plan) -> str:
+    number = len(plan.protected)
+    return f"{words.count(number)} {'is' if number == 1 else 'are'} protected"

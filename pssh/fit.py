@@ -1,0 +1,203 @@
+"""One operation becomes each host's own: placeholders filled in, whose it is, its variables, its lock.
+
+Purely, and before anything connects, so that what is shown is what will run. Hosts for which the same comes out share
+one operation, and where no option asks for anything the jobs stay what they were: workers are sent each distinct
+operation once.
+"""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import structs
+
+from pssh.errors import UsageError
+from pssh.inventory.model import Conflict, text_of
+from pssh.model.host import Host
+from pssh.model.placeholders import fill, secrets
+from pssh.model.work import Job, Operation
+from pssh.ops.command import Command
+from pssh.ops.context import Context
+from pssh.ops.lock import Locked
+from pssh.ops.ping import Ping
+from pssh.ops.scan import Scan
+from pssh.ops.script import Script
+from pssh.ops.shellwords import join, quote
+from pssh.plan import LockOption, RunOptions
+
+LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
+# A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.
+MOST_OWN_BYTES = 1 << 20
+
+
+def fitted(
+    jobs: Sequence[Job],
+    hosts: Sequence[Host],
+    options: RunOptions,
+    *,
+    run: str = "",
+    owner: str = "",
+    conflicts: Sequence[Conflict] = (),
+) -> list[Job]:
+    """Return the jobs of these hosts, in their order, with the operation that each host gets.
+
+    `run` is the run's name, `owner` who holds a lock. Raises UsageError for a placeholder or variable that is unknown,
+    and for options that the operation cannot heed.
+    """
+    fit = _Fit(options, len(jobs), run, owner, conflicts)
+    if not jobs or not fit.wanted(jobs):
+        return list(jobs)
+    _refuse(jobs, options, fit)
+    found = [fit.job(job, host) for job, host in zip(jobs, hosts, strict=True)]
+    if options.one_per and not any(job.only_one for job in found):
+        raise UsageError(f"No host has a variable `{options.one_per}`", hint="`pssh hosts --vars` lists what each has")
+    return found
+
+
+def secrets_in(operation: Operation, options: RunOptions) -> list[str]:
+    """Return the names of the secrets that placeholders ask for, each once."""
+    if not _filled(options):
+        return []
+    texts = [*_texts(operation), *options.env, options.chdir]
+    return list(dict.fromkeys(name for text in texts for name in secrets(text)))
+
+
+def _filled(options: RunOptions) -> bool:
+    return options.template or options.local
+
+
+def _texts(operation: Operation) -> Sequence[str]:
+    if isinstance(operation, Command):
+        return [operation.text]
+    return operation.args if isinstance(operation, Script) else []
+
+
+class _Fit:
+    """What the options ask of every host's operation."""
+
+    def __init__(self, options: RunOptions, total: int, run: str, owner: str, conflicts: Sequence[Conflict]) -> None:
+        self.options, self.total, self.run, self.owner = options, total, run, owner
+        self.lock: LockOption | None = options.locks
+        self.conflicts = {(conflict.host, conflict.key): conflict for conflict in conflicts}
+        self.said = dict(_said(options))
+        self.seen: dict[Operation, Operation] = {}
+
+    def wanted(self, jobs: Sequence[Job]) -> bool:
+        """Whether any host's operation or job differs from what was given."""
+        options = self.options
+        asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or _filled(options)
+        return bool(asked or self.told(jobs[0].operation) or any(job.connection.become for job in jobs))
+
+    def told(self, operation: Operation) -> bool:
+        """Whether an operation is told where and in which run it runs."""
+        return isinstance(operation, Script) and len(operation.content) <= MOST_OWN_BYTES
+
+    def job(self, job: Job, host: Host) -> Job:
+        names = self.names(job, host)
+        operation = self.operation(job, host, names)
+        only_one = self.value(self.options.one_per, host, names) if self.options.one_per else ""
+        return structs.replace(job, operation=operation, only_one=only_one)
+
+    def names(self, job: Job, host: Host) -> dict[str, str]:
+        """Return what placeholders may name."""
+        how = job.connection
+        return {
+            **{f"var.{name}": text_of(value) for name, value in host.vars.items()},
+            **{"host": host.name, "address": how.address, "port": str(how.port), "user": how.user},
+            **{"n": str(job.id), "N": str(self.total), "groups": ",".join(host.groups), "run": self.run},
+        }
+
+    def value(self, name: str, host: Host, names: Mapping[str, str]) -> str:
+        """Return the value of a variable, empty if the host has none."""
+        if conflict := self.conflicts.get((host.name, name)):
+            raise UsageError(str(conflict), hint=_HIGHER)
+        return names.get(name, names.get(f"var.{name}", ""))
+
+    def operation(self, job: Job, host: Host, names: Mapping[str, str]) -> Operation:
+        found: Any = job.operation
+        if _filled(self.options):
+            found = self.filled(found, lambda text, quoted: self.text(text, host, names, quoted))
+        if isinstance(getattr(found, "context", None), Context):
+            found = structs.replace(found, context=self.context(found, job, host, names))
+        if self.lock:  # a wait that is over leaves the host aside too
+            mode: Literal["skip", "fail"] = "fail" if self.lock.mode == "fail" else "skip"
+            found = Locked(name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait)
+        return self.seen.setdefault(found, found) if found is not job.operation else job.operation
+
+    def filled(self, operation: Any, text: Callable[[str, bool], str]) -> Any:
+        """Return a command or script with its placeholders filled."""
+        if isinstance(operation, Command):
+            line = operation.raw.decode("utf-8", "surrogateescape") or operation.text
+            if self.options.shell:
+                return structs.replace(operation, text=text(line, True), raw=b"")
+            words = join(text(word, False) for word in shlex.split(line))
+            return structs.replace(operation, text=words, raw=b"")
+        if isinstance(operation, Script):
+            line = operation.raw.decode("utf-8", "surrogateescape")
+            args = shlex.split(line) if line else operation.args
+            return structs.replace(operation, args=tuple(text(arg, False) for arg in args), raw=b"")
+        return operation
+
+    def text(self, text: str, host: Host, names: Mapping[str, str], quoted: bool) -> str:
+        try:
+            return fill(text, names, quote if quoted else str)
+        except UsageError as error:
+            for (where, name), conflict in self.conflicts.items():
+                if where == host.name and (f"{{{name}}}" in error.message or f"{{var.{name}}}" in error.message):
+                    raise UsageError(str(conflict), hint=_HIGHER) from None
+            raise UsageError(f"{error.message} for the host `{host.name}`", hint=error.hint) from None
+
+    def context(self, operation: Any, job: Job, host: Host, names: Mapping[str, str]) -> Context:
+        """Return what surrounds the operation on this host; what the operation itself says is kept where nothing is."""
+        said = dict(self.said)
+        how = job.connection
+        if how.become and not isinstance(operation, LOOKING):
+            said |= {"become": how.become, "become_user": how.become_user, "become_password": how.become_password}
+        if env := self.env(operation, host, names):
+            said["env"] = (*operation.context.env, *env)
+        if _filled(self.options) and "chdir" in said:
+            said["chdir"] = self.text(said["chdir"], host, names, False)
+        own: Context = operation.context
+        return structs.replace(own, **said) if said else own
+
+    def env(self, operation: Operation, host: Host, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        if not self.options.env and not self.told(operation):
+            return ()
+        ours = {
+            "PSSH_HOST": host.name,
+            "PSSH_NODENUM": names["n"],
+            "PSSH_NUMNODES": names["N"],
+            "PSSH_GROUPS": names["groups"],
+            "PSSH_RUN": names["run"],
+        }
+        for said in self.options.env:
+            name, _, value = said.partition("=")
+            ours[name] = self.text(value, host, names, False) if _filled(self.options) else value
+        return tuple(ours.items())
+
+
+_HIGHER = "Give one of them a higher `priority`, or say it on the host"
+
+
+def _said(options: RunOptions) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a context that are the same for every host."""
+    for name in ("tty", "leash", "chdir"):
+        if value := getattr(options, name):
+            yield name, value
+    if options.stdin:
+        yield "input", True
+    if not options.shell:
+        yield "shell", False
+
+
+def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
+    """Raise UsageError for options that the operation would not heed, or that no host does."""
+    operation = jobs[0].operation
+    heeds = isinstance(getattr(operation, "context", None), Context)
+    asked = fit.said or options.env or ((_filled(options) or fit.lock) and not isinstance(operation, Command | Script))
+    become = any(job.connection.become for job in jobs)
+    if (asked or (become and not isinstance(operation, LOOKING))) and not heeds:
+        word = type(operation).__name__.lower()
+        raise UsageError(f"`{word}` is neither a command nor a script, and some of the options are for these alone")
+    if options.ask_become_pass and not become:
+        raise UsageError("`-K` asks for a password to become somebody, and no host does", hint="`--sudo` becomes root")

@@ -1,0 +1,66 @@
+"""Placeholders: `{name}` in a text, and what stands for it.
+
+A name holds letters, digits, `_`, `.` and `-`, and no `$` stands before its brace; every other brace is text, so that
+`${x}`, `awk '{print $1}'` and `{a,b}` stay what they are. `{{name}}` is a literal `{name}`. Substitution is plain text:
+no attributes, no expressions, and a value is never looked at again.
+
+`{raw:x}` is not quoted. `{secret:x}` becomes a slot that only a transport fills, so that neither plan nor report ever
+holds the secret.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from pssh.errors import UsageError
+from pssh.model.secret import slot
+
+Quote = Callable[[str], str]
+
+_NAME = r"(?:(?:raw|secret):)?[A-Za-z0-9_.-]+"
+_PLACE = re.compile(rf"\{{(\{{{_NAME}\}})\}}|(?<!\$)\{{({_NAME})\}}")
+_MOST_SHOWN = 12  # names that an error lists
+
+
+def fill(text: str, names: Mapping[str, str], quote: Quote) -> str:
+    """Return `text` with each placeholder replaced by its quoted value; raises UsageError for a name that is unknown.
+
+    `names` holds what every host has (`host`, `user`, `n`) and the host's variables as `var.x`: these are found as
+    `{var.x}`, and as `{x}` where nothing else is called so. `quote`: `ops.shellwords.quote` for a command, `part` for a
+    local path.
+    """
+
+    def value(place: re.Match[str]) -> str:
+        literal, name = place.groups()
+        if literal:
+            return str(literal)
+        kind, _, rest = name.rpartition(":")
+        found = slot(rest) if kind == "secret" else _find(rest, names)
+        return found if kind == "raw" else quote(found)
+
+    return _PLACE.sub(value, text)
+
+
+def secrets(text: str) -> tuple[str, ...]:
+    """Return the names of the secrets that a text asks for, each once: what stands after `secret:`."""
+    found = (name for _, name in _PLACE.findall(text) if name.startswith("secret:"))
+    return tuple(dict.fromkeys(name.removeprefix("secret:") for name in found))
+
+
+def part(value: str) -> str:
+    """Return a value as one part of a local path: `/`, control characters, `.` and `..` become `%XX`."""
+    if value in ("", ".", ".."):
+        return value.replace(".", "%2E") or "%"
+    return "".join(f"%{ord(c):02X}" if c in "/%" or ord(c) < 32 or ord(c) == 127 else c for c in value)
+
+
+def _find(name: str, names: Mapping[str, str]) -> str:
+    found = names.get(name, names.get(f"var.{name}"))
+    if found is None:
+        known = sorted({key.removeprefix("var.") for key in names})
+        more = f" and {len(known) - _MOST_SHOWN} more" if len(known) > _MOST_SHOWN else ""
+        listed = " ".join(f"{{{key}}}" for key in known[:_MOST_SHOWN])
+        hint = f"There is {listed}{more}; `{{{{{name}}}}}` is a literal `{{{name}}}`"
+        raise UsageError(f"No placeholder `{{{name}}}`", hint=hint)
+    if "\0" in found:
+        raise UsageError(f"The value of `{{{name}}}` holds a NUL byte")
+    return found

@@ -1,0 +1,39 @@
+"""The ends that no host gave have the words that are documented for them."""
+
+import pytest
+
+from pssh.engine import endings
+from tests.engine.support.toy import jobs
+
+
+@pytest.mark.parametrize(
+    ("cause", "waiting", "begun"),
+    [
+        ("interrupt", ("not-run", "stop/interrupt"), ("cancelled", "stop/interrupt")),
+        ("terminate", ("not-run", "stop/interrupt"), ("cancelled", "stop/interrupt")),
+        ("hangup", ("not-run", "stop/interrupt"), ("cancelled", "stop/interrupt")),
+        ("operator", ("not-run", "stop/operator"), ("cancelled", "stop/operator")),
+        ("budget", ("not-run", "stop/budget"), ("cancelled", "stop/halt")),
+        ("canary", ("not-run", "stop/canary"), ("cancelled", "stop/halt")),
+        ("auth-brake", ("not-run", "stop/auth-brake"), ("cancelled", "stop/halt")),
+        ("deadline", ("not-run", "stop/deadline"), ("timed-out", "exec/deadline")),
+        ("tail", ("not-run", "stop/deadline"), ("timed-out", "exec/tail")),
+    ],
+)
+def test_a_stop_has_one_end_for_what_waits_and_one_for_what_had_begun(
+    cause: str, waiting: tuple[str, str], begun: tuple[str, str]
+) -> None:
+    (job,) = jobs("x")
+    for there, words, state in ((False, waiting, "not-started"), (True, begun, "end-unknown")):
+        result = endings.result(job, endings.stopped(cause, there), begun=there)
+        assert (result.status, result.cause, result.state) == (*words, state)
+        assert "\n" not in endings.stopped(cause, there).message
+
+
+@pytest.mark.parametrize(
+    ("cause", "option"),
+    [("budget", "--max-fail"), ("canary", "--canary"), ("deadline", "--deadline"), ("tail", "--tail")],
+)
+def test_a_limit_that_ended_a_job_is_named_as_the_option_that_set_it(cause: str, option: str) -> None:
+    assert option in endings.stopped(cause, False).message
+    assert option in endings.stopped(cause, True).message

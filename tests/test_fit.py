@@ -1,0 +1,180 @@
+"""One operation becomes each host's own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pssh.errors import UsageError
+from pssh.fit import MOST_OWN_BYTES, fitted, secrets_in
+from pssh.inventory.model import Conflict
+from pssh.model.host import Connection, Host
+from pssh.model.outcome import Reply
+from pssh.model.work import Job, Operation, Session
+from pssh.ops.command import Command
+from pssh.ops.context import Context
+from pssh.ops.lock import Locked
+from pssh.ops.ping import Ping
+from pssh.ops.script import Script
+from pssh.plan import RunOptions, options_from
+
+HOSTS = (
+    Host("web1", vars={"rack": "r 1", "port": 8080}, groups=("prod", "web")),
+    Host("web2", vars={"rack": "r 1"}, groups=("web",)),
+)
+
+
+def jobs(operation: Operation, hosts: Sequence[Host] = HOSTS, **how: Any) -> list[Job]:
+    return [
+        Job(n, host.name, Connection(address=f"10.0.0.{n}", user="me", **how), operation)
+        for n, host in enumerate(hosts)
+    ]
+
+
+def fit(operation: Operation, said: dict[str, Any], how: dict[str, Any] | None = None, **more: Any) -> list[Any]:
+    """Return the operations of two hosts."""
+    return [job.operation for job in fitted(jobs(operation, **(how or {})), HOSTS, options_from(said), **more)]
+
+
+def test_without_such_options_the_jobs_stay_what_they_are() -> None:
+    given = jobs(Command("echo {host} ${x}"))
+    found = fitted(given, HOSTS, RunOptions(timeout=3, rate="5/s"))
+    assert all(after is before for before, after in zip(given, found, strict=True))
+
+
+def test_placeholders_are_filled_and_quoted_for_each_host() -> None:
+    line = "echo {host} {address} {user} {port} {n}/{N} {groups} {run} {rack} {raw:rack} {var.rack} {{host}} ${host}"
+    first, second = fit(Command(line), {"template": True}, run="r7")
+    assert first.text == "echo web1 10.0.0.0 me 22 0/2 prod,web r7 'r 1' r 1 'r 1' {host} ${host}"
+    assert second.text == "echo web2 10.0.0.1 me 22 1/2 web r7 'r 1' r 1 'r 1' {host} ${host}"
+
+
+def test_a_variable_that_is_called_like_a_setting_is_found_by_its_whole_name() -> None:
+    assert fitted(jobs(Command("{var.port}"))[:1], HOSTS[:1], RunOptions(template=True))[0].operation == Command("8080")
+
+
+def test_hosts_for_which_the_same_comes_out_share_one_operation() -> None:
+    first, second = fit(Command("echo {rack}"), {"template": True})
+    assert first is second
+    first, second = fit(Command("id"), {"become": "sudo"}, {"become": "sudo"})
+    assert first is second
+
+
+def test_a_command_that_is_run_here_is_a_template() -> None:
+    assert [one.text for one in fit(Command("lbctl drain {host}"), {"local": True})] == [
+        "lbctl drain web1",
+        "lbctl drain web2",
+    ]
+
+
+def test_words_without_a_shell_are_quoted_once_filled() -> None:
+    first, _ = fit(Command("printf '%s-{rack}' {rack}"), {"template": True, "shell": False})
+    assert first.text == "printf '%s-r 1' 'r 1'"
+    assert first.context == Context(shell=False)
+
+
+def test_a_scripts_arguments_are_filled_each_one_word() -> None:
+    first, _ = fit(Script("tidy.sh", b"exit", ("{rack}", "a b")), {"template": True})
+    assert first.args == ("r 1", "a b")
+
+
+def test_an_argument_that_is_no_text_is_filled_with_the_bytes_it_has() -> None:
+    odd = "{host}\udcff"
+    script, _ = fit(Script("tidy.sh", b"exit", (odd,)), {"template": True})
+    assert script.raw == Script("tidy.sh", b"exit", ("web1\udcff",)).raw
+    command, _ = fit(Command(f"echo {odd}"), {"template": True})
+    assert command.raw == b"echo web1\xff"
+
+
+def test_an_unknown_placeholder_names_its_host() -> None:
+    with pytest.raises(UsageError, match=r"No placeholder `\{color\}` for the host `web1`"):
+        fit(Command("echo {color}"), {"template": True})
+
+
+def test_a_variable_about_which_groups_disagree_is_an_error_only_where_it_is_used() -> None:
+    conflicts = [Conflict("web2", "tier", ("a", "b"))]
+    hosts = [Host("web1", vars={"tier": "1"}), Host("web2")]
+    fitted(jobs(Command("{host}"), hosts), hosts, RunOptions(template=True), conflicts=conflicts)
+    with pytest.raises(UsageError, match="`web2`: groups `@a` and `@b` disagree on `tier`"):
+        fitted(jobs(Command("{tier}"), hosts), hosts, RunOptions(template=True), conflicts=conflicts)
+    with pytest.raises(UsageError, match="disagree on `tier`"):
+        fitted(jobs(Command("true"), hosts), hosts, RunOptions(one_per="tier"), conflicts=conflicts)
+
+
+def test_variables_come_with_those_that_say_where_and_in_which_run() -> None:
+    first, second = fit(Command("true"), {"env": ["A=1", "B={host}"]}, run="r7")
+    assert first.context.env == (
+        ("PSSH_HOST", "web1"),
+        ("PSSH_NODENUM", "0"),
+        ("PSSH_NUMNODES", "2"),
+        ("PSSH_GROUPS", "prod,web"),
+        ("PSSH_RUN", "r7"),
+        ("A", "1"),
+        ("B", "{host}"),
+    )
+    assert dict(second.context.env)["PSSH_HOST"] == "web2"
+    first, _ = fit(Command("true"), {"env": ["B={rack}"], "chdir": "/srv/{host}", "template": True})
+    assert (dict(first.context.env)["B"], first.context.chdir) == ("r 1", "/srv/web1")
+
+
+def test_a_script_is_told_where_it_runs_unless_that_would_multiply_a_large_one() -> None:
+    first, _ = fit(Script("tidy.sh", b"exit"), {})
+    assert dict(first.context.env)["PSSH_HOST"] == "web1"
+    large = Script("tidy.sh", b"#" * (MOST_OWN_BYTES + 1))
+    first, second = fit(large, {})
+    assert first is second is large
+    first, _ = fit(large, {"env": ["A=1"]})
+    assert dict(first.context.env)["PSSH_HOST"] == "web1"
+
+
+def test_what_surrounds_a_command_is_what_the_options_and_its_connection_say() -> None:
+    how = {"become": "su", "become_user": "postgres", "become_password": "become:postgres"}
+    (first, _) = fit(Command("id"), {"tty": True, "stdin": "-", "chdir": "/tmp"}, how)
+    assert first.context == Context(tty=True, input=True, chdir="/tmp", **how)
+    (first, _) = fit(Command("id", context=Context(tty=True)), {"leash": True})
+    assert first.context == Context(tty=True, leash=True)
+
+
+def test_a_lock_is_around_it_all() -> None:
+    first, second = fit(Command("id"), {"lock": "patch:wait=5", "tty": True}, owner="me@here")
+    inner = Command("id", context=Context(tty=True))
+    assert first == Locked(name="patch", operation=inner, owner="me@here", mode="skip", wait=5.0)
+    assert first is second
+    assert fit(Command("id"), {"lock": "patch:fail"})[0].mode == "fail"
+
+
+def test_one_per_variable_is_a_word_of_the_job_and_empty_where_a_host_has_none() -> None:
+    hosts = (*HOSTS, Host("db1"))
+    found = fitted(jobs(Command("id"), hosts), hosts, RunOptions(one_per="rack"))
+    assert [job.only_one for job in found] == ["r 1", "r 1", ""]
+    assert [job.only_one for job in fitted(jobs(Command("id")), HOSTS, RunOptions(one_per="user"))] == ["me", "me"]
+    with pytest.raises(UsageError, match="No host has a variable `rak`"):
+        fitted(jobs(Command("id")), HOSTS, RunOptions(one_per="rak"))
+
+
+def test_a_password_for_nobody_is_refused() -> None:
+    with pytest.raises(UsageError, match="no host does"):
+        fitted(jobs(Command("id")), HOSTS, RunOptions(ask_become_pass=True))
+
+
+class Own(Operation):
+    """An operation of somebody else's, that knows no context."""
+
+    label = "own"
+
+    async def perform(self, session: Session) -> Reply:
+        return await session.exec("true")
+
+
+def test_an_operation_that_would_not_heed_an_option_is_refused() -> None:
+    for options, how in ((RunOptions(tty=True), {}), (RunOptions(lock="a"), {}), (RunOptions(), {"become": "sudo"})):
+        with pytest.raises(UsageError, match="`own` is neither a command nor a script"):
+            fitted(jobs(Own(), **how), HOSTS, options)
+    assert fitted(jobs(Ping(), become="sudo"), HOSTS, RunOptions())[0].operation == Ping()
+
+
+def test_the_secrets_that_a_command_asks_for_are_found_before_any_is_filled() -> None:
+    options = RunOptions(template=True, env=("T={secret:token}",))
+    assert secrets_in(Command("curl -u {secret:user}:{secret:token}"), options) == ["user", "token"]
+    assert secrets_in(Script("a.sh", b"", ("{secret:x}",)), options) == ["x", "token"]
+    assert secrets_in(Command("echo {secret:user}"), RunOptions()) == []
