@@ -82,7 +82,9 @@ class Prompting:
         return self._hidden(bytes(self._said)) if self._mark else output
 
     def judge(self, reply: Reply) -> Reply | Failure:
-        """Return the reply, or the failure that it is if the mark was to come and never did."""
+        """Return the reply, or the failure that it is: refused, or ended before a mark that was to come."""
+        if self.why is not None:  # its exit was told before the question that it was to be ended for
+            return self._failure(self.why.kind, self.why.message, reply)
         if self._passed or not self._mark:
             return reply
         if self._answered:
@@ -133,7 +135,7 @@ class Prompting:
     def _keep(self, text: bytes) -> None:
         self._said += text[: _KEPT - len(self._said)]
 
-    def _failure(self, kind: Kind, message: str, output: Output | None = None) -> Failure:
+    def _failure(self, kind: str, message: str, output: Output | None = None) -> Failure:
         printed = {name: getattr(output, name) for name in Output.__struct_fields__} if output is not None else {}
         return Failure(stage="exec", kind=kind, message=message, **printed)
 

@@ -134,6 +134,12 @@ def test_an_end_before_the_mark_says_why_in_one_line(said: bytes, kind: str, mes
     assert NONCE not in end.stderr
 
 
+def test_a_refusal_holds_though_the_exit_was_told_before_the_question():
+    end = Talk(mark="").hears(NONCE + b"no\n" + NONCE).ends()
+    assert isinstance(end, Failure)
+    assert end.cause == "exec/sudo-denied"
+
+
 def test_a_signal_before_the_mark_is_named():
     end = Talk().prompting.judge(Reply(signal="KILL"))
     assert isinstance(end, Failure)
