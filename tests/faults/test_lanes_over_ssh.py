@@ -5,7 +5,6 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-from secrets import token_hex
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -144,11 +143,11 @@ async def test_a_new_try_gets_the_input_from_its_beginning(sshd: Sshd, tmp_path:
 async def test_a_host_that_is_stopped_at_the_barrier_ran_nothing_and_keeps_nothing(
     sshd: Sshd, faulty: Faulty, tmp_path: Path
 ) -> None:
-    begun, name = tmp_path / "begun", f"marked-{token_hex(8)}.sh"
-    script = Script(name, f"echo x >> {begun}".encode())
+    begun = tmp_path / "begun"
+    script = Script(f"{tmp_path.name}-{os.getpid()}.sh", f"echo x >> {begun}".encode())
     work = [replace(job, operation=script) for job in jobs(sshd, "", "")]
     slow = replace(work[0].connection, address="127.0.0.1", port=faulty.start("silent"), connect_timeout=60)
-    work.append(Job(2, "h2", slow, Feeds("true")))
+    work.append(Job(2, "h2", slow, Feeds("true")))  # else the two might be let go before they are stopped
     engine = Pool(EngineOptions(workers=1, rollout=Rollout(barrier=True)))
     seen: list[Event] = []
     async for event in engine.run(work):
@@ -157,4 +156,4 @@ async def test_a_host_that_is_stopped_at_the_barrier_ran_nothing_and_keeps_nothi
             engine.stop(finish=True)
     assert [result.status for result in results(seen)] == ["not-run"] * 3
     assert not begun.exists()
-    assert left_behind(name) == []
+    assert left_behind(script.name) == []
