@@ -129,7 +129,7 @@ async def test_hosts_that_were_never_begun_do_not_bring_the_tail_nearer(make: Ma
 
 
 async def test_a_first_stop_by_hand_does_not_cut_the_time_that_a_rule_has_given(make: Make) -> None:
-    engine = make(parallel=4, grace=0.6, max_fail=Share(0), halt="now")
+    engine = make(parallel=4, grace=0.2, max_fail=Share(0), halt="now")
     seen: list[Event] = []
     asked = 0.0
     loop = asyncio.get_running_loop()

@@ -159,7 +159,8 @@ async def test_an_input_that_breaks_off_ends_the_jobs_that_read_it_and_is_not_ta
     make: Make, full: None
 ) -> None:
     with piped(DATA) as spool:
-        ended = await run(make(input=spool, parallel=2), jobs(*["begin;input 70000"] * 3, "exit 0"))
+        work = jobs(*["begin;input 70000"] * 3, "exit 0", limits=Limits(kill_after=0.0))
+        ended = await run(make(input=spool, parallel=2), work)
     assert [(result.status, result.cause) for result in ended] == [("error", "local/disk-full")] * 3 + [("ok", "")]
 
 
