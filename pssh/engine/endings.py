@@ -13,6 +13,8 @@ _STOPS = {
     "interrupt": ("interrupt", "the run was interrupted"),
     "terminate": ("interrupt", "the run was told to end by SIGTERM"),
     "hangup": ("interrupt", "the terminal went away"),
+    "unread": ("interrupt", "nobody reads the output any more"),
+    "unwritten": ("interrupt", "the output could not be written"),
     "operator": ("operator", "it was told to end while the run went on"),
     "budget": ("budget", "more hosts failed than `--max-fail` allows"),
     "canary": ("canary", "a host of the `--canary` was not ok"),
