@@ -48,7 +48,7 @@ _AS_THEY_ARE = frozenset(
 )
 
 # Nothing of the script was there yet.
-_NOT_BEGUN = ("sudo-denied", "sudo-needs-password")
+_NOT_BEGUN = ("denied", "password-expired", "sudo-denied", "sudo-needs-password")
 
 
 class Script(Struct, frozen=True, omit_defaults=True, tag=True):

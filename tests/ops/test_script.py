@@ -238,8 +238,9 @@ async def test_a_killed_script_of_another_user_is_removed_without_a_password(oth
     assert other.asked[1].startswith("exec sudo -n -u root -- sh -c ")
 
 
-async def test_a_password_that_was_refused_is_asked_for_no_second_command():
-    denied = Failure(stage="exec", kind="sudo-denied", message="no")
+@pytest.mark.parametrize("kind", ["sudo-denied", "sudo-needs-password", "denied"])
+async def test_where_nothing_began_there_is_no_second_command(kind: str):
+    denied = Failure(stage="exec", kind=kind, message="no")
     session = ScriptedSession({"sudo": denied})
     assert await failure_of(Script("t", b"", context=AS_ROOT), session) == denied
     assert len(session.asked) == 1
