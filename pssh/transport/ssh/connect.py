@@ -63,6 +63,8 @@ class SSHSession:
         self.banner = ""
         self._transport = transport
         self._connection = connection
+        # Whoever is on the way to a host that is not checked would read them.
+        self._secrets = transport.secrets if connection.host_keys != "off" else {}
         self._limits = limits
         self._listener = _Once(listener)
         self._verifier = Verifier(host, connection, transport.host_keys(connection.known_hosts), listener.learned)
@@ -132,7 +134,7 @@ class SSHSession:
     async def _exec(
         self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
     ) -> Reply:
-        command = unveiled(command, self._transport.secrets)
+        command = unveiled(command, self._secrets)
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
         running = self._running = Exec(
@@ -144,7 +146,7 @@ class SSHSession:
             quiet=quiet,
             tty=tty,
             prompt=prompt,
-            secrets=self._transport.secrets,
+            secrets=self._secrets,
         )
         try:
             if fresh:
