@@ -6,7 +6,7 @@ taken; a limit or a stop ends the command by TERM, and what became of it is said
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -54,6 +54,7 @@ class Exec:
         tty: bool = False,
         prompt: Prompt | None = None,
         secrets: Mapping[str, Secret] = _NO_SECRETS,
+        hides: Sequence[Secret] = (),
     ) -> None:
         self._driver = driver
         self._loop = asyncio.get_running_loop()
@@ -67,7 +68,8 @@ class Exec:
         self._limits = limits
         self._listener = listener
         self._quietly = quiet
-        self._printed = Printed(limits.keep, None if quiet or not limits.say else listener, self._prompting, tty=tty)
+        hears = listener if limits.say and not quiet else None
+        self._printed = Printed(limits.keep, hears, self._prompting, tty=tty, hides=hides)
         self._remote = 0
         self._window = WINDOW  # what the host may still send
         self._code: int | None = None

@@ -16,6 +16,7 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
 from pssh.model.secret import Secret
 from pssh.model.work import Input, Limits, Listener, Prompt, TransportError
+from pssh.transport.hiding import given
 from pssh.transport.ssh.auth import Login
 from pssh.transport.ssh.channel import Exec, OpenRefused
 from pssh.transport.ssh.credentials import Keyring
@@ -134,6 +135,7 @@ class SSHSession:
     async def _exec(
         self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
     ) -> Reply:
+        hides = given(command, prompt, self._secrets)
         command = unveiled(command, self._secrets)
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
@@ -147,6 +149,7 @@ class SSHSession:
             tty=tty,
             prompt=prompt,
             secrets=self._secrets,
+            hides=hides,
         )
         try:
             if fresh:
