@@ -57,6 +57,11 @@ _STEPS = (
     _Step("One command everywhere; equal answers are one row:", ("run", "@all", "uname", "-r")),
     _Step("Longer answers are gathered, and what differs stands out:", ("run", "@prod", "df -h /; uname -m")),
     _Step("A group without another, and without one host:", ("run", "@prod!@db!web01", "systemctl is-active nginx"), 4),
+    _Step(
+        "In waves, of which the first must be well; more than one failure stops the run:",
+        ("run", "--canary", "1", "--batch", "2,50%", "--max-fail", "1", "@web", "systemctl is-active nginx"),
+        4,
+    ),
     _Step("A script with an argument, sent, run and removed:", ("script", "@db,@cache", "disk.sh", "90"), 4),
 )
 
@@ -91,7 +96,7 @@ def tour(fleet: DemoFleet, out: IO[str], run: Run | None = None) -> int:
         code, text = (run or _run)(words, clean, fleet.folder)
         out.write(text)
         out.flush()
-        if code not in (0, 3, 4, 5):  # those say how the hosts fared
+        if code not in (0, 3, 4, 5, 6):  # those say how the hosts fared
             broken = 1
     return broken
 

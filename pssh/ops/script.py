@@ -2,7 +2,8 @@
 
 Two commands on one session: the first writes the script into a fresh private folder and prints its name; the second
 runs it and removes the folder in the same shell, which does so by `trap` even if it is told to end. Only if that shell
-was killed is there a third. The exit code is the script's.
+was killed is there a third. The exit code is the script's. The folder's name is ours, of 128 random bits, so that it
+can be removed also where we never heard that it was made.
 
 Under sudo, su and doas it is one command, so that there is one question for a password: the shell of the other user
 reads the script, in lines that also a terminal carries, and puts it into a folder of that user, private as well.
@@ -28,7 +29,7 @@ from pssh.ops.shellwords import exact, join, quote, shown
 _TRAPS = 'gone() { rm -rf -- "$d"; }; trap gone EXIT; trap "exit 129" HUP; trap "exit 130" INT; trap "exit 143" TERM; '
 # The size is compared because a connection that breaks looks to `cat` like the end of the script.
 _WRITE = (
-    "umask 077; LC_ALL=C; export LC_ALL; d=$(mktemp -d) || exit; " + _TRAPS + 'cat > "$d/$1" && '
+    'umask 077; LC_ALL=C; export LC_ALL; d=${TMPDIR:-/tmp}/$3; mkdir -- "$d" || exit; ' + _TRAPS + 'cat > "$d/$1" && '
     '[ $(wc -c < "$d/$1") -eq "$2" ] && chmod 700 "$d/$1" && printf "%s\\n" "$d" && trap - EXIT'
 )
 # `exit $?` keeps a shell from replacing itself with the script, and with that forgetting its traps.
@@ -80,7 +81,13 @@ class Script(Struct, frozen=True, omit_defaults=True, tag=True):
     async def perform(self, session: Session) -> Reply:
         if self.context.become:
             return await self._perform_as_another(session)
-        written = await session.exec(self._write(), stdin=self.content, quiet=True)
+        name = f"pssh-{token_hex(16)}"
+        try:
+            written = await session.exec(self._write(name), stdin=self.content, quiet=True)
+        except TransportError:
+            if "open" in session.seconds:  # else no shell of ours was there
+                await _left(session, Context(), *_place(name))
+            raise
         folder = _folder(written)
 
         async def left() -> str:
@@ -94,8 +101,7 @@ class Script(Struct, frozen=True, omit_defaults=True, tag=True):
         before = _RECEIVE % (folder, quote(self.name), len(self.content), nonce)
 
         async def left() -> str:
-            place = f"${{TMPDIR:-/tmp}}/{folder}"
-            return await _left(session, self.context.bare, f'rm -rf -- "{place}"', place)
+            return await _left(session, self.context.bare, *_place(folder))
 
         words = f'"$d"/{quote(self.name)}'
         line = " ".join(filter(None, (self._interpreter, words, self._args))) + "; exit $?"
@@ -110,8 +116,8 @@ class Script(Struct, frozen=True, omit_defaults=True, tag=True):
     def _args(self) -> str:
         return self.raw.decode("utf-8", "surrogateescape") or join(self.args)
 
-    def _write(self) -> str:
-        return _sh(_WRITE, self.name, str(len(self.content)))
+    def _write(self, folder: str) -> str:
+        return _sh(_WRITE, self.name, str(len(self.content)), folder)
 
     def _run(self, folder: str) -> str:
         words = filter(None, (self._interpreter, f"{folder}/{self.name}"))
@@ -167,6 +173,12 @@ async def _cleaned(running: Awaitable[Reply], left: Callable[[], Awaitable[str]]
             raise
         raise TransportError(replace(error.failure, note=_noted(error.failure, await left()))) from error
     return replace(reply, note=_noted(reply, await left())) if reply.signal else reply
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Return what removes a folder whose path is known on the host only, and how it is written."""
+    place = f"${{TMPDIR:-/tmp}}/{name}"
+    return f'rm -rf -- "{place}"', place
 
 
 async def _left(session: Session, context: Context, removal: str, folder: str) -> str:

@@ -24,7 +24,8 @@ class Groups:
 
     def signal(self, number: int) -> None:
         """Send a signal to all of them."""
-        self._groups.update(_below(self._leader))
+        if self._leader in self._groups:
+            self._groups.update(_below(self._leader))
         for group in self._groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
@@ -45,13 +46,27 @@ def _below(leader: int) -> Iterator[int]:
     """Yield the group of each descendant that is in the leader's session."""
     left = [leader]
     while left:
-        for file in _PROC.glob(f"{left.pop()}/task/*/children"):
-            with contextlib.suppress(OSError):
-                for child in map(int, file.read_bytes().split()):
-                    process = _read(_PROC / str(child) / "stat")
-                    if process is not None and process.session == leader:
-                        yield process.group
-                        left.append(child)
+        for child in _children(left.pop()):
+            process = _read(_PROC / str(child) / "stat")
+            if process is not None and process.session == leader:
+                yield process.group
+                left.append(child)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in _listed(_PROC / str(pid) / "task"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found += map(int, (task / "children").read_bytes().split())
+    return found
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return what is in a folder; nothing if it is not there, or no more."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _lives(group: int) -> bool:
@@ -62,8 +77,8 @@ def _lives(group: int) -> bool:
         return False
     except PermissionError:
         return True
-    stats = list(_PROC.glob("[0-9]*/stat"))
-    return not stats or any(_runs_in(group, _read(stat)) for stat in stats)
+    entries = [entry for entry in _listed(_PROC) if entry.name.isdecimal()]
+    return not entries or any(_runs_in(group, _read(entry / "stat")) for entry in entries)
 
 
 def _runs_in(group: int, process: _Process | None) -> bool:

@@ -9,9 +9,7 @@ the command's own first words may overtake it.
 """
 
 import re
-from typing import Any, Literal
-
-from msgspec.structs import replace
+from typing import Literal
 
 from pssh.model.outcome import Failure, Output, Reply
 from pssh.model.secret import Secret
@@ -84,14 +82,11 @@ class Prompting:
         return self._hidden(bytes(self._said)) if self._mark else output
 
     def judge(self, reply: Reply) -> Reply | Failure:
-        """Return the reply, or the failure that it is if the mark was to come and never did.
-
-        A command may have ended by itself when its second question is read: the code that it gives says nothing then.
-        """
-        if self._passed or (not self._mark and self.why is None):
+        """Return the reply, or the failure that it is: refused, or ended before a mark that was to come."""
+        if self.why is not None:  # its exit was told before the question that it was to be ended for
+            return self._failure(self.why.kind, self.why.message, reply)
+        if self._passed or not self._mark:
             return reply
-        if self.why is not None:
-            return replace(self.why, **_printed(reply))
         if self._answered:
             return self._failure("sudo-denied", self._refused(), reply)
         end = f"signal {reply.signal}" if reply.signal else f"exit {reply.exit_code}"
@@ -140,12 +135,9 @@ class Prompting:
     def _keep(self, text: bytes) -> None:
         self._said += text[: _KEPT - len(self._said)]
 
-    def _failure(self, kind: Kind, message: str, output: Output | None = None) -> Failure:
-        return Failure(stage="exec", kind=kind, message=message, **(_printed(output) if output is not None else {}))
-
-
-def _printed(output: Output) -> dict[str, Any]:
-    return {name: getattr(output, name) for name in Output.__struct_fields__}
+    def _failure(self, kind: str, message: str, output: Output | None = None) -> Failure:
+        printed = {name: getattr(output, name) for name in Output.__struct_fields__} if output is not None else {}
+        return Failure(stage="exec", kind=kind, message=message, **printed)
 
 
 def _bytes(secret: Secret) -> bytes:

@@ -105,7 +105,7 @@ def test_the_tour_shows_every_kind_of_answer_within_20_seconds() -> None:
     said = out.getvalue()
     assert code == 0, said
     assert time.monotonic() - began < 20
-    assert len(re.findall(r"^\$ pssh ", said, re.MULTILINE)) == 6
+    assert len(re.findall(r"^\$ pssh ", said, re.MULTILINE)) == 7
     for words in ("6.1.0-28-amd64", "98% of the disk is used", "auth/denied", "connect/refused", "exit 4"):
         assert words in said
     assert "Traceback" not in said and "bug" not in said

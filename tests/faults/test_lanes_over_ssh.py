@@ -142,7 +142,7 @@ async def test_a_new_try_gets_the_input_from_its_beginning(sshd: Sshd, tmp_path:
 
 async def test_a_host_that_is_stopped_at_the_barrier_ran_nothing_and_keeps_nothing(sshd: Sshd, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
-    script = Script("marked-by-the-barrier.sh", f"echo x >> {begun}".encode())
+    script = Script(f"{tmp_path.name}-{os.getpid()}.sh", f"echo x >> {begun}".encode())
     work = [replace(job, operation=script) for job in jobs(sshd, "", "")]
     work.append(Job(2, "h2", replace(work[0].connection, address="127.8.1.1"), Feeds("true")))  # its key is not known
     engine = Pool(EngineOptions(workers=1, rollout=Rollout(barrier=True)))
@@ -153,4 +153,4 @@ async def test_a_host_that_is_stopped_at_the_barrier_ran_nothing_and_keeps_nothi
             engine.stop(finish=True)
     assert [result.status for result in results(seen)[:2]] == ["not-run"] * 2
     assert not begun.exists()
-    assert left_behind("marked-by-the-barrier.sh") == []
+    assert left_behind(script.name) == []

@@ -32,7 +32,7 @@ async def failure_of(script: Script, session: ScriptedSession) -> Failure:
 
 
 async def test_a_script_is_two_commands_and_its_folder_goes_in_the_second():
-    session = ScriptedSession({"mktemp -d": MADE, "sh '/run/x y/tidy.sh' -n 'a b'": Reply(3, stderr=b"disk full\n")})
+    session = ScriptedSession({"mkdir -- ": MADE, "sh '/run/x y/tidy.sh' -n 'a b'": Reply(3, stderr=b"disk full\n")})
     reply = await Script("tidy.sh", b"exit 3", ("-n", "a b")).perform(session)
     assert reply == Reply(3, stderr=b"disk full\n")
     assert session.given == [b"exit 3", b""]
@@ -40,26 +40,26 @@ async def test_a_script_is_two_commands_and_its_folder_goes_in_the_second():
 
 
 async def test_a_script_with_a_first_line_of_its_own_is_run_by_its_name():
-    session = ScriptedSession({"mktemp -d": MADE})
+    session = ScriptedSession({"mkdir -- ": MADE})
     await Script("x.py", b"#!/usr/bin/python3\n").perform(session)
     assert session.asked[1].endswith(" sh '/run/x y' '/run/x y/x.py'")
 
 
 async def test_a_shell_that_was_killed_leaves_the_removal_to_a_third_command():
-    session = ScriptedSession({"mktemp -d": MADE, "rm -rf -- '/run/x y'": Reply(0), "tidy.sh": Reply(signal="KILL")})
+    session = ScriptedSession({"mkdir -- ": MADE, "rm -rf -- '/run/x y'": Reply(0), "tidy.sh": Reply(signal="KILL")})
     assert await Script("tidy.sh", b"").perform(session) == Reply(signal="KILL")
     assert session.asked[-1] == "rm -rf -- '/run/x y'"
 
 
 async def test_a_failure_keeps_its_words_and_names_what_is_left_behind():
-    session = ScriptedSession({"mktemp -d": MADE, "tidy.sh": CLOSED, "rm -rf -- '/run/x y'": CLOSED})
+    session = ScriptedSession({"mkdir -- ": MADE, "tidy.sh": CLOSED, "rm -rf -- '/run/x y'": CLOSED})
     failure = await failure_of(Script("tidy.sh", b""), session)
     assert (failure.cause, failure.stdout) == ("exec/connection-closed", b"half")
     assert failure.note == "stream-left-open; `/run/x y` may be left behind"
 
 
 async def test_a_removal_that_fails_is_noted_in_the_reply():
-    session = ScriptedSession({"mktemp -d": MADE, "rm -rf -- '/run/x y'": Reply(1), "tidy.sh": Reply(signal="TERM")})
+    session = ScriptedSession({"mkdir -- ": MADE, "rm -rf -- '/run/x y'": Reply(1), "tidy.sh": Reply(signal="TERM")})
     assert (await Script("tidy.sh", b"").perform(session)).note == "`/run/x y` may be left behind"
 
 
@@ -75,14 +75,14 @@ async def test_a_removal_that_fails_is_noted_in_the_reply():
     ],
 )
 async def test_a_script_that_cannot_be_written_says_why_and_is_not_run(written: Reply, cause: str):
-    session = ScriptedSession({"mktemp -d": written})
+    session = ScriptedSession({"mkdir -- ": written})
     failure = await failure_of(Script("tidy.sh", b""), session)
     assert (failure.cause, len(session.asked)) == (cause, 1)
     assert (failure.stdout, failure.stderr) == (written.stdout, written.stderr)
 
 
 async def test_what_a_login_prints_first_is_passed_over():
-    session = ScriptedSession({"mktemp -d": Reply(0, stdout=b"Welcome!\n/tmp/x\n")})
+    session = ScriptedSession({"mkdir -- ": Reply(0, stdout=b"Welcome!\n/tmp/x\n")})
     await Script("tidy.sh", b"").perform(session)
     assert session.asked[-1].endswith(" sh /tmp/x sh /tmp/x/tidy.sh")
 
@@ -132,6 +132,24 @@ async def test_a_script_that_did_not_arrive_whole_is_not_run(tmp_path: Path):
     assert (caught.value.failure.cause, left(tmp_path)) == ("transfer/remote-failed", [])
 
 
+class Unheard(Shell):
+    """Is told to end just when its first command has answered."""
+
+    async def exec(self, command: str, **how: Any) -> Reply:
+        reply = await super().exec(command, **how)
+        if len(self.asked) == 1:
+            self.seconds["open"] = 0.1
+            raise TransportError(CLOSED)
+        return reply
+
+
+async def test_a_folder_that_we_did_not_hear_of_is_removed_too(tmp_path: Path):
+    session = Unheard(tmp_path)
+    with pytest.raises(TransportError):
+        await Script("t", b"exit 0").perform(session)
+    assert (len(session.asked), left(tmp_path)) == (2, [])
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b"])
 def test_a_name_that_is_no_files_is_refused(name: str):
     with pytest.raises(UsageError):
@@ -145,7 +163,7 @@ def test_an_argument_with_nul_is_refused():
 
 async def test_arguments_that_are_not_utf8_cross_in_msgpack():
     script = msgspec.msgpack.decode(msgspec.msgpack.encode(Script("t\udcff", b"", ("\udce9", "x"))), type=Script)
-    session = ScriptedSession({"mktemp -d": MADE})
+    session = ScriptedSession({"mkdir -- ": MADE})
     await script.perform(session)
     assert session.asked[1].endswith(" '\udce9' x")
     assert script.label == "'t\\xff' '\\xe9' x"

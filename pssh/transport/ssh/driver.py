@@ -23,7 +23,8 @@ from pssh.transport.ssh.kex import Curve25519, mpint
 from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
-MAX_UNSENT = 4 << 20  # what waits for the host to read, or for new keys
+MAX_UNSENT = 4 << 20  # bytes that wait for the host to read, or for new keys
+_HELD = 64  # bytes that a message takes which is held back: no input is among them, and most are answers
 REKEY_BYTES = 1 << 30
 OPENSSH = "SSH-2.0-OpenSSH_"  # how its banners begin
 HOST_KEYS = (
@@ -155,7 +156,7 @@ class Driver(Transport):
         following = self.packetizer.next
         while (packet := following()) is not None:
             self._dispatch(*packet)
-        if len(self.packetizer.out) + sum(map(len, self.held or ())) > MAX_UNSENT:
+        if len(self.packetizer.out) + _HELD * len(self.held or ()) > MAX_UNSENT:
             raise ProtocolError("the host asks and asks, and reads no answer")
         if self.packetizer.used > REKEY_BYTES and self.held is None:
             self._send_kex_init()

@@ -154,6 +154,8 @@ class Ending:
 
     def on(self, kind: int, fields: Fields) -> None:
         """Take one channel message."""
+        if (self._remote < 0) != (kind in (common.MSG_CHANNEL_OPEN_SUCCESS, common.MSG_CHANNEL_OPEN_FAILURE)):
+            raise ProtocolError(f"unexpected packet {kind}")
         if kind == common.MSG_CHANNEL_DATA:
             self._take(fields.string())
         elif kind == common.MSG_CHANNEL_EXTENDED_DATA:
@@ -163,7 +165,7 @@ class Ending:
             self._opened(fields.u32())
         elif kind == common.MSG_CHANNEL_REQUEST:
             fields.string()
-            if fields.bool():
+            if fields.bool() and not self._let_go:  # nothing may follow a CLOSE
                 self._send(b"\x64")
         elif kind in (common.MSG_CHANNEL_CLOSE, common.MSG_CHANNEL_OPEN_FAILURE):
             del self._driver.channels[self._number]
@@ -181,13 +183,11 @@ class Ending:
         self._remote = -1
 
     def _opened(self, remote: int) -> None:
-        if self._remote >= 0:
-            raise ProtocolError("a session was opened twice")
         self._remote = remote
         if self._let_go:
             self._send(b"\x61")
         else:
-            self._send(b"\x62", text("exec") + b"\0" + text(COMMAND))
+            self._send(b"\x62", text("exec") + b"\1" + text(COMMAND))
             self._say("KILL" if self._killing else "TERM")
 
     def _take(self, data: bytes) -> None:

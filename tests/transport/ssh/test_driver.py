@@ -2,12 +2,13 @@ import pytest
 from paramiko import common
 
 from pssh.model.outcome import Failure
-from pssh.model.work import TransportError
+from pssh.model.work import Limits, TransportError
 from pssh.transport.ssh import driver as module
+from pssh.transport.ssh.channel import Exec
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.wire import ProtocolError, text, u32
-from tests.support.peer import HOST_KEY, Pair
+from tests.support.peer import HOST_KEY, Pair, Silent
 
 REFUSAL = TransportError(Failure(stage="host-key", kind="unknown", message="no"))
 
@@ -178,3 +179,21 @@ async def test_an_agreement_that_is_remembered_is_the_one_that_was_made(monkeypa
 def test_calls_that_wait_for_paramikos_thread_are_refused() -> None:
     with pytest.raises(RuntimeError, match="never started"):
         Driver.start_client(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rekeying", [False, True])
+async def test_a_host_that_asks_and_never_reads_is_cut_off(rekeying: bool) -> None:
+    pair = Pair().up()
+    Exec(pair.client, "uname", b"", Limits(), Silent(), quiet=True).request_open(speculate=False)
+    pair.move()
+    pair.server.open(0)
+    pair.move()
+    if rekeying:
+        pair.client._send_kex_init()  # then nothing is sent, and all is held back
+    with pytest.raises(ProtocolError, match="reads no answer"):
+        while True:
+            for _ in range(500):
+                pair.server.request(0, "keepalive@openssh.com", b"", reply=True)
+            pair.client.feed(bytes(pair.server.packetizer.out))
+            del pair.server.packetizer.out[:]
+    assert len(pair.client.packetizer.out) < 2 * module.MAX_UNSENT

@@ -303,6 +303,40 @@ async def test_a_helper_that_floods_ends_the_connection() -> None:
             command.pair.move()
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x61" + u32(HELPER),
+        b"\x5e" + u32(HELPER) + text("pssh-left 0\n"),
+        b"\x62" + u32(HELPER) + text("keepalive@openssh.com") + b"\1",
+    ],
+    ids=["closed", "data", "request"],
+)
+async def test_a_helper_that_was_not_opened_cannot_speak(payload: bytes) -> None:
+    with pytest.raises(ProtocolError, match="unexpected"):
+        Command(kill_after=60).stopped().says(payload)
+
+
+async def test_a_helper_is_opened_once() -> None:
+    command = Command(kill_after=60).helped()
+    with pytest.raises(ProtocolError, match="unexpected"):
+        command.server.open(HELPER, HELPER)
+        command.pair.move()
+
+
+async def test_a_sign_of_life_asked_of_the_helper_is_given_until_it_is_left() -> None:
+    command = Command(kill_after=60).helped()
+    command.server.request(HELPER, "keepalive@openssh.com", b"", reply=True)
+    command.pair.move()
+    assert command.server.types[-1] == common.MSG_CHANNEL_FAILURE
+    command.ends()
+    command.answers(0)
+    await command.end()
+    command.server.request(HELPER, "keepalive@openssh.com", b"", reply=True)
+    command.pair.move()
+    assert command.server.types[-1] == common.MSG_CHANNEL_CLOSE
+
+
 async def test_whatever_comes_for_the_helper_later_is_harmless() -> None:
     command = Command(kill_after=60).helped()
     command.ends()
