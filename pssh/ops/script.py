@@ -84,8 +84,8 @@ class Script(Struct, frozen=True, omit_defaults=True, tag=True):
         name = f"pssh-{token_hex(16)}"
         try:
             written = await session.exec(self._write(name), stdin=self.content, quiet=True)
-        except TransportError:
-            if "open" in session.seconds:  # else no shell of ours was there
+        except TransportError as error:
+            if "open" in session.seconds and error.failure.kind not in NOT_BEGUN:  # else no shell of ours was there
                 await _left(session, Context(), *_place(name))
             raise
         folder = _folder(written)

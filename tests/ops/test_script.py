@@ -257,10 +257,12 @@ async def test_a_killed_script_of_another_user_is_removed_without_a_password(oth
 
 
 @pytest.mark.parametrize("kind", ["sudo-denied", "sudo-needs-password", "denied"])
-async def test_where_nothing_began_there_is_no_second_command(kind: str):
+@pytest.mark.parametrize("context", [AS_ROOT, Context()], ids=["sudo", "plain"])
+async def test_where_nothing_began_there_is_no_second_command(kind: str, context: Context):
     denied = Failure(stage="exec", kind=kind, message="no")
-    session = ScriptedSession({"sudo": denied})
-    assert await failure_of(Script("t", b"", context=AS_ROOT), session) == denied
+    session = ScriptedSession({"exec s": denied})
+    session.seconds["open"] = 0.0
+    assert await failure_of(Script("t", b"", context=context), session) == denied
     assert len(session.asked) == 1
 
 
