@@ -178,7 +178,19 @@ def test_the_number_of_hosts_is_the_answer_on_the_terminal(fleet: Path, answer: 
         (["-K", "@web"], "`-K` asks for a password to become somebody, and no host does"),
         (["-l", "me", "-s", "-K", "10.0.0.9"], "`-K` needs a terminal to ask on"),
         (["--password-file", "gone", "10.0.0.9"], "The password file `gone` cannot be read: No such file or directory"),
-        (["-T", "--env", "X={secret:token}", "@web"], "`{secret:token}` needs a terminal to ask on"),
+        (["-T", "--env", "X={secret:token}", "10.0.0.9"], "`{secret:token}` needs a terminal to ask on"),
+        (
+            ["--local", "--env", "X={secret:token}", "10.0.0.9"],
+            "`{secret:token}` would stand in this machine's process list, where everybody can read it",
+        ),
+        (
+            ["-T", "--chdir", "{secret:token}", "@web"],
+            "`{secret:token}` would stand in this machine's process list, where everybody can read it",
+        ),
+        (
+            ["-l", "me", "-s", "-K", "--host-keys", "off", "10.0.0.9"],
+            "No password is sent to `10.0.0.9`, because its host key is not checked",
+        ),
         (["--one-per", "rak", "@web"], "No host has a variable `rak`"),
         (["--barrier", "--canary", "1", "@web"], "`--barrier` and `--canary` do not go together"),
     ],
@@ -188,19 +200,3 @@ def test_what_cannot_be_is_told_before_anything_runs(fleet: Path, args: list[str
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines()[0] == f"pssh: {said}"
     assert not (fleet / "ran").exists()
-
-
-def test_a_secret_is_typed_once_and_is_nowhere_but_in_the_command(fleet: Path) -> None:
-    line = "word={secret:token}; echo ${#word}; : {host}"
-    screen = run_on_pty(
-        [sys.executable, "-m", "pssh", "run", "-f", "ndjson", "-T", "@web", line],
-        keys=[(b"Secret token: ", b"it's\n")],
-        env=environment(fleet, TERM="dumb"),
-        cwd=fleet,
-    )
-    assert screen.exit_code == 0, screen.text
-    assert screen.text.count("Secret token: ") == 1
-    assert screen.text.count('"stdout":"4\\n"') == 3
-    assert "it's" not in screen.text
-    shown = pssh("run", "-n", "-T", "web1", line, cwd=fleet)
-    assert "web1: word='***'; echo ${#word}; : web1\n" in shown.out
