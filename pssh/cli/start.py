@@ -78,6 +78,7 @@ def display(flags: dict[str, Any]) -> Display:
         color=terminal.wants_color(flags["color"], os.environ, sys.stdout.isatty()),
         width=terminal.width(sys.stdout),
         err_width=terminal.width(sys.stderr),
+        err_color=terminal.wants_color(flags["color"], os.environ, sys.stderr.isatty()),
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         labels=not flags.get("no_labels"),
     )

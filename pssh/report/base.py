@@ -40,6 +40,7 @@ class Display:
     color: bool = False
     width: int = 80  # columns of stdout; 0: as wide as it gets
     err_width: int | None = None  # columns of stderr; None: those of stdout
+    err_color: bool | None = None  # None: as stdout
     live: bool = False  # stderr is a terminal
     labels: bool = True  # of the format `lines`
 
@@ -47,6 +48,11 @@ class Display:
     def beside(self) -> int:
         """Columns of what goes to stderr; 0: as wide as it gets."""
         return self.width if self.err_width is None else self.err_width
+
+    @property
+    def color_beside(self) -> bool:
+        """Whether what goes to stderr is coloured."""
+        return self.color if self.err_color is None else self.err_color
 
 
 def reporters(
@@ -64,7 +70,7 @@ def reporters(
     status = Status(screen, width=width, quiet=display.quiet, clock=clock)
     made: list[Reporter] = [Notices(screen), status, Waves(screen, quiet=display.quiet)]
     if display.live and not display.quiet:
-        made.append(Live(screen, width=width, color=display.color, clock=clock))
+        made.append(Live(screen, width=width, color=display.color_beside, clock=clock))
     made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
     if not display.quiet:
         made.append(Summary(screen))
@@ -90,4 +96,5 @@ def _results(display: Display, screen: Screen, clock: Callable[[], float], now: 
             lines = Lines(screen, clock=clock, labels=display.labels)
             if display.quiet:
                 return [lines]
-            return [lines, Table(screen, width=display.beside, rows=rows, color=color, causes=True)]
+            beside = Table(screen, width=display.beside, rows=rows, color=display.color_beside, causes=True)
+            return [lines, beside]
