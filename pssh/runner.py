@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import NoReturn
 
 from msgspec import structs
 
@@ -77,9 +78,13 @@ class Stop:
     def signal(self, number: signal.Signals) -> None:
         self(_SIGNALS[number])
         if self._times > 2:
-            for do in self.leaving:
-                do()
-            os._exit(128 + number)  # the workers end by themselves when our side of their sockets is gone
+            self.leave(number)
+
+    def leave(self, number: int) -> NoReturn:
+        """Leave at once, as if that signal had ended us."""
+        for do in self.leaving:
+            do()
+        os._exit(128 + number)  # the workers end by themselves when our side of their sockets is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +263,9 @@ class _Audience:
                 reporter.on(event)
             except OSError as error:
                 self._reporters.remove(reporter)
-                self._engine.stop(finish=True)
-                if error.errno != errno.EPIPE:  # a reader that went away has seen enough: `| head`
+                unread = error.errno == errno.EPIPE  # a reader that went away has seen enough: `| head`
+                self._engine.stop("unread" if unread else "unwritten", finish=True)
+                if not unread:
                     self.trouble = self.trouble or error
 
     def look(self) -> None:
@@ -288,10 +294,19 @@ def _signals(controls: Controls) -> Iterator[None]:
     """Let the signals that end a program end the run instead, with a report; others ask who still runs."""
     loop = asyncio.get_running_loop()
     wanted = [*_SIGNALS, *_ASKING]
+    times = 0
+
+    def arrived(number: int, frame: object) -> None:
+        nonlocal times
+        times += 1
+        if times > 2:
+            controls.stop.leave(number)
+
     heeded = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]  # as under nohup
     for number in heeded:
         if number in _SIGNALS:
             loop.add_signal_handler(number, controls.stop.signal, number)
+            signal.signal(number, arrived)  # heard besides, also while the loop hangs: nobody may read what we write
         else:
             loop.add_signal_handler(number, controls.tell, StatusAsked())
     try:

@@ -193,6 +193,7 @@ class Course(ABC):
                 if self._asking:
                     self._asking = False
                     self._next_wave()
+                self._follow()  # those at the barrier may have been ready since
             case Widen(by=by):
                 self.widen(min(max(self.ledger.parallel + by, 1), self._most))
             case End(job_id=job_id):

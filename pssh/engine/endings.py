@@ -14,6 +14,8 @@ _STOPS = {
     "terminate": ("interrupt", "the run was told to end by SIGTERM"),
     "hangup": ("interrupt", "the terminal went away"),
     "operator": ("operator", "it was kept from starting while the run went on"),
+    "unread": ("interrupt", "nobody reads the output any more"),
+    "unwritten": ("interrupt", "the output could not be written"),
     "budget": ("budget", "more hosts failed than `--max-fail` allows"),
     "canary": ("canary", "a host of the `--canary` was not ok"),
     "auth-brake": ("auth-brake", "five hosts in a row refused the password"),

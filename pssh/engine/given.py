@@ -40,13 +40,14 @@ class Given:
     def __init__(self, file: int, base: int) -> None:
         self.want: Callable[[int], None] = _nobody  # is told how far the fastest host has read
         self.size, self.ended = 0, False
+        self.broken: Failure | None = None  # why there will be no more although it has not ended
         self._file, self._base = file, base
         self._asked = 0
         self._waiting: set[Place] = set()
 
-    def grown(self, size: int, ended: bool) -> None:
+    def grown(self, size: int, ended: bool, broken: Failure | None = None) -> None:
         """Note how far the input reaches, and tell those who wait for more."""
-        self.size, self.ended = size, ended
+        self.size, self.ended, self.broken = size, ended, broken
         waiting, self._waiting = self._waiting, set()
         for place in waiting:
             place.wake()
@@ -79,6 +80,8 @@ class Place:
 
     def read(self, at: int, most: int) -> bytes | None:
         if at >= self._given.size:
+            if self._given.broken is not None:
+                self._broke(self._given.broken)
             return b"" if self._given.ended else None
         try:
             data = self._given.read(at, most)

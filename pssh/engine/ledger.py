@@ -185,7 +185,9 @@ class Ledger:
         while self.waiting:
             job, attempt = self._waiting.any()
             self.left -= 1
-            yield JobEnded(endings.result(job, failure, begun=False, attempts=attempt))
+            result = endings.result(job, failure, begun=False, attempts=attempt)
+            self._judge(job, result)
+            yield JobEnded(result)
 
     def _end(self, taken: InHand, result: Result) -> JobEnded:
         self._leave(taken)
@@ -199,9 +201,12 @@ class Ledger:
     def _count(self, job: Job, result: Result) -> JobEnded:
         self.left -= 1
         self.ended += 1
+        self._judge(job, result)
+        return JobEnded(result)
+
+    def _judge(self, job: Job, result: Result) -> None:
         if not self.cause:
             self.cause = self.rule = self._rules.broken(job, result)
-        return JobEnded(result)
 
     def _mark(self, taken: InHand, ready: bool) -> None:
         self._ready += ready - taken.ready
@@ -209,10 +214,11 @@ class Ledger:
 
     @property
     def gathered(self) -> bool:
-        """Whether all behind the barrier are ready and nobody else can come to it."""
+        """Whether all behind the barrier are ready, nobody else can come to it, and none is held back."""
         return (
             self.gathering
             and not self.cause
+            and not self.held
             and self._ready == len(self._in_hand)
             and self._waiting.first() is None  # what waits for a word of those who are ready cannot come
         )

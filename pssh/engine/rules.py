@@ -31,11 +31,11 @@ class Rules:
         """Count a result, and return the rule that it breaks, as the cause of a stop; empty if none."""
         if self._braked(job, result):
             return "auth-brake"
-        if result.status in ("ok", "skipped"):
+        if result.status == "ok":
             return ""
-        self._bad += 1
         if job.id in self._canaries:
-            return "canary"
+            return "canary"  # also one that was skipped: it has shown nothing
+        self._bad += result.status != "skipped"
         return "budget" if self._bad > self._allowed else ""
 
     def _braked(self, job: Job, result: Result) -> bool:

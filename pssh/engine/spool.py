@@ -2,7 +2,7 @@
 
 Promises: a regular file is read where it lies, from where it stood to the end it had; anything else is taken as it
 comes, into a file without a name, of which nothing is left however the run ends; no more is taken than a little beyond
-what the fastest host has read; the end is told only if it was reached, or nothing more can be read.
+what the fastest host has read; the end is told only if it was reached, and where nothing more can be had, that is told.
 
 Why not a pipe to each worker: a host that reads slowly, or begins late, would hold up all others.
 """
@@ -18,9 +18,11 @@ from typing import Self
 from pssh.engine import given
 from pssh.engine.wire import Grown
 from pssh.model.event import Notice
+from pssh.model.outcome import Failure
 
 _PIECE = 256 << 10
 _STDIN = 0
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of the file that keeps what comes
 
 Hear = Callable[[Grown], None]
 
@@ -32,6 +34,7 @@ class Spool:
         """Take over an open file. Raises OSError."""
         self.base = self.size = 0  # where the input begins in the file, and how many bytes are there by now
         self.ended = False
+        self.broken: Failure | None = None  # why there will be no more although it has not ended
         self._source = self.file = source
         self._wanted = 0  # how far the fastest host has read
         self._hearers: list[Hear] = []
@@ -73,8 +76,8 @@ class Spool:
     def subscribe(self, hear: Hear) -> None:
         """Tell `hear` how far the input reaches, now and whenever that changes."""
         self._hearers.append(hear)
-        if self.size or self.ended:
-            hear(Grown(self.size, self.ended))
+        if self.size or self._over:
+            hear(Grown(self.size, self.ended, self.broken))
 
     def unsubscribe(self, hear: Hear) -> None:
         if hear in self._hearers:
@@ -84,7 +87,7 @@ class Spool:
         """Return the input for whoever reads it in this process."""
         found = given.Given(self.file, self.base)
         found.want = self.wanted
-        self.subscribe(lambda grown: found.grown(grown.size, grown.ended))
+        self.subscribe(lambda grown: found.grown(grown.size, grown.ended, grown.broken))
         return found
 
     def wanted(self, at: int) -> None:
@@ -114,7 +117,7 @@ class Spool:
     # ---- taking what comes
 
     def _go_on(self) -> None:
-        if self._loop is None or self._reading or self.ended or self.size >= self._wanted + given.AHEAD:
+        if self._loop is None or self._reading or self._over or self.size >= self._wanted + given.AHEAD:
             return
         self._reading = True
         try:
@@ -139,14 +142,17 @@ class Spool:
         except BlockingIOError:  # somebody who shares it was quicker
             return
         except OSError as error:
-            self.ended = True
-            self._say(error)
-        if self.ended or self.size >= self._wanted + given.AHEAD:
+            self._break(error)
+        if self._over or self.size >= self._wanted + given.AHEAD:
             self._hold()
         elif self._always and self._loop is not None:
             self._loop.call_soon(self._take)
         for hear in tuple(self._hearers):
-            hear(Grown(self.size, self.ended))
+            hear(Grown(self.size, self.ended, self.broken))
+
+    @property
+    def _over(self) -> bool:
+        return self.ended or self.broken is not None
 
     def _keep(self, data: bytes) -> None:
         left = memoryview(data)
@@ -154,10 +160,12 @@ class Spool:
             written = os.pwrite(self.file, left, self.size)
             left, self.size = left[written:], self.size + written
 
-    def _say(self, error: OSError) -> None:
+    def _break(self, error: OSError) -> None:
+        text = f"the input of the run broke off after {self.size:,} bytes: {error.strerror or error}"
+        kind = "disk-full" if error.errno in _FULL else "changed"
+        self.broken = Failure(stage="local", kind=kind, message=text)
         if self._notice is not None:
-            text = f"the input of the run ends after {self.size:,} bytes: {error.strerror or error}"
-            self._notice(Notice(text, hint="hosts took this for its end; what they made of it may not be whole"))
+            self._notice(Notice(text, hint="commands that come to this place are ended: there was more to read"))
 
 
 def _nameless() -> int:

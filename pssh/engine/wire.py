@@ -12,6 +12,7 @@ from msgspec import Struct, convert, msgpack, to_builtins
 
 from pssh.model.event import Begun, HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
 from pssh.model.host import Connection
+from pssh.model.outcome import Failure
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Operation
 
@@ -83,10 +84,11 @@ class Release(Struct, frozen=True, tag=True):
 
 
 class Grown(Struct, frozen=True, tag=True):
-    """The run's input reaches so far, in bytes."""
+    """The run's input reaches so far, in bytes; `broken` says why there will be no more although it has not ended."""
 
     size: int
     ended: bool
+    broken: Failure | None = None
 
 
 class Ping(Struct, frozen=True, tag=True):

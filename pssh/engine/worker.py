@@ -89,9 +89,9 @@ class Worker:
             case wire.End(id=number, cause=cause):
                 if number in self._lanes:  # else it has just ended
                     self._lanes[number].stop(cause)
-            case wire.Grown(size=size, ended=ended):
+            case wire.Grown(size=size, ended=ended, broken=broken):
                 if self._input is not None:
-                    self._input.grown(size, ended)
+                    self._input.grown(size, ended, broken)
             case wire.Release():
                 self._released = True
                 self._release()

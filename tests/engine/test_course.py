@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pssh.engine.base import End, Engine, GoOn, Hold, Widen
 from pssh.engine.pool import Pool
 from pssh.engine.serial import Serial
+from pssh.engine.spawn import Spawned
 from pssh.errors import UsageError
 from pssh.model.event import (
     Event,
@@ -330,6 +331,40 @@ async def test_the_barrier_waits_for_the_hosts_of_a_worker_that_died() -> None:
     assert causes(seen) == {"": 10}
     assert {result.attempts for result in results(seen)} == {1, 2}
     assert [event for event in seen if isinstance(event, Released)] == [Released(ready=10, missing=0)]
+
+
+async def test_a_barrier_stays_closed_while_the_run_is_held(make: Make) -> None:
+    engine = make(barrier=True)
+    seen: list[Event] = []
+    async for event in engine.run(jobs("exit 0", "early 0.2;exit 0")):
+        seen.append(event)
+        if started(seen) == 2 and isinstance(event, JobStarted):
+            engine.steer(Hold())
+        if sum(isinstance(event, JobReady) for event in seen) == 2 and isinstance(event, JobReady):
+            asyncio.get_running_loop().call_later(0.1, lambda: (seen.append(GO), engine.steer(GoOn())))
+    unseen(seen)
+    assert seen.index(GO) < seen.index(Released(ready=2, missing=0))
+    assert causes([event for event in seen if event is not GO]) == {"": 2}
+
+
+async def test_behind_a_barrier_nothing_begins_anywhere_when_too_many_have_no_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = 2
+
+    def spawned(transports: tuple[str, ...]) -> Spawned:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError("no more processes")
+        return Spawned(transports)
+
+    monkeypatch.setattr("pssh.engine.pool.Spawned", spawned)
+    work = jobs(*["exit 0"] * 6, *["early 0.3;kill KILL"] * 2)  # half of them in each worker
+    seen = await events(Pool(options(workers=2, barrier=True, max_fail=Share(0))), work)
+    assert not [event for event in seen if isinstance(event, Released | JobConnected)]
+    assert {result.state for result in results(seen)} == {"not-started"}
+    assert set(causes(seen)) <= {"worker/died", "stop/budget"} and causes(seen)["worker/died"]
 
 
 async def test_a_barrier_that_no_open_files_are_left_for_is_refused_before_anything_begins(

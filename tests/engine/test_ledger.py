@@ -321,3 +321,21 @@ def test_the_barrier_stays_closed_when_the_budget_is_gone() -> None:
     ledger.heard("a", ready(0))
     ledger.heard("a", ended(1, 1))
     assert ledger.cause == "budget" and not ledger.gathered
+
+
+def test_the_barrier_stays_closed_while_the_run_is_held() -> None:
+    ledger = Ledger(jobs("x"), 1, Rollout(barrier=True))
+    all_of(ledger)
+    ledger.held = True
+    ledger.heard("a", ready(0))
+    assert not ledger.gathered
+    ledger.held = False
+    assert ledger.gathered
+
+
+def test_the_barrier_stays_closed_when_too_many_are_missing_because_nobody_takes_them() -> None:
+    ledger = Ledger(jobs(*["x"] * 3), 3, Rollout(barrier=True, max_fail=Share(1000)))
+    assert take(ledger, "a") == 0
+    ledger.heard("a", ready(0))
+    assert [end.result.status for end in ledger.rest(endings.died("no worker"))] == ["error", "error"]
+    assert ledger.rule == "budget" and not ledger.gathered

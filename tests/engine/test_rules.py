@@ -43,9 +43,12 @@ def test_a_part_of_the_hosts_is_rounded_down() -> None:
 
 
 def test_one_canary_that_is_not_ok_stops_the_run_and_none_of_the_others_does() -> None:
-    rules = Rules(Rollout(canary=2), WORK)
-    assert broken(rules, WORK, "", "rule/lock-held", "exit", "exit") == ["", "", "", ""]
+    assert broken(Rules(Rollout(canary=2), WORK), WORK, "", "", "exit", "rule/lock-held") == ["", "", "", ""]
     assert broken(Rules(Rollout(canary=2, max_fail=Share.read("0")), WORK), WORK, "", "exit") == ["", "canary"]
+
+
+def test_a_canary_that_was_skipped_has_shown_nothing_and_stops_the_run_too() -> None:
+    assert broken(Rules(Rollout(canary=2), WORK), WORK, "", "rule/lock-held") == ["", "canary"]
 
 
 def test_five_denials_in_a_row_for_one_password_are_the_brake() -> None:

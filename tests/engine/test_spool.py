@@ -154,6 +154,14 @@ async def test_a_file_that_is_cut_short_ends_the_jobs_that_read_it_and_is_not_ta
     assert "cut short" in ended.end.message  # type: ignore[union-attr]
 
 
+async def test_an_input_that_breaks_off_ends_the_jobs_that_read_it_and_is_not_taken_for_its_end(
+    make: Make, full: None
+) -> None:
+    with piped(DATA) as spool:
+        ended = await run(make(input=spool, parallel=2), jobs(*["begin;input 70000"] * 3, "exit 0"))
+    assert [(result.status, result.cause) for result in ended] == [("error", "local/disk-full")] * 3 + [("ok", "")]
+
+
 async def test_after_a_stop_nothing_more_is_taken_and_no_end_is_told(make: Make) -> None:
     ours, theirs = os.pipe()
     spool = Spool(ours)
@@ -218,30 +226,38 @@ async def test_what_is_always_ready_is_read_to_its_end() -> None:
     spool.close()
 
 
-async def test_an_input_that_cannot_be_read_has_ended_and_that_is_said() -> None:
+async def test_an_input_that_cannot_be_read_has_no_end_and_that_is_said() -> None:
     ours, theirs = os.pipe()
     os.close(ours)  # whoever holds the writing end is woken, and can read nothing
     spool, notices = Spool(theirs), list[Notice]()
     told = heard(spool)
     spool.start(notices.append)
     await until(lambda: told)
-    assert told == [Grown(0, ended=True)]
-    assert [notice.text for notice in notices] == ["the input of the run ends after 0 bytes: Bad file descriptor"]
+    text = "the input of the run broke off after 0 bytes: Bad file descriptor"
+    assert told == [Grown(0, False, Failure(stage="local", kind="changed", message=text))]
+    assert [notice.text for notice in notices] == [text]
     spool.close()
 
 
-async def test_an_input_that_cannot_be_kept_has_ended_and_that_is_said() -> None:
+@pytest.fixture
+def full() -> Iterator[None]:
+    """Have no file grow beyond a million bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    try:
-        with piped(DATA) as spool:
-            notices = list[Notice]()
-            spool.start(notices.append)
-            await until(lambda: spool.ended)
-            spool.close()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [notice.text for notice in notices] == ["the input of the run ends after 1,000,000 bytes: File too large"]
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_an_input_that_cannot_be_kept_has_no_end_and_that_is_said(full: None) -> None:
+    with piped(DATA) as spool:
+        notices = list[Notice]()
+        spool.start(notices.append)
+        await until(lambda: spool.broken)
+        told = heard(spool)
+        spool.close()
+    text = "the input of the run broke off after 1,000,000 bytes: File too large"
+    assert told == [Grown(1_000_000, False, Failure(stage="local", kind="disk-full", message=text))]
+    assert [notice.text for notice in notices] == [text]
 
 
 def test_a_folder_is_no_input(tmp_path: Path) -> None:
@@ -291,6 +307,17 @@ def test_a_place_is_called_once_when_there_is_more_and_never_after_its_job(writt
         assert place.read(0, 100) == DATA[:10] and place.read(10, 100) is None
         source.grown(10, True)
         assert place.read(10, 100) == b""
+
+
+def test_what_broke_off_is_read_to_there_and_is_then_the_failure_of_the_job(written: Path) -> None:
+    why = Failure(stage="local", kind="disk-full", message="it broke off")
+    failures: list[Failure] = []
+    with written.open("rb") as file:
+        source = Given(file.fileno(), 0)
+        source.grown(10, False, why)
+        place = source.place(failures.append)
+        assert place.read(0, 100) == DATA[:10] and failures == []
+        assert place.read(10, 100) is None and failures == [why]
 
 
 def test_a_file_that_cannot_be_read_is_the_failure_of_the_job(written: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command import environment, pssh
+from tests.support.command import ROOT, environment, pssh
 
 INVENTORY = """\
 version = 1
@@ -91,3 +91,36 @@ def test_what_became_of_a_command_that_took_too_long_is_told(fleet: Path) -> Non
 def test_the_exit_rule_makes_one_code_of_all_rows(fleet: Path, rule: str, code: int) -> None:
     command = "[ -e once ] && exit 7; : > once"
     assert pssh("run", "-p", "1", "--exit", rule, "web[1-2]", command, cwd=fleet).code == code
+
+
+# Read by each Python as it starts, workers too: the wall clock is an hour ahead, then an hour behind, and so on.
+JUMPING = """\
+import itertools, time
+_time, _hours = time.time, itertools.cycle((0, 3600, 0, -3600))
+time.time = lambda: _time() + next(_hours)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "cause", "code"),
+    [
+        (("-t", "300ms"), "exec/total", 3),
+        (("--stall", "300ms"), "exec/stall", 3),
+        (("--host-timeout", "300ms"), "exec/deadline", 3),
+        (("--deadline", "2s"), "exec/deadline", 3),
+        (("--tail", "75%:300ms"), "exec/tail", 3),
+        (("-t", "40s", "--stall", "40s", "--deadline", "40s", "--host-timeout", "40s"), None, 0),
+        (("--batch", "50%", "--pause", "100ms", "--rate", "50"), None, 0),
+    ],
+    ids=["total", "stall", "host", "deadline", "tail", "long", "starts"],
+)
+def test_a_wall_clock_that_jumps_moves_no_limit(
+    fleet: Path, limit: tuple[str, ...], cause: str | None, code: int
+) -> None:
+    (fleet / "sitecustomize.py").write_text(JUMPING)
+    command = f'[ "$PSSH_HOST" != web1 ] || sleep {60 if cause else 0.5}'
+    path = f"{fleet}:{ROOT}"
+    done = pssh("run", "-f", "json", "--env", "A=b", *limit, "web[1-4]", command, cwd=fleet, PYTHONPATH=path)
+    document = json.loads(done.out)
+    assert [row["cause"] for row in document["results"]] == [cause, None, None, None]
+    assert (done.code, document["exit"]) == (code, code)

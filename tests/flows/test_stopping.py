@@ -1,13 +1,16 @@
 """What becomes of commands on a real sshd when a limit or a signal ends them: the rows, and the process table."""
 
+import fcntl
 import json
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -105,3 +108,25 @@ def test_sigterm_ends_what_runs(fleet: Path, mark: str) -> None:
     assert rows(out) == {("cancelled", "stop/interrupt", "killed")}
     assert process.returncode == 143
     assert processes.named(f"sleep\0{mark}") == []
+
+
+def test_the_third_signal_leaves_also_where_nobody_reads_what_is_printed(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "pssh", "run", "-L", "@local", "yes"]
+    process = subprocess.Popen(argv, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        until(lambda: _held(process.stdout) >= fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ) // 2)
+        for _ in range(200):  # some may come while one is waiting to be heard
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+                break
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 143
+
+
+def _held(pipe: IO[bytes] | None) -> int:
+    """Return how many bytes nobody has read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)  # type: ignore[arg-type]
