@@ -176,7 +176,7 @@ class _Fit:
         return tuple(ours.items())
 
 
-_HIGHER = "Give one of them a higher `priority`, or say it on the host"
+_HIGHER = "give one of them a higher `priority`, or say it on the host"
 
 
 def _said(options: RunOptions) -> Iterator[tuple[str, Any]]:

@@ -72,7 +72,7 @@ def _find(name: str, names: Mapping[str, str]) -> str:
         known = sorted({key.removeprefix("var.") for key in names})
         more = f" and {len(known) - _MOST_SHOWN} more" if len(known) > _MOST_SHOWN else ""
         listed = " ".join(f"{{{key}}}" for key in known[:_MOST_SHOWN])
-        hint = f"There is {listed}{more}; `{{{{{name}}}}}` is a literal `{{{name}}}`"
+        hint = f"there is {listed}{more}; `{{{{{name}}}}}` is a literal `{{{name}}}`"
         raise UsageError(f"No placeholder `{{{name}}}`", hint=hint)
     if "\0" in found:
         raise UsageError(f"The value of `{{{name}}}` holds a NUL byte")

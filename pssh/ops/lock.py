@@ -78,7 +78,7 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            hint = "Up to 64 letters, digits, `_`, `.` and `-`"
+            hint = "up to 64 letters, digits, `_`, `.` and `-`"
             raise UsageError(f"`{shown(self.name)}` is no name for a lock", hint=hint)
         force_setattr(self, "owner", _one_line(shown(self.owner)) or "somebody")
 
