@@ -47,7 +47,7 @@ def fill(text: str, names: Mapping[str, str], quote: Quote, *, shell: bool = Fal
         found = slot(rest) if kind == "secret" else _find(rest, names)
         value = found if kind == "raw" else quote(found)
         if shell and value != found and (not _OUTSIDE.fullmatch(done) or _HERE_DOCUMENT.search(done)):
-            hint = f"A value brings its own: leave those out{_BARE % rest if kind != 'secret' else ''}"
+            hint = f"a value brings its own: leave those out{_BARE % rest if kind != 'secret' else ''}"
             raise UsageError(f"`{{{name}}}` would break out of the quotes around it", hint=hint)
         done += value
     return done + text[at:]

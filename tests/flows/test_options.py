@@ -209,22 +209,6 @@ def test_what_cannot_be_is_told_before_anything_runs(fleet: Path, args: list[str
     assert not (fleet / "ran").exists()
 
 
-def test_a_secret_is_typed_once_and_is_nowhere_but_in_the_command(fleet: Path) -> None:
-    line = "word={secret:token}; echo ${#word}; : {host}"
-    screen = run_on_pty(
-        [sys.executable, "-m", "pssh", "run", "-f", "ndjson", "-T", "@web", line],
-        keys=[(b"Secret token: ", b"it's\n")],
-        env=environment(fleet, TERM="dumb"),
-        cwd=fleet,
-    )
-    assert screen.exit_code == 0, screen.text
-    assert screen.text.count("Secret token: ") == 1
-    assert screen.text.count('"stdout":"4\\n"') == 3
-    assert "it's" not in screen.text
-    shown = pssh("run", "-n", "-T", "web1", line, cwd=fleet)
-    assert "web1: word='***'; echo ${#word}; : web1\n" in shown.out
-
-
 def test_what_is_typed_into_the_commands_is_announced_and_stays_on_the_screen(fleet: Path) -> None:
     argv = [sys.executable, "-m", "pssh", "run", "-I", "web1", "cat"]
     keys = [(b"Ctrl-D ends it", b"hello\n\x04")]
