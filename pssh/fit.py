@@ -140,7 +140,7 @@ class _Fit:
 
     def text(self, text: str, host: Host, names: Mapping[str, str], quoted: bool) -> str:
         try:
-            return fill(text, names, quote if quoted else str)
+            return fill(text, names, quote, shell=True) if quoted else fill(text, names, str)
         except UsageError as error:
             for (where, name), conflict in self.conflicts.items():
                 if where == host.name and (f"{{{name}}}" in error.message or f"{{var.{name}}}" in error.message):
@@ -176,7 +176,7 @@ class _Fit:
         return tuple(ours.items())
 
 
-_HIGHER = "Give one of them a higher `priority`, or say it on the host"
+_HIGHER = "give one of them a higher `priority`, or say it on the host"
 
 
 def _said(options: RunOptions) -> Iterator[tuple[str, Any]]:
@@ -199,5 +199,22 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     if (asked or (become and not isinstance(operation, LOOKING))) and not heeds:
         word = type(operation).__name__.lower()
         raise UsageError(f"`{word}` is neither a command nor a script, and some of the options are for these alone")
+    _refuse_secrets(jobs, secrets_in(operation, options))
     if options.ask_become_pass and not become:
         raise UsageError("`-K` asks for a password to become somebody, and no host does", hint="`--sudo` becomes root")
+
+
+def _refuse_secrets(jobs: Sequence[Job], names: Sequence[str]) -> None:
+    """Raise UsageError where a secret would be given away: to all of this machine, or to who is not known."""
+    for job in jobs:
+        how = job.connection
+        if names and how.transport == "local":
+            raise UsageError(
+                f"`{{secret:{names[0]}}}` would stand in this machine's process list, where everybody can read it",
+                hint="a command that runs here can read it from a file, or from `--stdin`",
+            )
+        if (names or how.become_password) and how.transport == "ssh" and how.host_keys == "off":
+            raise UsageError(
+                f"No password is sent to `{job.host}`, because its host key is not checked",
+                hint="`pssh trust TARGETS` collects host keys once",
+            )

@@ -12,7 +12,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
+from shlex import join
 
 from msgspec import structs
 from platformdirs import user_config_path
@@ -45,12 +47,14 @@ class Sources:
 
     paths: tuple[Path, ...]
     config_file: str = ""
+    explicit: tuple[str, ...] = ()  # the inventories that were named, as they were typed
 
     @classmethod
     def found(cls, explicit: Sequence[str], config_file: str = "") -> "Sources":
         """Return the sources for the inventories named, or else of the first place that has any."""
         home = user_config_path("pssh")
-        return cls(tuple(find(explicit, environ=os.environ, cwd=Path.cwd(), config_home=home)), config_file)
+        paths = find(explicit, environ=os.environ, cwd=Path.cwd(), config_home=home)
+        return cls(tuple(paths), config_file, tuple(explicit))
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -130,6 +134,7 @@ def prepare(
         hosts=tuple(host.name for host in hosts),
         user=usual["user"],
         options=options.told,
+        given=_given(sources, options),
     )
     return Plan(
         run,
@@ -155,6 +160,13 @@ def _notices(selection: Selection, sources: Sources, jobs: Sequence[Job]) -> lis
     said = [Notice(text) for text in (*selection.notices, *sources.config.notices)]
     unchecked = any(job.connection.transport == "ssh" and job.connection.host_keys == "off" for job in jobs)
     return [*said, UNCHECKED] if unchecked else said
+
+
+def _given(sources: Sources, options: RunOptions) -> str:
+    """Return the options that every subcommand needs again to reach the same hosts in the same way."""
+    said = [("-i", path) for path in sources.explicit]
+    said += [("-F", options.config_file), ("-l", options.user), ("--port", str(options.port or ""))]
+    return join(chain.from_iterable((flag, value) for flag, value in said if value))
 
 
 def _short(path: Path) -> str:

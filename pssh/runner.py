@@ -264,8 +264,9 @@ class _Audience:
                 reporter.on(event)
             except OSError as error:
                 self._reporters.remove(reporter)
-                self._engine.stop(finish=True)
-                if error.errno != errno.EPIPE:  # a reader that went away has seen enough: `| head`
+                unread = error.errno == errno.EPIPE  # a reader that went away has seen enough: `| head`
+                self._engine.stop("unread" if unread else "unwritten", finish=True)
+                if not unread:
                     self.trouble = self.trouble or error
 
     def look(self) -> None:

@@ -173,6 +173,29 @@ def test_an_operation_that_would_not_heed_an_option_is_refused() -> None:
     assert fitted(jobs(Ping(), become="sudo"), HOSTS, RunOptions())[0].operation == Ping()
 
 
+def test_a_secret_is_not_for_the_process_list_of_this_machine() -> None:
+    for options, how in (({"local": True}, {"transport": "local"}), ({"template": True}, {"transport": "local"})):
+        for operation in (Command("curl -u {secret:user}"), Script("a.sh", b"", ("{secret:user}",))):
+            with pytest.raises(UsageError, match="would stand in this machine's process list"):
+                fit(operation, options, how)
+    assert fit(Command("curl -u {secret:user}"), {"template": True})
+
+
+def test_no_password_is_for_a_host_whose_key_is_not_checked() -> None:
+    unchecked = {"host_keys": "off"}
+    with pytest.raises(UsageError, match="No password is sent to `web1`"):
+        fit(Command("curl -u {secret:user}"), {"template": True}, unchecked)
+    with pytest.raises(UsageError, match="No password is sent to `web1`"):
+        fit(Command("id"), {"ask_become_pass": True}, unchecked | {"become": "sudo", "become_password": "become:me"})
+    assert fit(Command("id"), {"become": "sudo"}, unchecked | {"become": "sudo"})
+
+
+def test_a_value_that_needs_quotes_is_refused_within_the_users() -> None:
+    with pytest.raises(UsageError, match="would break out of the quotes around it for the host `web1`"):
+        fit(Command("sh -c 'echo {rack}'"), {"template": True})
+    assert fit(Command("sh -c 'echo {rack}'"), {"template": True, "shell": False})[0].text == "sh -c 'echo r 1'"
+
+
 def test_the_secrets_that_a_command_asks_for_are_found_before_any_is_filled() -> None:
     options = RunOptions(template=True, env=("T={secret:token}",))
     assert secrets_in(Command("curl -u {secret:user}:{secret:token}"), options) == ["user", "token"]

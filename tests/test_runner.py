@@ -98,7 +98,7 @@ async def test_results_stand_in_the_order_of_the_targets_however_they_end() -> N
 async def test_a_reader_that_went_away_stops_new_starts_and_nothing_else() -> None:
     engine, gone, other = Told(), Hears(BrokenPipeError(errno.EPIPE, "Broken pipe")), Hears()
     report = await arun(plan(3), [gone, other], engine)
-    assert engine.stops == [("interrupt", True)]
+    assert engine.stops == [("unread", True)]
     assert sum(isinstance(event, JobEnded) for event in gone.events) == 1
     assert sum(isinstance(event, JobEnded) for event in other.events) == 3
     assert report.exit_code == 0

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from pssh.cli.help import Page
-from pssh.cli.types import Number
+from pssh.cli.help import Option, Page
+from pssh.cli.types import NUMBER, Number
 from pssh.demo.tour import demo
 
 EXAMPLES = """
@@ -16,8 +16,15 @@ EXAMPLES = """
 
 
 @click.command(cls=Page, examples=EXAMPLES)
-@click.option("--hosts", type=Number(1, 1000), default=12, metavar="N", help="How many hosts.  [12]")
-@click.option("--seed", type=int, default=1, metavar="N", help="The same hosts and faults for the same number.  [1]")
+@click.option("--hosts", cls=Option, type=Number(1, 1000), default=12, metavar="N", help="How many hosts.  [12]")
+@click.option(
+    "--seed",
+    cls=Option,
+    type=NUMBER,
+    default=1,
+    metavar="N",
+    help="The same hosts and faults for the same number.  [1]",
+)
 @click.option(
     "--faults", type=click.Choice(["none", "default", "storm"]), default="default", help="What goes wrong.  [default]"
 )

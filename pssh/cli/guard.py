@@ -30,7 +30,8 @@ def confirm(plan: Plan, options: RunOptions, ask: Callable[[str], str | None] = 
             f"{_protected(plan)}, and there is no terminal to ask whether that is meant", hint="`--yes` says so"
         )
     if answer.strip() != str(len(plan.run.hosts)):
-        raise UsageError(f"The run is for {hosts}, and `{answer.strip()}` was typed; nothing was run")
+        typed = f"`{answer.strip()}`" if answer.strip() else "nothing"
+        raise UsageError(f"The run is for {hosts}, and {typed} was typed; nothing was run")
 
 
 def _protected(plan: Plan) -> str:

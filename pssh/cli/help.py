@@ -11,6 +11,11 @@ from typing import Any
 import click
 
 PLAIN = "Options"
+# As one thinks of a run: where, how to get in, what to give it, how it goes, when it stops, what is seen of it.
+ORDER = (
+    *("Targets", "Show", "Host keys", "Connection", "Input", "Privilege", "Pace", "Waves", "Limits", "Failures"),
+    *("Safety", "Output", PLAIN),
+)
 
 
 class Option(click.Option):
@@ -37,7 +42,11 @@ class Page(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {name: param for param in self.params if isinstance(param, click.Option) for name in param.opts}
-        return super().parse_args(ctx, _with_values_apart(args, options))
+        try:
+            return super().parse_args(ctx, _with_values_apart(args, options))
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # so that the hint is to the help of this subcommand
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
@@ -55,13 +64,13 @@ class Page(click.Command):
 
 
 def _sections(params: Iterable[click.Parameter], ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
-    """Return the help of the options by section, the plain section last."""
+    """Return the help of the options by section, in the order of sections."""
     found: dict[str, list[tuple[str, str]]] = {}
     for param in params:
         record = param.get_help_record(ctx)
         if record and isinstance(param, click.Option):
             found.setdefault(getattr(param, "section", PLAIN), []).append(record)
-    return dict(sorted(found.items(), key=lambda item: item[0] == PLAIN))
+    return dict(sorted(found.items(), key=lambda item: ORDER.index(item[0] if item[0] in ORDER else PLAIN)))
 
 
 def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option]) -> list[str]:
@@ -71,6 +80,8 @@ def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option])
         word = left.pop(0)
         name, equals, value = word.partition("=")
         if equals and (other := getattr(options.get(name), "value_for", "")):
+            if not value:
+                raise click.BadOptionUsage(name, f"`{name}=` has no value")
             done += [name, other, value]
             continue
         done.append(word)

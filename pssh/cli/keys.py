@@ -59,7 +59,7 @@ class Keys:
         """Take keys while the run goes on."""
         self._controls = controls
         self._most = most(self._parallel, len(controls.jobs))
-        controls.stop.leaving.append(self._keyboard.give_back)
+        controls.stop.leaving += [self._keyboard.give_back, self._leave_line]
         with self._keyboard.open():
             if self._whole:
                 self._keyboard.take()
@@ -204,6 +204,11 @@ class Keys:
             self._show(f"go on with {self._next}? [y/N] ")
         else:
             self._show("" if self._name is None else f"end which host? {safe(self._name)}")
+
+    def _leave_line(self) -> None:
+        """Let the shell's prompt begin a line of its own; never waits."""
+        if self._shown:
+            self._keyboard.write("\n")
 
     def _back(self) -> None:
         """Show what others have written over while they were in front."""

@@ -47,7 +47,7 @@ def _waves(plan: Plan, options: RunOptions) -> Iterator[str]:
         yield f"wave {number} of {len(sizes)}: {words.count(size)}: {words.hosts(hosts)}"
         begun += size
     if len(sizes) > _MOST_WAVES:
-        yield f"… {len(sizes) - _MOST_WAVES} more waves"
+        yield _more(len(sizes) - _MOST_WAVES, "wave")
 
 
 def _commands(plan: Plan) -> Iterator[str]:
@@ -60,7 +60,11 @@ def _commands(plan: Plan) -> Iterator[str]:
     for text, hosts in list(found.items())[:_MOST_COMMANDS]:
         yield f"{words.hosts(hosts)}: {safe(text)}"
     if len(found) > _MOST_COMMANDS:
-        yield f"… {len(found) - _MOST_COMMANDS} more commands"
+        yield _more(len(found) - _MOST_COMMANDS, "command")
+
+
+def _more(number: int, what: str) -> str:
+    return f"… {number:,} more {what}{'s' if number > 1 else ''}"
 
 
 def _table(jobs: Sequence[Job]) -> str:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,14 @@ def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Sp
     """Run an operation as the flags say, show it, and return the exit code; `worker` was started before."""
     how = display(flags)
     wanted = structs.replace(options.run_options(flags), say=how.format == "lines")
+    if terminal.is_typed(wanted.stdin):
+        how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
+        if how.format in ("json", "ndjson"):
+            raise UsageError(
+                f"`--dry-run` and `--format {how.format}` do not go together",
+                hint="what would be done is shown as text",
+            )
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
@@ -58,7 +66,7 @@ def attended(
     whole = how.live and wanted.stdin != "-" and terminal.is_ours()
     if not whole and wanted.pause != "ask":
         return hears, nullcontext
-    keys = Keys(screen, wanted, width=how.width or 80, whole=whole, shown=how.live)
+    keys = Keys(screen, wanted, width=how.beside or 80, whole=whole, shown=how.live)
     return [*hears, keys], keys.attend
 
 
@@ -69,7 +77,9 @@ def display(flags: dict[str, Any]) -> Display:
         rows=flags.get("rows", "result"),
         quiet=flags["quiet"],
         color=terminal.wants_color(flags["color"], os.environ, sys.stdout.isatty()),
-        width=terminal.width(),
+        width=terminal.width(sys.stdout),
+        err_width=terminal.width(sys.stderr),
+        err_color=terminal.wants_color(flags["color"], os.environ, sys.stderr.isatty()),
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         labels=not flags.get("no_labels"),
     )
@@ -99,6 +109,13 @@ def carried_out(
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
     if wanted.pause == "ask" and not terminal.present():
         raise UsageError("`--pause ask` needs a terminal to ask on", hint="`--pause 30s` goes on by itself")
+    if terminal.is_typed(wanted.stdin):
+        if wanted.pause == "ask":
+            raise UsageError(
+                "`--pause ask` and `-I` both read this terminal", hint="`--stdin FILE` leaves it to the answers"
+            )
+        if not flags["quiet"]:
+            click.echo("pssh: the commands read what you type here; Ctrl-D ends it", err=True)
     secrets: dict[str, Secret] = {}  # filled in once they are known: the workers are given them with their first job
     engine = pool(wanted, secrets)
     try:

@@ -4,14 +4,14 @@ Questions go to `/dev/tty` and nowhere else: stdin may be a pipe, and its bytes 
 """
 
 import os
-import shutil
 import stat
 import sys
 import termios
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import BinaryIO
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, TextIO
 
+from pssh.errors import UsageError
 from pssh.model.secret import Secret
 
 
@@ -26,14 +26,23 @@ def wants_color(choice: str, environ: Mapping[str, str], is_terminal: bool) -> b
     return is_terminal and environ.get("TERM") != "dumb"
 
 
-def width() -> int:
-    """Return the columns of stdout, 0 if it is no terminal and none were said: then nothing is cut."""
-    return shutil.get_terminal_size((0, 0)).columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else 0
+def width(stream: TextIO) -> int:
+    """Return the columns of a stream, 0 if it is no terminal and none were said: then nothing is cut."""
+    if (said := os.environ.get("COLUMNS", "")).isdecimal() and int(said):
+        return int(said)
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns
+    return 0
 
 
 def is_ours() -> bool:
     """Whether keys may be read while a run goes on: stdin is the terminal, and no pager that reads keys gets stdout."""
     return sys.stdin.isatty() and not stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+
+
+def is_typed(source: str) -> bool:
+    """Whether this input of the commands is what somebody types."""
+    return source == "-" and sys.stdin.isatty()
 
 
 def streams() -> tuple[BinaryIO, BinaryIO]:
@@ -44,19 +53,19 @@ def streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def ask_secret(prompt: str) -> Secret | None:
-    """Return what was typed without showing it; None where there is no terminal, or nothing more to read."""
+    """Return what was typed without showing it; None where there is no terminal. Raises UsageError at Ctrl-D."""
     answer = _asked(prompt, shown=False)
     return None if answer is None else Secret(answer)
 
 
 def ask_yes(prompt: str) -> bool | None:
-    """Return whether the answer was yes; None where there is no terminal."""
+    """Return whether the answer was yes; None where there is no terminal. Raises UsageError at Ctrl-D."""
     answer = _asked(prompt, shown=True)
     return None if answer is None else answer.strip().lower() in ("y", "yes")
 
 
 def ask_line(prompt: str) -> str | None:
-    """Return what was typed; None where there is no terminal, or nothing more to read."""
+    """Return what was typed; None where there is no terminal. Raises UsageError at Ctrl-D."""
     return _asked(prompt, shown=True)
 
 
@@ -78,9 +87,11 @@ def _asked(prompt: str, *, shown: bool) -> str | None:
         with _echo(terminal.fileno(), shown):  # before the prompt: what was typed ahead of it is no answer to it
             terminal.write(prompt.encode("utf-8", "backslashreplace"))
             line = terminal.readline()
-        if not shown:
+        if not (shown and line):
             terminal.write(b"\n")
-    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape") if line else None
+    if not line:
+        raise UsageError("The question was not answered")
+    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
 
 
 @contextmanager

@@ -35,8 +35,9 @@ class Number(click.IntRange):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            ends = f"from {self.min} on" if self.max is None else f"from {self.min} to {self.max}"
-            self.fail(f"`{value}` is no number {ends}", param, ctx)
+            first = "" if self.min is None else f" from {self.min} on"
+            ends = first if self.max is None else f" from {self.min} to {self.max}"
+            self.fail(f"`{value}` is no number{ends}", param, ctx)
 
 
 class Readable(click.ParamType[str]):
@@ -96,8 +97,10 @@ def _shares(text: str) -> None:
 
 
 def _pause(text: str) -> None:
-    if text != "ask":
-        seconds(text)
+    try:
+        _ = text == "ask" or seconds(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or `ask`") from None
 
 
 def not_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -109,6 +112,7 @@ def not_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 
 
 SECONDS = Duration()
+NUMBER = Number()
 COUNT = Number(min=1)
 CODES = Codes()
 HANDSHAKES = Handshakes()

@@ -13,7 +13,9 @@ _STOPS = {
     "interrupt": ("interrupt", "the run was interrupted"),
     "terminate": ("interrupt", "the run was told to end by SIGTERM"),
     "hangup": ("interrupt", "the terminal went away"),
-    "operator": ("operator", "it was told to end while the run went on"),
+    "operator": ("operator", "it was kept from starting while the run went on"),
+    "unread": ("interrupt", "nobody reads the output any more"),
+    "unwritten": ("interrupt", "the output could not be written"),
     "budget": ("budget", "more hosts failed than `--max-fail` allows"),
     "canary": ("canary", "a host of the `--canary` was not ok"),
     "auth-brake": ("auth-brake", "five hosts in a row refused the password"),
@@ -31,14 +33,17 @@ def stopped(cause: str, begun: bool = False) -> Failure:
         return Failure(stage="exec", kind=cause, message=message)
     if begun and cause in _RULES:
         kind, message = "halt", f"ended by `--halt now`: {message}"
+    if begun and cause == "operator":
+        message = "it was ended while the run went on"
     return Failure(stage="stop", kind=kind, message=message)
 
 
 def late(seconds: float, begun: bool) -> Failure:
     """Return the failure of a job whose own limit has passed."""
+    limit = f"{seconds:g} s (`--host-timeout`)"
     if begun:
-        return Failure(stage="exec", kind="deadline", message=f"the host took longer than {seconds:g} s")
-    return Failure(stage="connect", kind="timeout", message=f"no command could be sent within {seconds:g} s")
+        return Failure(stage="exec", kind="deadline", message=f"the host took longer than {limit}")
+    return Failure(stage="connect", kind="timeout", message=f"no command could be sent within {limit}")
 
 
 def bug(error: BaseException) -> Failure:

@@ -42,5 +42,5 @@ def _term(part: str, groups: Container[str]) -> str:
         return "@all"
     subscript = _SUBSCRIPT.fullmatch(part)
     if subscript and subscript[1] in groups:
-        raise TargetsError(f"`{part}` takes some hosts of a group", hint=f"Write `@{subscript[1]}` with `--slice 1:1`")
+        raise TargetsError(f"`{part}` takes some hosts of a group", hint=f"write `@{subscript[1]}` with `--slice 1:1`")
     return part

@@ -78,7 +78,7 @@ class Evaluator:
             self.twice.add(name)
             before = left[name]
             if any(before.get(key, value) != value for key, value in typed.items()):
-                hint = "A host is one row; give each login a name of its own in an inventory"
+                hint = "a host is one row; give each login a name of its own in an inventory"
                 raise TargetsError(f"`{name}` is named with different users or ports", hint=hint)
             if typed:
                 left[name] = {**typed, **before}
@@ -149,18 +149,18 @@ class Evaluator:
         name = missing[0]
         base, bracket, _ = term.name.partition("[")
         if name in self.scope.group_names():
-            return NoHosts(f"No host `{name}`", hint=f"The group is `@{name}`")
+            return NoHosts(f"No host `{name}`", hint=f"the group is `@{name}`")
         if bracket and base in self.scope.group_names() and len(missing) == names.size(term.name):
-            return NoHosts(f"No host `{name}`", hint=f"The group is `@{base}`, and `--slice 1:1` takes its first host")
+            return NoHosts(f"No host `{name}`", hint=f"the group is `@{base}`, and `--slice 1:1` takes its first host")
         word = "hosts" if len(missing) > 1 else "host"
         shown = names.clipped(names.fold(missing), 120)
         return NoHosts(f"No {word} `{shown}` in {self.scope.shown}", hint=meant(name, self.scope.hosts))
 
     def file(self, term: FromFile) -> Members:
-        raise TargetsError(f"`{term}` has no place in an inventory", hint="Name hosts and groups")
+        raise TargetsError(f"`{term}` has no place in an inventory", hint="name hosts and groups")
 
     def stdin(self, term: FromStdin) -> Members:
-        raise TargetsError("`-` has no place in an inventory", hint="Name hosts and groups")
+        raise TargetsError("`-` has no place in an inventory", hint="name hosts and groups")
 
 
 def terms(chain: Chain) -> Iterator[tuple[Term, bool]]:

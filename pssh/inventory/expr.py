@@ -109,7 +109,7 @@ def parse(text: str, *, bare: Literal["host", "group"] = "host") -> Chain:
     """Read an expression; `bare` says what a word without a mark is. Raises TargetsError."""
     if len(text.encode("utf-8", "surrogateescape")) > MOST_BYTES:
         raise TargetsError(
-            "The targets are longer than 64 KiB", hint="Write them to a file, one per line, and use `^FILE`"
+            "The targets are longer than 64 KiB", hint="write them to a file, one per line, and use `^FILE`"
         )
     if not text.strip():
         raise TargetsError("The targets are empty", hint="`@all` is every host of the inventory")
@@ -203,7 +203,7 @@ class _Parser:
 
     def nothing_left(self, mark: str) -> TargetsError:
         follows = _NAME.match(self.text, self.place + 1)
-        hint = f"Write `@all!{follows[0]}`" if mark == "!" and follows else ""
+        hint = f"write `@all!{follows[0]}`" if mark == "!" and follows else ""
         return TargetsError(f"`{mark}` at column {self.place + 1} has nothing on its left", hint=hint)
 
     def parenthesis(self, depth: int) -> Chain:
@@ -222,13 +222,13 @@ class _Parser:
         source, colon, rest = name.partition(":") if ":" in _BRACKETS.sub("", name) else ("", "", name)
         run = _RUN.match(name)
         if run and run.end() in (len(name), name.find(":")):
-            hint = "Name the hosts or groups themselves"
+            hint = "name the hosts or groups themselves"
             raise TargetsError(f"`@{name}` names an earlier run, and this version keeps none", hint=hint)
         if colon:
             raise TargetsError(f"`@{name}` names the source `{source}`, and this version reads none")
         if not _GROUP_NAME.fullmatch(rest):
             raise TargetsError(
-                f"`@{name}` is no group's name", hint="Groups have letters, digits, `.`, `_`, `-`, ranges"
+                f"`@{name}` is no group's name", hint="groups have letters, digits, `.`, `_`, `-`, ranges"
             )
         return Group(name)
 
@@ -247,14 +247,14 @@ class _Parser:
     def file(self) -> FromFile:
         found = _FILE.match(self.text, self.place)
         if found is None:
-            raise TargetsError(f"`^` at column {self.place + 1} has no file", hint="Write `^hosts.txt`")
+            raise TargetsError(f"`^` at column {self.place + 1} has no file", hint="write `^hosts.txt`")
         self.place = found.end()
         return FromFile(found[1] or found[2])
 
     def match(self, key: re.Match[str]) -> Match:
         value = _VALUE.match(self.text, key.end())
         if value is None:
-            raise TargetsError(f"`{key[0]}` at column {self.place + 1} has no value", hint=f"Write `{key[0]}TEXT`")
+            raise TargetsError(f"`{key[0]}` at column {self.place + 1} has no value", hint=f"write `{key[0]}TEXT`")
         self.place = value.end()
         return Match(key[1], value[2] if value[1] is None else value[1])
 

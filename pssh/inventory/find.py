@@ -49,7 +49,7 @@ def _named(path: Path, shown: str, *, asked: bool) -> Path:
         found = files(path)
         if not found:
             raise InventoryError(
-                f"The folder `{shown}` holds no inventory", hint="Inventories end in `.toml` or `.txt`"
+                f"The folder `{shown}` holds no inventory", hint="inventories end in `.toml` or `.txt`"
             )
         for each in found:
             check(each)

@@ -38,7 +38,7 @@ def source(path: Path) -> Callable[[Path], Document]:
     with suppress(KeyError):
         found: Callable[[Path], Document] = plugins.find(POINT, path.suffix)
         return found
-    hint = f"This version reads {', '.join(f'`{suffix}`' for suffix in plugins.names(POINT))}"
+    hint = f"this version reads {', '.join(f'`{suffix}`' for suffix in plugins.names(POINT))}"
     if path.suffix in _FOREIGN or _bare_ini(path):
         form = _FOREIGN.get(path.suffix, "INI")
         raise InventoryError(f"`{path}` is an inventory in {form} form, and this version cannot read it", hint=hint)

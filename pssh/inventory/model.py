@@ -120,7 +120,7 @@ class Inventory:
         settings, variables = self._own(name)
         for key, sides in merged.disputed.items():
             if key not in settings:
-                hint = "Give one of them a higher `priority`, or say it on the host"
+                hint = "give one of them a higher `priority`, or say it on the host"
                 raise InventoryError(str(Conflict(name, key, sides)), hint=hint)
         return Host(
             name,
@@ -152,7 +152,7 @@ class Inventory:
             return text_of(host.vars[key])
         for conflict in self.conflicts(name):
             if conflict.key == key:
-                raise InventoryError(str(conflict), hint="Give one of them a higher `priority`, or say it on the host")
+                raise InventoryError(str(conflict), hint="give one of them a higher `priority`, or say it on the host")
         return None
 
     def _own(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -23,10 +23,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def also(text: str, hint: str) -> str:
     """Return one sentence of a message and its hint, if there is one."""
-    return f"{text}; {hint[0].lower()}{hint[1:]}" if hint else text
+    return f"{text}; {hint}" if hint else text
 
 
 def meant(word: str, known: Iterable[str], mark: str = "") -> str:
     """Return a hint that names the nearest known word, or an empty text."""
     found = nearest(word, known)
-    return f"Did you mean `{mark}{found}`?" if found else ""
+    return f"did you mean `{mark}{found}`?" if found else ""

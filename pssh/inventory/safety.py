@@ -28,7 +28,7 @@ def check(path: Path) -> None:
                 raise InventoryError(f"The inventory `{path}` is refused: `{place}` {reason}", hint=_HINT)
 
 
-_HINT = "Whoever can write to an inventory chooses where commands go: `chown` it, or `chmod go-w`"
+_HINT = "whoever can write to an inventory chooses where commands go: `chown` it, or `chmod go-w`"
 
 
 def refusal(status: os.stat_result) -> str:

@@ -108,12 +108,12 @@ def narrow(
 def _bounds(text: str) -> "slice[int | None]":
     match = _SLICE.fullmatch(text)
     if match is None or not (match[1] or match[3]):
-        raise UsageError(f"`--slice {text}` is no slice", hint="Write `I:J`, from 1 and both included, such as `1:10`")
+        raise UsageError(f"`--slice {text}` is no slice", hint="write `I:J`, from 1 and both included, such as `1:10`")
     start, end = int(match[1] or 1), int(match[3]) if match[3] else None
     if not match[2]:
         end = start
     if end is not None and end < start:
-        raise UsageError(f"`--slice {text}` counts down", hint=f"Write `--slice {end}:{start}`")
+        raise UsageError(f"`--slice {text}` counts down", hint=f"write `--slice {end}:{start}`")
     return slice(start - 1, end)
 
 
@@ -175,7 +175,7 @@ class _Targets(Evaluator):
         if name == "local" and self.local:
             known = name in self.inventory.hosts
             if known and self.inventory.host(name).settings.get("transport") != "local":
-                hint = "Rename that host"
+                hint = "rename that host"
                 raise InventoryError(
                     f"`@local` is this machine, and `local` a host of {self.inventory.shown}", hint=hint
                 )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pssh.errors import TargetsError
 
 MOST_NAMES = 100_000
-NAME_RULE = "A host or user name holds letters, digits, `.`, `_`, `-` and does not begin with `-`"
+NAME_RULE = "a host or user name holds letters, digits, `.`, `_`, `-` and does not begin with `-`"
 
 _WORD = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,254}")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]{1,32})?")
@@ -167,26 +167,26 @@ def _item(text: str, item: str) -> _Run:
         raise TargetsError(f"`{text}` has a number that is too long, or a step of 0")
     if first.isdigit() != last.isdigit() or first.isupper() != last.isupper():
         raise TargetsError(
-            f"`{text}` has a range from `{first}` to `{last}`", hint="Both ends are of one kind: `[a-c]`"
+            f"`{text}` has a range from `{first}` to `{last}`", hint="both ends are of one kind: `[a-c]`"
         )
     letters = not first.isdigit()
     start, end = (ord(first), ord(last)) if letters else (int(first), int(last))
     if end < start:
-        raise TargetsError(f"`{text}` counts down", hint=f"Write `[{last}-{first}]`")
+        raise TargetsError(f"`{text}` counts down", hint=f"write `[{last}-{first}]`")
     padded = any(end[0] == "0" and len(end) > 1 for end in (first, last))
     if padded and len(first) != len(last):
         width = max(len(first), len(last))
-        hint = f"Write `[{first.zfill(width)}-{last.zfill(width)}]`"
+        hint = f"write `[{first.zfill(width)}-{last.zfill(width)}]`"
         raise TargetsError(f"`{text}` has a range whose ends differ in width", hint=hint)
     return _Run(range(start, end + 1, step), len(first) if padded else 0, letters)
 
 
 def _unreadable(text: str, item: str) -> TargetsError:
     if re.fullmatch(r"[-:][0-9]+", item):
-        return TargetsError(f"`{text}` has a range that has no start", hint=f"Write `[0-{item[1:]}]`")
+        return TargetsError(f"`{text}` has a range that has no start", hint=f"write `[0-{item[1:]}]`")
     if re.fullmatch(r"[0-9]+[-:]", item):
-        return TargetsError(f"`{text}` has a range that has no end", hint=f"Write `[{item[:-1]}-N]`")
-    hint = "A range is `[1-3]`, `[01-20,30]`, `[1-10/2]` or `[a-c]`"
+        return TargetsError(f"`{text}` has a range that has no end", hint=f"write `[{item[:-1]}-N]`")
+    hint = "a range is `[1-3]`, `[01-20,30]`, `[1-10/2]` or `[a-c]`"
     return TargetsError(f"`{text}` has `{item}` where a range belongs", hint=hint)
 
 

@@ -163,6 +163,8 @@ _APART = (
     (("barrier", "batch"), "behind a barrier all hosts begin at once"),
     (("barrier", "canary"), "behind a barrier all hosts begin at once"),
     (("barrier", "one_per"), "behind a barrier all hosts begin at once"),
+    (("tail", "batch"), "the tail is that of the whole run; `--timeout` is for each command"),
+    (("tail", "canary"), "the tail is that of the whole run; `--timeout` is for each command"),
     (("leash", "stdin"), "the leash needs the command's standard input for itself"),
     (("shell", "env"), "variables are set by a shell on the host"),
     (("shell", "chdir"), "the folder is changed by a shell on the host"),

@@ -52,6 +52,7 @@ class Run(Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...]  # names, in order
     user: str = ""
     options: dict[str, Any] = {}
+    given: str = ""  # the options, as for a shell, by which the same names reach the same hosts again
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -114,11 +115,14 @@ def _remote_code(result: Result) -> int:
 
 
 def grouped(results: Iterable[Result]) -> list[list[Result]]:
-    """Put results together that have equal status, cause and output; a failure also needs an equal message."""
+    """Put results together that have equal status, cause and output.
+
+    Those of failures also need equal words, and the same said of what became of the command.
+    """
     found: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
         end = result.end
-        word = end.exit_code if isinstance(end, Reply) else end.message
+        word = end.exit_code if isinstance(end, Reply) else (end.message, end.remote_end)
         key = (result.status, result.cause, word, end.stdout, end.stderr, end.stdout_cut, end.stderr_cut, end.note)
         found.setdefault(key, []).append(result)
     return sorted(found.values(), key=lambda group: (BY_WEIGHT.index(group[0].status), -len(group)))

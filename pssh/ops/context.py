@@ -54,7 +54,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         for name, value in self.env:
             if not _VARIABLE.fullmatch(name):
-                raise UsageError(f"`{shown(name)}` is no name for a variable", hint="Letters, digits and `_`")
+                raise UsageError(f"`{shown(name)}` is no name for a variable", hint="letters, digits and `_`")
             exact(value)
         exact(self.chdir)
         if exact(self.become_user).startswith(b"-"):

@@ -1,7 +1,8 @@
 """A lease on a host: of all who ask for one name there, one at a time performs its operation.
 
-Promises: whoever holds it is told to the others; it is given back whatever became of the operation; what was left
-behind is taken over once its lease is over and the connection that took it is gone, never by two, and with a note.
+Promises: whoever holds it is told to the others; it is given back whatever became of the operation, unless that could
+not be ended and may still run; what was left behind is taken over once its lease is over and the connection that took
+it is gone, never by two, and with a note.
 
 A lock is a symbolic link below `~/.pssh/locks` of the login user, whose target says who holds it. Making one is one
 step that only one can do, and it is never there without its words, as an empty folder would be. It is removed or
@@ -27,7 +28,7 @@ from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Session, TransportError
 from pssh.ops.command import Command
-from pssh.ops.said import first_line, transfer_kind
+from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote, shown
 
@@ -77,7 +78,7 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            hint = "Up to 64 letters, digits, `_`, `.` and `-`"
+            hint = "up to 64 letters, digits, `_`, `.` and `-`"
             raise UsageError(f"`{shown(self.name)}` is no name for a lock", hint=hint)
         force_setattr(self, "owner", _one_line(shown(self.owner)) or "somebody")
 
@@ -91,8 +92,10 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
         try:
             reply = await self.operation.perform(session)
         except TransportError as error:
-            note = _joined(error.failure.note, note, await self._give(session, token))
-            raise TransportError(replace(error.failure, note=note)) from error
+            end = error.failure
+            kept = end.remote_end == "left running" and end.kind not in NOT_BEGUN
+            left = self._noted("is kept for what still runs") if kept else await self._give(session, token)
+            raise TransportError(replace(end, note=_joined(end.note, note, left))) from error
         except Exception:
             await self._give(session, token)
             raise
@@ -151,7 +154,10 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
         with suppress(TransportError):
             if (await session.exec(_program(_GIVE, self.name, token), quiet=True)).exit_code == 0:
                 return ""
-        return f"the lock `{self.name}` may be left behind; its lease ends after {self.lease:g} s"
+        return self._noted("may be left behind")
+
+    def _noted(self, how: str) -> str:
+        return f"the lock `{self.name}` {how}; its lease ends after {self.lease:g} s"
 
 
 def _program(program: str, *args: str) -> str:

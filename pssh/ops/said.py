@@ -14,6 +14,9 @@ _WORDS = (
     ("No such file", "remote-missing"),
 )
 
+# Kinds of a failure after which nothing of a command can be running or left on its host.
+NOT_BEGUN = ("denied", "password-expired", "sudo-denied", "sudo-needs-password")
+
 
 def first_line(output: Output) -> str:
     """Return the first line on stderr, else on stdout, clipped; empty if nothing was printed."""

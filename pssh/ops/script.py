@@ -23,7 +23,7 @@ from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Output, Reply
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
-from pssh.ops.said import first_line, transfer_kind
+from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 from pssh.ops.shellwords import exact, join, quote, shown
 
 _TRAPS = 'gone() { rm -rf -- "$d"; }; trap gone EXIT; trap "exit 129" HUP; trap "exit 130" INT; trap "exit 143" TERM; '
@@ -47,9 +47,6 @@ _LINE = 200  # bytes of the script in one line; a terminal carries 4095 characte
 _AS_THEY_ARE = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-+=,:;/#@()[]{}<>|&$'\"!?*~`^"
 )
-
-# Nothing of the script was there yet.
-_NOT_BEGUN = ("sudo-denied", "sudo-needs-password")
 
 
 class Script(Struct, frozen=True, omit_defaults=True, tag=True):
@@ -87,8 +84,8 @@ class Script(Struct, frozen=True, omit_defaults=True, tag=True):
         name = f"pssh-{token_hex(16)}"
         try:
             written = await session.exec(self._write(name), stdin=self.content, quiet=True)
-        except TransportError:
-            if "open" in session.seconds:  # else no shell of ours was there
+        except TransportError as error:
+            if "open" in session.seconds and error.failure.kind not in NOT_BEGUN:  # else no shell of ours was there
                 await _left(session, Context(), *_place(name))
             raise
         folder = _folder(written)
@@ -172,7 +169,7 @@ async def _cleaned(running: Awaitable[Reply], left: Callable[[], Awaitable[str]]
     try:
         reply = await running
     except TransportError as error:
-        if error.failure.kind in _NOT_BEGUN:
+        if error.failure.kind in NOT_BEGUN:
             raise
         raise TransportError(replace(error.failure, note=_noted(error.failure, await left()))) from error
     return replace(reply, note=_noted(reply, await left())) if reply.signal else reply

@@ -38,9 +38,21 @@ class Display:
     rows: Rows = "result"
     quiet: bool = False  # neither progress nor the last lines
     color: bool = False
-    width: int = 80  # columns of a table; 0: as wide as it gets
+    width: int = 80  # columns of stdout; 0: as wide as it gets
+    err_width: int | None = None  # columns of stderr; None: those of stdout
+    err_color: bool | None = None  # None: as stdout
     live: bool = False  # stderr is a terminal
     labels: bool = True  # of the format `lines`
+
+    @property
+    def beside(self) -> int:
+        """Columns of what goes to stderr; 0: as wide as it gets."""
+        return self.width if self.err_width is None else self.err_width
+
+    @property
+    def color_beside(self) -> bool:
+        """Whether what goes to stderr is coloured."""
+        return self.color if self.err_color is None else self.err_color
 
 
 def reporters(
@@ -54,11 +66,11 @@ def reporters(
 
     `shows` makes the reporter that writes stdout, where it is none of the known formats.
     """
-    width = display.width or 80
+    width = display.beside or 80
     status = Status(screen, width=width, quiet=display.quiet, clock=clock)
     made: list[Reporter] = [Notices(screen), status, Waves(screen, quiet=display.quiet)]
     if display.live and not display.quiet:
-        made.append(Live(screen, width=width, color=display.color, clock=clock))
+        made.append(Live(screen, width=width, color=display.color_beside, clock=clock))
     made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
     if not display.quiet:
         made.append(Summary(screen))
@@ -84,4 +96,5 @@ def _results(display: Display, screen: Screen, clock: Callable[[], float], now: 
             lines = Lines(screen, clock=clock, labels=display.labels)
             if display.quiet:
                 return [lines]
-            return [lines, Table(screen, width=width, rows=rows, color=color, causes=True)]
+            beside = Table(screen, width=display.beside, rows=rows, color=display.color_beside, causes=True)
+            return [lines, beside]

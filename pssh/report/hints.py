@@ -1,7 +1,8 @@
 """What to do about a cause: one table of hints, and none that the person cannot act on.
 
 A hint that comes with a failure wins, because it knows more. `{hosts}` is filled with the hosts of that cause, quoted
-for a shell, unless they are too many to read. Only commands that exist are named.
+for a shell, unless they are too many to read; before them stand the options by which the run reached its hosts. Only
+commands that exist are named.
 """
 
 import shlex
@@ -45,7 +46,7 @@ _HINTS = {
     "exec/stall": "`--stall` set this limit",
     "exec/deadline": "`--host-timeout` or `--deadline` set this limit",
     "exec/tail": "most hosts were done, and `--tail` gave the others no longer",
-    "exec/sudo-denied": "check that the password is right, and what `sudo -l` allows there",
+    "exec/sudo-denied": "check the user and the password; for sudo, `sudo -l` there lists what is allowed",
     "exec/sudo-needs-password": "give `-K`, or the user a NOPASSWD rule in sudoers",
     "exec/lock-held": "wait for it with `--lock NAME:wait=60s`",
     "exec/no-answer": "the host took the login but did not answer the request: check its load",
@@ -65,12 +66,12 @@ _HINTS = {
 }
 
 
-def hint(results: Sequence[Result]) -> str:
+def hint(results: Sequence[Result], given: str = "") -> str:
     """Return the hint for results of one cause; empty if there is none."""
-    return "; ".join(filter(None, (_about(results), _left(results))))
+    return "; ".join(filter(None, (_about(results, given), _left(results))))
 
 
-def _about(results: Sequence[Result]) -> str:
+def _about(results: Sequence[Result], given: str) -> str:
     own = {result.failure.hint for result in results if result.failure}
     if len(own) == 1 and "" not in own:
         return safe(own.pop())
@@ -81,7 +82,7 @@ def _about(results: Sequence[Result]) -> str:
             if name in _HINTS:
                 names = words.hosts(result.host for result in results)
                 told = shlex.quote(names) if len(names) <= _LONGEST else "TARGETS"
-                return _HINTS[name].format(hosts=told)
+                return _HINTS[name].format(hosts=f"{safe(given)} {told}" if given else told)
     return ""
 
 

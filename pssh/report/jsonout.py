@@ -200,7 +200,7 @@ def _streams(**streams: bytes) -> Fields:
 
 def _group(group: list[Result]) -> Fields:
     first = row(group[0])
-    alike = {name: first[name] for name in ("status", "cause", "code", "signal")}
+    alike = {name: first[name] for name in ("status", "cause", "code", "signal", "remote_end")}
     return {**alike, "count": len(group), "hosts": [result.host for result in group]}
 
 

@@ -83,6 +83,8 @@ class Status:
             yield f"{head}{clip(words.hosts(names), max(self._width - len(head), 1))}\n"
 
     def _stopping(self, event: Stopping) -> str:
+        if event.times > 2:
+            return "pssh: leaving at once\n"
         if event.times > 1:
             return f"pssh: reporting at once, {words.count(len(self._at_work))} at work\n"
         said = _STOPPED.get(event.cause, "stopping")

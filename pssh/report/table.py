@@ -66,7 +66,8 @@ def _single(results: Iterable[Result]) -> Groups:
 def _by_cause(results: Iterable[Result]) -> Groups:
     found: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        found.setdefault((result.status, result.cause, words.code(result), words.notes(result.end)), []).append(result)
+        key = (result.status, _name(result), words.code(result), words.notes(result.end))
+        found.setdefault(key, []).append(result)
     return sorted(found.values(), key=lambda group: (_weight(group[0]), -len(group)))
 
 
@@ -77,7 +78,11 @@ def _weight(result: Result) -> int:
 def _common_cause(group: Sequence[Result]) -> str:
     """Return the whole cause if all have the same words, else only its name."""
     first = words.cause_and_notes(group[0])
-    return first if all(words.cause_and_notes(result) == first for result in group[1:]) else safe(group[0].cause)
+    return first if all(words.cause_and_notes(result) == first for result in group[1:]) else _name(group[0])
+
+
+def _name(result: Result) -> str:
+    return safe(words.named_cause(result.failure) if result.failure else result.cause)
 
 
 def _row(group: Sequence[Result], rows: str, last: str, text: str) -> Row:

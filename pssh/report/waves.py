@@ -3,6 +3,8 @@
 Where the next wave waits for an answer, the line is the report so far: that is what the person decides by.
 """
 
+from msgspec.structs import replace
+
 from pssh.model.event import Event, Released, RunStarted, WaveEnded, WaveStarted
 from pssh.report import words
 from pssh.report.screen import Screen
@@ -33,6 +35,7 @@ class Waves:
     def _ended(self, event: WaveEnded) -> str:
         if not (report := event.report):
             return f"wave {event.number} of {event.of} ended\n"
-        head = f"wave {event.number} of {event.of} ended, {len(report.results):,} of {words.count(self._total)}: "
-        line = f"{head}{counts(report)}  {words.seconds(report.seconds)}\n"
-        return line + "".join(causes(report.results)) if event.asks else line
+        begun = tuple(result for result in report.results if result.status != "not-run")
+        head = f"wave {event.number} of {event.of} ended, {len(begun):,} of {words.count(self._total)}: "
+        line = f"{head}{counts(replace(report, results=begun))}  {words.seconds(report.seconds)}\n"
+        return line + "".join(causes(begun, report.run.given)) if event.asks else line

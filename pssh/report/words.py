@@ -50,8 +50,12 @@ def cause(result: Result) -> str:
     end = result.end
     if not isinstance(end, Failure):
         return result.cause
-    ended = f" ({end.remote_end})" if end.remote_end else ""
-    return f"{end.cause}: {safe(end.message)}{ended}"
+    return f"{named_cause(end)}: {safe(end.message)}"
+
+
+def named_cause(end: Failure) -> str:
+    """Return the name of a cause, and what became of the command; in front, because a narrow table clips the rest."""
+    return f"{end.cause} ({end.remote_end})" if end.remote_end else end.cause
 
 
 def first_line(result: Result) -> str:

@@ -11,7 +11,7 @@ import math
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
@@ -25,6 +25,7 @@ from pssh.transport import terminal
 from pssh.transport.ends import Ends, not_started
 from pssh.transport.feed import Feed
 from pssh.transport.groups import Groups
+from pssh.transport.hiding import given
 from pssh.transport.printed import Printed
 from pssh.transport.prompting import UNASKED, Prompting
 from pssh.transport.unveil import unveiled
@@ -86,6 +87,7 @@ class LocalSession:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         if self._closed:
             raise TransportError(Failure(stage="exec", kind="connection-closed", message="the session is closed"))
+        hides = given(command, prompt, self._secrets)
         command = unveiled(command, self._secrets)
         if not quiet:
             await released(self._listener)
@@ -96,7 +98,7 @@ class LocalSession:
         listener = self._listener if self._limits.say and not quiet else None
         feed = Feed(stdin, tty=tty)
         asked = None if prompt is None else Prompting(prompt, self._secrets.get(prompt.secret), feed, tty=tty)
-        running = self._running = _Command(self._limits, listener, feed, asked, tty=tty)
+        running = self._running = _Command(self._limits, listener, feed, asked, tty=tty, hides=hides)
         try:
             await running.start(command, stdin)
             began = self._count("open", began)
@@ -126,11 +128,18 @@ class _Command(asyncio.SubprocessProtocol):
     """One process group, from its start to its end."""
 
     def __init__(
-        self, limits: Limits, listener: Listener | None, feed: Feed, prompting: Prompting | None, *, tty: bool
+        self,
+        limits: Limits,
+        listener: Listener | None,
+        feed: Feed,
+        prompting: Prompting | None,
+        *,
+        tty: bool,
+        hides: Sequence[Secret],
     ) -> None:
         self._limits = limits
         self._feed, self._prompting, self._tty = feed, prompting, tty
-        self._printed = Printed(limits.keep, listener, prompting, tty=tty)
+        self._printed = Printed(limits.keep, listener, prompting, tty=tty, hides=hides)
         self._ends = Ends()
         self._loop = asyncio.get_running_loop()
         self._open = {1} if tty else set(_NAMES)

@@ -1,19 +1,31 @@
 """What one command prints: passed by whoever looks for a password prompt in it, kept as far as wanted, and said."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from pssh.model.outcome import Failure, Reply
 from pssh.model.output import Heard, printed
+from pssh.model.secret import Secret
 from pssh.model.work import Listener, StreamName
+from pssh.transport.hiding import Hiding
 from pssh.transport.prompting import Prompting
 
 
 class Printed:
     """Both streams of a command; on a terminal they are one. `listener`: None where nobody is to hear them."""
 
-    def __init__(self, keep: int, listener: Listener | None, prompting: Prompting | None, *, tty: bool) -> None:
+    def __init__(
+        self,
+        keep: int,
+        listener: Listener | None,
+        prompting: Prompting | None,
+        *,
+        tty: bool,
+        hides: Sequence[Secret] = (),
+    ) -> None:
+        """`hides`: what the command was given and is not to be in its output."""
         self._heard: dict[StreamName, Heard] = {"stdout": Heard(keep), "stderr": Heard(keep)}
+        self._hiding: dict[StreamName, Hiding] = {name: Hiding(hides) for name in self._heard} if hides else {}
         self._listener, self._prompting, self._tty = listener, prompting, tty
 
     def take(self, name: StreamName, data: bytes) -> Awaitable[None] | None:
@@ -22,12 +34,15 @@ class Printed:
             name = "stdout"
         if self._prompting is not None:
             data = self._prompting.take(name, data)
-        return self._keep(name, data)
+        return self._keep(name, self._hiding[name].take(data) if self._hiding else data)
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of an Output, now that nothing more comes."""
         if self._prompting is not None and (rest := self._prompting.rest()):
-            self._keep("stdout" if self._tty else "stderr", rest)
+            name: StreamName = "stdout" if self._tty else "stderr"
+            self._keep(name, self._hiding[name].take(rest) if self._hiding else rest)
+        for name, hiding in self._hiding.items():
+            self._keep(name, hiding.rest())
         return printed(self._heard["stdout"], self._heard["stderr"])
 
     def judge(self, reply: Reply) -> Reply | Failure:

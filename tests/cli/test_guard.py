@@ -38,6 +38,11 @@ def test_anything_else_runs_nothing(answer: str) -> None:
         confirm(plan("db1"), RunOptions(), Person(answer))
 
 
+def test_an_empty_answer_is_called_that() -> None:
+    with pytest.raises(UsageError, match="and nothing was typed"):
+        confirm(plan("db1"), RunOptions(), Person(" "))
+
+
 def test_without_a_terminal_nothing_runs_unless_yes_was_said() -> None:
     with pytest.raises(UsageError, match="2 hosts are protected") as raised:
         confirm(plan("db1", "web1"), RunOptions(), Person(None))

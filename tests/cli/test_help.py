@@ -3,6 +3,9 @@
 import click
 import pytest
 
+from pssh.cli.help import ORDER, PLAIN
+from pssh.cli.main import COMMANDS
+from pssh.cli.main import command as program
 from pssh.cli.run import command
 
 
@@ -36,5 +39,17 @@ def test_what_is_the_commands_or_another_options_is_left_alone(args: tuple[str, 
 
 
 def test_an_empty_user_is_refused() -> None:
-    with pytest.raises(click.BadParameter, match="it is empty"):
+    with pytest.raises(click.UsageError, match="`--sudo=` has no value"):
         parsed("--sudo=", "@web", "id")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_section_of_the_help_has_its_place(name: str) -> None:
+    command = program.get_command(click.Context(program), name)
+    assert command
+    assert {getattr(param, "section", PLAIN) for param in command.params} <= set(ORDER)
+
+
+def test_no_option_shows_a_range_of_its_own() -> None:
+    command = program.get_command(click.Context(program), "demo")
+    assert command and "<=" not in command.get_help(click.Context(command))

@@ -69,6 +69,13 @@ RUN_HELP = "  `pssh run --help` shows how"
             ["run", "--port", "ssh", "@web", "true"],
             ["Invalid value for `--port`: `ssh` is no number from 1 to 65535", RUN_HELP],
         ),
+        (["run", "-p"], ["Option `-p` requires an argument", RUN_HELP]),
+        (["run", "--sudo=", "@web", "true"], ["`--sudo=` has no value", RUN_HELP]),
+        (["run", "--seed", "x", "@web", "true"], ["Invalid value for `--seed`: `x` is no number", RUN_HELP]),
+        (
+            ["run", "-n", "-f", "json", "@web", "true"],
+            ["`--dry-run` and `--format json` do not go together", "  what would be done is shown as text"],
+        ),
         (["run", "-i", "", "@web", "true"], ["Invalid value for `-i` / `--inventory`: it is empty", RUN_HELP]),
         (["run", "-l", "", "@web", "true"], ["Invalid value for `-l` / `--user`: it is empty", RUN_HELP]),
         (

@@ -71,7 +71,7 @@ def test_every_flag_fills_its_field(line: str, wanted: RunOptions) -> None:
         ("--batch 1,x", "`x` is neither a number of hosts nor a part of them such as `10%`"),
         ("--max-fail 200%", "`200%` is more than all"),
         ("--tail 95%", "`95%` is no share and time such as `95%:60s`"),
-        ("--pause later", "`later` is no duration; write `10`, `500ms` or `2m30s`"),
+        ("--pause later", "`later` is no duration; write `10`, `500ms` or `2m30s`, or `ask`"),
         ("--canary 0", "`0` is no number from 1 on"),
         ("--connect-limit 0", "`0` is neither `N` nor `N/jump:M`, each a number from 1 on"),
         ("--connect-limit 5/jump:", "`5/jump:` is neither `N` nor `N/jump:M`, each a number from 1 on"),

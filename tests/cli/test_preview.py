@@ -73,3 +73,7 @@ def test_who_a_command_becomes_and_which_hosts_are_protected_are_shown() -> None
     lines = shown("id", protected=("web2",), how={"become": "su", "become_user": "postgres"})
     assert "protected: web2" in lines
     assert lines[-3].split() == ["web1", "ssh", "me", "web1", "22", "postgres", "by", "su"]
+
+
+def test_one_more_wave_is_one() -> None:
+    assert "… 1 more wave" in shown("uptime", 21, batch="1")

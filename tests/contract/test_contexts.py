@@ -203,9 +203,10 @@ async def test_a_script_of_another_user_arrives_and_is_removed(opened: Open, too
 
 
 async def test_a_secret_in_a_line_arrives_through_sudo(opened: Open):
-    command = Command(fill("printf %s {secret:x}", {}, quote), context=sudo("never"))
+    line = "printf %s {secret:x} | tr x y; printf %s {secret:x}"
+    command = Command(fill(line, {}, quote), context=sudo("never"))
     async with opened() as session:
-        assert await outcome(command, session) == Reply(0, stdout=b"it's $x")
+        assert await outcome(command, session) == Reply(0, stdout=b"it's $y***")
     assert "$x" not in repr(command)
 
 

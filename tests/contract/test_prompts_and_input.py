@@ -32,6 +32,9 @@ def asked(sudo: Path, user: str, line: str, *, options: str = f"-S -p {NONCE}", 
     return f"{sudo} {options} -u {user} -- sh -c '{say}{line}'"
 
 
+ASKS = Prompt(asks="password:", mark=MARK, secret="right")
+
+
 def prompt(secret: str = "right", mark: str = MARK) -> Prompt:
     return Prompt(asks=NONCE, mark=mark, secret=secret)
 
@@ -245,6 +248,19 @@ async def test_a_question_behind_the_mark_or_on_stdout_is_output_like_any_other(
         line = f"printf {NONCE}; printf {NONCE} >&2; cat"
         reply = await session.exec(asked(sudo, "never", line), prompt=prompt(), stdin=b"!")
         assert (reply.stdout, reply.stderr) == (NONCE.encode() + b"!", NONCE.encode())
+
+
+@pytest.mark.parametrize("tty", [False, True])
+async def test_a_password_that_is_printed_in_its_turn_is_left_out(opened: Open, sudo: Path, tty: bool):
+    line = "echo a-right; printf ri; sleep 0.1; echo ghtly; echo right >&2; echo ri"
+    ear = Ear()
+    async with opened(ear, say=True) as session:
+        reply = await session.exec(asked(sudo, "once", line, options="-S -p password:"), prompt=ASKS, tty=tty)
+    said = b"a-***\n***ly\n"
+    assert reply.stdout == said + (b"***\nri\n" if tty else b"ri\n")
+    assert reply.stderr == (b"" if tty else b"***\n")
+    assert (ear.heard["stdout"], ear.heard["stderr"]) == (reply.stdout, reply.stderr)
+    assert answers(sudo) == ["right"]
 
 
 async def test_without_a_mark_the_question_alone_is_left_out(opened: Open, sudo: Path):

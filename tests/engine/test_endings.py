@@ -37,3 +37,13 @@ def test_a_stop_has_one_end_for_what_waits_and_one_for_what_had_begun(
 def test_a_limit_that_ended_a_job_is_named_as_the_option_that_set_it(cause: str, option: str) -> None:
     assert option in endings.stopped(cause, False).message
     assert option in endings.stopped(cause, True).message
+
+
+def test_what_a_person_ended_is_told_from_what_a_person_kept_from_starting() -> None:
+    assert endings.stopped("operator", True).message == "it was ended while the run went on"
+    assert endings.stopped("operator", False).message == "it was kept from starting while the run went on"
+
+
+def test_a_host_that_took_too_long_is_told_with_the_option() -> None:
+    assert endings.late(5, True).message == "the host took longer than 5 s (`--host-timeout`)"
+    assert endings.late(5, False).message == "no command could be sent within 5 s (`--host-timeout`)"

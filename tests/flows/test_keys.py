@@ -68,7 +68,7 @@ def test_k_ends_one_host_and_the_others_go_on(fleet: Path) -> None:
     assert "pssh: no host `web9` in this run\n" in text
     assert "pssh: ending `web2`\n" in text
     assert rows(text) == [["web[1,3-4]", "3", "cancelled"], ["web2", "1", "cancelled"]]
-    assert "stop/operator: " in text
+    assert "stop/operator (" in text
 
 
 def test_p_holds_the_run_and_lets_it_go_on(fleet: Path) -> None:
@@ -177,3 +177,10 @@ def test_a_run_in_the_background_leaves_the_terminal_to_the_shell_until_it_is_in
     typed(fleet, "", keys, shell=("bash", "--norc", "--noprofile", "-i"))
     before, between, after = ((fleet / name).read_text() for name in ("before", "between", "after"))
     assert before == between == after
+
+
+def test_leaving_at_once_leaves_the_prompt_a_line_of_its_own(fleet: Path) -> None:
+    hang = "run @web 'trap : TERM; while :; do sleep 0.05; done'"
+    keys = [(b"running 4", CTRL_C), (b"4 at work", CTRL_C * 2)]
+    text = around(fleet, hang, keys)
+    assert "\ncode 130\n" in text

@@ -156,6 +156,13 @@ def test_protected_hosts_are_not_touched_without_a_terminal_unless_they_are_mean
     assert "protected: db1\n" in pssh("run", "-n", "@all", "true", cwd=fleet).out
 
 
+def test_ctrl_d_at_the_question_is_no_answer_and_no_missing_terminal(fleet: Path) -> None:
+    argv = [sys.executable, "-m", "pssh", "run", "db1", "touch ran"]
+    screen = run_on_pty(argv, keys=[(b"to go on: ", b"\x04")], env=environment(fleet), cwd=fleet)
+    assert screen.text.endswith("to go on: \npssh: The question was not answered\n")
+    assert (screen.exit_code, (fleet / "ran").exists()) == (2, False)
+
+
 @pytest.mark.parametrize(("answer", "code", "ran"), [(b"4\n", 0, True), (b"1\n", 2, False), (b"y\n", 2, False)])
 def test_the_number_of_hosts_is_the_answer_on_the_terminal(fleet: Path, answer: bytes, code: int, ran: bool) -> None:
     screen = run_on_pty(
@@ -178,7 +185,19 @@ def test_the_number_of_hosts_is_the_answer_on_the_terminal(fleet: Path, answer: 
         (["-K", "@web"], "`-K` asks for a password to become somebody, and no host does"),
         (["-l", "me", "-s", "-K", "10.0.0.9"], "`-K` needs a terminal to ask on"),
         (["--password-file", "gone", "10.0.0.9"], "The password file `gone` cannot be read: No such file or directory"),
-        (["-T", "--env", "X={secret:token}", "@web"], "`{secret:token}` needs a terminal to ask on"),
+        (["-T", "--env", "X={secret:token}", "10.0.0.9"], "`{secret:token}` needs a terminal to ask on"),
+        (
+            ["--local", "--env", "X={secret:token}", "10.0.0.9"],
+            "`{secret:token}` would stand in this machine's process list, where everybody can read it",
+        ),
+        (
+            ["-T", "--chdir", "{secret:token}", "@web"],
+            "`{secret:token}` would stand in this machine's process list, where everybody can read it",
+        ),
+        (
+            ["-l", "me", "-s", "-K", "--host-keys", "off", "10.0.0.9"],
+            "No password is sent to `10.0.0.9`, because its host key is not checked",
+        ),
         (["--one-per", "rak", "@web"], "No host has a variable `rak`"),
         (["--barrier", "--canary", "1", "@web"], "`--barrier` and `--canary` do not go together"),
     ],
@@ -190,17 +209,31 @@ def test_what_cannot_be_is_told_before_anything_runs(fleet: Path, args: list[str
     assert not (fleet / "ran").exists()
 
 
-def test_a_secret_is_typed_once_and_is_nowhere_but_in_the_command(fleet: Path) -> None:
-    line = "word={secret:token}; echo ${#word}; : {host}"
-    screen = run_on_pty(
-        [sys.executable, "-m", "pssh", "run", "-f", "ndjson", "-T", "@web", line],
-        keys=[(b"Secret token: ", b"it's\n")],
-        env=environment(fleet, TERM="dumb"),
-        cwd=fleet,
+def test_what_is_typed_into_the_commands_is_announced_and_stays_on_the_screen(fleet: Path) -> None:
+    argv = [sys.executable, "-m", "pssh", "run", "-I", "web1", "cat"]
+    keys = [(b"Ctrl-D ends it", b"hello\n\x04")]
+    screen = run_on_pty(argv, keys=keys, env=environment(fleet, TERM="xterm"), cwd=fleet)
+    first, *rest = screen.text.splitlines()
+    assert first == "pssh: the commands read what you type here; Ctrl-D ends it"
+    assert "hello" in rest and "running" not in screen.text
+    assert screen.exit_code == 0
+
+
+def test_one_terminal_is_not_for_answers_and_for_the_commands(fleet: Path) -> None:
+    argv = [sys.executable, "-m", "pssh", "run", "-I", "--batch", "1", "--pause", "ask", "web[1-3]", "cat"]
+    screen = run_on_pty(argv, env=environment(fleet), cwd=fleet)
+    assert screen.text == (
+        "pssh: `--pause ask` and `-I` both read this terminal\n  `--stdin FILE` leaves it to the answers\n"
     )
-    assert screen.exit_code == 0, screen.text
-    assert screen.text.count("Secret token: ") == 1
-    assert screen.text.count('"stdout":"4\\n"') == 3
-    assert "it's" not in screen.text
-    shown = pssh("run", "-n", "-T", "web1", line, cwd=fleet)
-    assert "web1: word='***'; echo ${#word}; : web1\n" in shown.out
+    assert screen.exit_code == 2
+
+
+def test_a_hint_is_a_command_that_reaches_the_same_hosts(fleet: Path) -> None:
+    (fleet / "my fleet.toml").write_text('version = 1\n[hosts.here]\naddress = "127.0.0.1"\n')
+    given = ["-i", "my fleet.toml", "-F", "none", "-l", "me", "--port", "1"]
+    done = pssh("run", *given, "--retries", "0", "here", "true", cwd=fleet)
+    assert done.code == 4
+    assert done.err.splitlines()[-1] == (
+        "  connect/refused  here  is sshd listening on that port?"
+        " `pssh ping -i 'my fleet.toml' -F none -l me --port 1 here`"
+    )

@@ -77,7 +77,7 @@ def test_an_unknown_host_is_refused_then_trusted_then_reached(demo_fleet: DemoFl
     refused = pssh("run", "-i", "fleet.toml", name, "true", cwd=private)
     assert refused.code == 4
     assert "host-key/unknown" in refused.out
-    assert f"`pssh trust {name}`" in refused.err
+    assert f"`pssh trust -i fleet.toml {name}`" in refused.err
     asked = pssh("trust", "-i", "fleet.toml", name, cwd=private)
     assert asked.code == 2
     assert "There is no terminal" in asked.err

@@ -92,3 +92,19 @@ def test_the_runs_input_comes_after_the_password_and_the_words_run_without_a_she
     screen = typed(fleet, tmp_path, b"right", "--sudo=once", "-K", "--no-shell", "@all", "printf", "%s|", "a  b", "$x")
     assert {one["stdout"] for one in results(screen.text)} == {"a  b|$x|"}
     assert answers(fleet) == ["right"] * 6
+
+
+def test_a_secret_is_typed_once_and_is_nowhere_but_in_the_command(fleet: DemoFleet, tmp_path: Path) -> None:
+    line = "word={secret:token}; echo ${#word}; : {host}"
+    screen = run_on_pty(
+        [sys.executable, "-m", "pssh", "run", "-i", str(fleet.inventory), "-f", "ndjson", "-T", "@all", line],
+        keys=[(b"Secret token: ", b"it's\n")],
+        env=environment(tmp_path, TERM="dumb"),
+        cwd=tmp_path,
+    )
+    assert [one["stdout"] for one in results(screen.text)] == ["4\n"] * 3, screen.text
+    assert screen.text.count("Secret token: ") == 1
+    assert "it's" not in screen.text
+    name = fleet.hosts[0].name
+    shown = pssh("run", "-n", "-i", str(fleet.inventory), "-T", name, line, cwd=tmp_path)
+    assert f"{name}: word='***'; echo ${{#word}}; : {name}\n" in shown.out

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,23 @@ from tests.support.command import Done, environment, pssh
 from tests.support.sshd import Sshd
 
 HOSTS = 24
+_nets = count(1)  # each test has addresses of its own: what sshd logs late of another is not taken for its own
 
 
 @pytest.fixture
-def folder(sshd: Sshd, closed_port: int, tmp_path: Path) -> Path:
+def net() -> str:
+    return f"127.9.{next(_nets)}"
+
+
+@pytest.fixture
+def folder(sshd: Sshd, net: str, closed_port: int, tmp_path: Path) -> Path:
     """Return a folder with an inventory of h1 to h24 on one sshd, and of d1 to d3 where nobody listens."""
-    known = sshd.known_hosts(*(f"127.9.0.{number}" for number in range(1, HOSTS + 1)), name="known_rollout")
+    known = sshd.known_hosts(*(f"{net}.{number}" for number in range(1, HOSTS + 1)), name=f"known_{net}")
     (tmp_path / "fleet.toml").write_text(
         f'version = 1\n[connection]\nuser = "{sshd.user}"\nport = {sshd.port}\n'
         f'identity = ["{sshd.identity}"]\nknown_hosts = ["{known}"]\n'
-        f'[hosts."h[1-{HOSTS}]"]\naddress = "127.9.0.[1-{HOSTS}]"\n'
-        f'[hosts."d[1-3]"]\naddress = "127.9.1.[1-3]"\nconnection = {{ port = {closed_port} }}\n'
+        f'[hosts."h[1-{HOSTS}]"]\naddress = "{net}.[1-{HOSTS}]"\n'
+        f'[hosts."d[1-3]"]\naddress = "127.8.0.[1-3]"\nconnection = {{ port = {closed_port} }}\n'
     )
     return tmp_path
 
@@ -36,15 +43,16 @@ def causes(done: Done) -> Counter[str]:
     return Counter(result["cause"] or "ok" for result in json.loads(done.out)["results"])
 
 
-def reached(log: str) -> list[int]:
+def reached(sshd: Sshd, net: str) -> list[int]:
     """Return the numbers of the hosts in the order in which sshd heard from them."""
-    return [int(number) for number in re.findall(r"Connection from 127\.0\.0\.1 port \d+ on 127\.9\.0\.(\d+) ", log)]
+    return [
+        int(number) for number in re.findall(rf"Connection from 127\.0\.0\.1 port \d+ on {net}\.(\d+) ", sshd.log())
+    ]
 
 
-def test_waves_reach_sshd_one_after_the_other(sshd: Sshd, folder: Path) -> None:
-    before = len(sshd.log())
+def test_waves_reach_sshd_one_after_the_other(sshd: Sshd, net: str, folder: Path) -> None:
     done = run(folder, "--canary", "2", "--batch", "3,25%", "h*", "true")
-    seen = reached(sshd.log()[before:])
+    seen = reached(sshd, net)
     assert done.code == 0
     waves = [{1, 2}, {3, 4, 5}, *({*range(at, min(at + 6, HOSTS + 1))} for at in range(6, HOSTS + 1, 6))]
     for wave in waves:
@@ -53,18 +61,16 @@ def test_waves_reach_sshd_one_after_the_other(sshd: Sshd, folder: Path) -> None:
     assert not seen
 
 
-def test_a_canary_that_fails_is_all_that_sshd_hears_of(sshd: Sshd, folder: Path) -> None:
-    before = len(sshd.log())
+def test_a_canary_that_fails_is_all_that_sshd_hears_of(sshd: Sshd, net: str, folder: Path) -> None:
     done = run(folder, "--canary", "1", "h*", "exit 4")
-    assert reached(sshd.log()[before:]) == [1]
+    assert reached(sshd, net) == [1]
     assert (done.code, causes(done)) == (6, Counter({"stop/canary": HOSTS - 1, "exit 4": 1}))
 
 
-def test_no_more_start_than_the_budget_and_what_was_in_flight(sshd: Sshd, folder: Path) -> None:
-    before = len(sshd.log())
+def test_no_more_start_than_the_budget_and_what_was_in_flight(sshd: Sshd, net: str, folder: Path) -> None:
     done = run(folder, "-p", "4", "--max-fail", "10%", "h*", "exit 1")
     assert done.code == 6
-    assert 3 <= len(reached(sshd.log()[before:])) <= 2 + 4
+    assert 3 <= len(reached(sshd, net)) <= 2 + 4
     assert 3 <= causes(done)["exit 1"] <= 2 + 4
     assert causes(done)["exit 1"] + causes(done)["stop/budget"] == HOSTS
 

@@ -114,7 +114,7 @@ def test_a_script_that_is_not_there_is_one_line(fleet: Path) -> None:
     ("args", "code", "said"),
     [
         (["run", "@wbe", "true"], 2, "`@wbe`"),
-        (["run", "web", "true"], 2, "The group is `@web`"),
+        (["run", "web", "true"], 2, "the group is `@web`"),
         (["run", "@web&db1", "true"], 2, "No host matches"),
         (["run", "--allow-empty", "@web&db1", "true"], 0, ""),
         (["run", "-i", "gone.toml", "@web", "true"], 2, "gone.toml"),

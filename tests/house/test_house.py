@@ -1,6 +1,7 @@
 """This house keeps its rules: floors, rooms, borders, sizes, and a parent process that stays light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,12 @@ def test_every_skipped_test_says_why() -> None:
 def test_a_skip_without_a_reason_is_seen() -> None:
     text = "import pytest\n@pytest.mark.skip\ndef f(): pytest.skip('no sshd')\npytest.mark.skipif(True)\n"
     assert [node.lineno for node in skips(ast.parse(text))] == [2, 4]
+
+
+def test_every_hint_begins_in_lower_case() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in sorted((ROOT / "pssh").rglob("*.py"))
+        for found in re.finditer(r'(?i:\bhint|_HINT\w*|_RULE) ?= ?f?"[A-Z][a-z]* .*', path.read_text("utf-8"))
+    ]
+    assert not wrong

@@ -52,7 +52,7 @@ def test_what_was_read_prints_as_it_was_written(text: str) -> None:
     ("text", "message", "hint"),
     [
         ("", "The targets are empty", "@all"),
-        ("!db1", "`!` at column 1 has nothing on its left", "Write `@all!db1`"),
+        ("!db1", "`!` at column 1 has nothing on its left", "write `@all!db1`"),
         ("&db1", "`&` at column 1 has nothing on its left", ""),
         ("@web,,x", "`,` at column 6 has nothing on its left", ""),
         ("@web!", "`!` at column 5 has nothing on its right", ""),

@@ -119,11 +119,11 @@ def test_one_host_with_two_logins_is_an_error_and_not_a_guess() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("@wbe", "No group `@wbe` in `{path}`", "Did you mean `@web`?"),
+        ("@wbe", "No group `@wbe` in `{path}`", "did you mean `@web`?"),
         ("@web01", "No group `@web01` in `{path}`", "`web01` is a host"),
-        ("web", "No host `web`", "The group is `@web`"),
-        ("web1", "No host `web1` in `{path}`", "Did you mean `web01`?"),
-        ("web[18-23]", "No hosts `web[21-23]` in `{path}`", "Did you mean"),
+        ("web", "No host `web`", "the group is `@web`"),
+        ("web1", "No host `web1` in `{path}`", "did you mean `web01`?"),
+        ("web[18-23]", "No hosts `web[21-23]` in `{path}`", "did you mean"),
         ("web[0]", "No host `web0`", "`--slice 1:1`"),
         ("@web&@db", "No host matches `@web&@db`", "`pssh hosts '@web'` lists 20 hosts, none of them in `@db`"),
         ("db1!@db", "No host matches `db1!@db`", "`pssh hosts 'db1'` lists 1 host, all of them in `@db`"),

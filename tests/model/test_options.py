@@ -68,6 +68,7 @@ def test_a_launch_widens_a_run_unless_its_width_was_said() -> None:
         ({"barrier": True, "batch": "5"}, "`--barrier` and `--batch` do not go together"),
         ({"barrier": True, "canary": 1}, "`--barrier` and `--canary` do not go together"),
         ({"barrier": True, "one_per": "rack"}, "`--barrier` and `--one-per` do not go together"),
+        ({"tail": "95%:9", "batch": "5"}, "`--tail` and `--batch` do not go together"),
         ({"leash": True, "stdin": "-"}, "`--leash` and `-I` or `--stdin` do not go together"),
         ({"shell": False, "env": ["A=1"]}, "`--no-shell` and `--env` do not go together"),
         ({"shell": False, "chdir": "/"}, "`--no-shell` and `--chdir` do not go together"),

@@ -70,6 +70,53 @@ def test_any_value_comes_out_of_a_shell_as_it_is(value: str):
     assert subprocess.run(["sh", "-c", line], capture_output=True).stdout == value.encode()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo 'x {x}'",
+        'echo "x {x}"',
+        "echo \\{x}",
+        'echo "it\'s {x}"',
+        "echo 'a' \"b\" \\' '{x}'",
+        "echo {raw:q}{x}",
+        "cat <<E\n{x}\nE",
+        'mysql -p"{secret:db}"',
+    ],
+)
+def test_a_value_that_needs_quotes_is_refused_within_others(text: str):
+    for value in ("a; reboot", "$(reboot)", "it's", "a b", ""):
+        with pytest.raises(UsageError, match="break out of the quotes"):
+            fill(text, {"x": value, "q": "'"}, quote, shell=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["echo 'x {x}'", 'echo "x {x}"', "echo \\{x}", "awk '{print \"{x}\"}'", "cat <<E\n{x}\nE"]
+)
+def test_a_value_that_needs_no_quotes_may_stand_anywhere(text: str):
+    assert fill(text, {"x": "web01"}, quote, shell=True) == text.replace("{x}", "web01")
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("printf %s 'a'{x}\"b\"", "a{x}b"),
+        ("printf %s \"it's \"{x}' \"'", "it's {x} \""),
+        ("printf %s \\'{x}\\\"{x}\\\\", "'{x}\"{x}\\"),
+        ("cat <<E >/dev/null; printf %s {x}\n\nE", "{x}"),
+    ],
+)
+def test_between_quotes_any_value_is_one_word(text: str, printed: str):
+    for value in ("a; reboot", "$(reboot)", "it's", "a b", ""):
+        line = fill(text, {"x": value}, quote, shell=True)
+        assert subprocess.run(["sh", "-c", line], capture_output=True, text=True).stdout == printed.replace(
+            "{x}", value
+        )
+
+
+def test_what_stands_within_quotes_matters_to_shells_only():
+    assert fill("'{x}", {"x": "a/b"}, part) == "'a%2Fb"
+
+
 @given(st.text(), st.text(), st.text())
 def test_only_placeholders_change(before: str, value: str, after: str):
     before, after, value = (

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pssh.model.outcome import Failure, Reply, Result, Status
 from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped
@@ -149,3 +150,12 @@ def test_grouping_loses_nobody_and_counts_everybody(rows: list[tuple[Status, byt
     hosts = [result.host for group in grouped(results) for result in group]
     assert sorted(hosts) == sorted(result.host for result in results)
     assert sum(report(*results).counts.values()) == len(results)
+
+
+def test_a_command_that_was_left_running_is_not_in_the_row_of_one_that_was_killed():
+    killed, left = (
+        structs.replace(found, end=structs.replace(found.end, remote_end=end))
+        for found in (row("cancelled", "stop/interrupt"),)
+        for end in ("killed", "left running")
+    )
+    assert grouped([killed, left, killed]) == [[killed, killed], [left]]

@@ -214,6 +214,28 @@ async def test_a_lock_is_given_back_after_a_failure_with_the_failures_own_words(
     assert locks(tmp_path) == []
 
 
+async def test_a_lock_is_kept_for_a_command_that_could_not_be_ended(tmp_path: Path):
+    class Deaf(Sh):
+        kind = "total"
+
+        async def exec(self, command: str, **how: Any) -> Reply:
+            if not how.get("quiet"):
+                raise TransportError(Failure(stage="exec", kind=self.kind, message="x", remote_end="left running"))
+            return await super().exec(command, **how)
+
+    end = await outcome(locked(), Deaf(tmp_path))
+    assert isinstance(end, Failure)
+    assert end.note == "the lock `x` is kept for what still runs; its lease ends after 3600 s"
+    assert len(locks(tmp_path)) == 1
+    other = await outcome(locked(), Sh(tmp_path))
+    assert isinstance(other, Failure) and other.cause == "rule/lock-held"
+
+    Deaf.kind = "sudo-denied"
+    end = await outcome(locked(name="y"), Deaf(tmp_path))
+    assert isinstance(end, Failure) and end.note == ""
+    assert len(locks(tmp_path)) == 1
+
+
 async def test_a_lock_is_given_back_after_a_fault_of_the_operation(tmp_path: Path):
     class Faulty(Sh):
         async def exec(self, command: str, **how: Any) -> Reply:

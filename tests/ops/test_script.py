@@ -256,10 +256,13 @@ async def test_a_killed_script_of_another_user_is_removed_without_a_password(oth
     assert other.asked[1].startswith("exec sudo -n -u root -- sh -c ")
 
 
-async def test_a_password_that_was_refused_is_asked_for_no_second_command():
-    denied = Failure(stage="exec", kind="sudo-denied", message="no")
-    session = ScriptedSession({"sudo": denied})
-    assert await failure_of(Script("t", b"", context=AS_ROOT), session) == denied
+@pytest.mark.parametrize("kind", ["sudo-denied", "sudo-needs-password", "denied"])
+@pytest.mark.parametrize("context", [AS_ROOT, Context()], ids=["sudo", "plain"])
+async def test_where_nothing_began_there_is_no_second_command(kind: str, context: Context):
+    denied = Failure(stage="exec", kind=kind, message="no")
+    session = ScriptedSession({"exec s": denied})
+    session.seconds["open"] = 0.0
+    assert await failure_of(Script("t", b"", context=context), session) == denied
     assert len(session.asked) == 1
 
 

@@ -49,7 +49,7 @@ def test_what_a_host_printed_before_it_failed_is_shown() -> None:
     end = Failure(stage="exec", kind="total", message="no end after 5 s", stdout=b"step 1\n", remote_end="killed")
     text, _ = shown(report([result("a", end)]))
     assert text.startswith(
-        "---------------\na  timed-out: exec/total: no end after 5 s (killed)\n---------------\nstep 1\n"
+        "---------------\na  timed-out: exec/total (killed): no end after 5 s\n---------------\nstep 1\n"
     )
 
 

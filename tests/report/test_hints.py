@@ -73,6 +73,12 @@ def test_what_was_left_running_is_counted_beside_what_set_the_limit() -> None:
     )
 
 
+def test_the_options_that_reach_the_hosts_are_in_the_command_to_type() -> None:
+    assert hint([failed("web1", "connect/refused")], "-i 'my fleet.toml' --port 2200") == (
+        "is sshd listening on that port? `pssh ping -i 'my fleet.toml' --port 2200 web1`"
+    )
+
+
 def test_hosts_that_a_rule_kept_from_being_run_can_be_run_alone() -> None:
     assert hint([failed("web1", "stop/budget", started=False), failed("web2", "stop/budget", started=False)]) == (
         "`--max-fail` was used up; to run on them alone: `pssh run 'web[1-2]'`"

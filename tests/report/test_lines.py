@@ -73,6 +73,21 @@ def test_the_table_goes_to_stderr() -> None:
     assert shown(report([ok("a")]), QUIET) == ("", "")
 
 
+def test_the_table_is_as_wide_as_stderr_where_stdout_is_a_pipe() -> None:
+    _, err = shown(example(), Display(format="lines", width=0, err_width=60))
+    assert max(map(len, err.split("\n\n")[0].splitlines())) <= 60
+    assert "connect/timeou…" in err
+    out, _ = shown(example(), Display(format="table", width=0, err_width=60))
+    assert "connect/timeout: no answer from 10.0.2.3:22" in out
+
+
+def test_colour_follows_the_stream_that_it_is_written_to() -> None:
+    _, err = shown(example(), Display(format="lines", color=True, err_color=False))
+    assert "\x1b" not in err
+    _, err = shown(example(), Display(format="lines", color=False, err_color=True))
+    assert "\x1b[31mfailed\x1b[0m" in err
+
+
 @given(st.lists(st.binary(max_size=30), max_size=10))
 def test_however_output_is_cut_every_line_has_our_label_and_nothing_is_lost(pieces: list[bytes]) -> None:
     text = lines(*map(said, pieces), JobEnded(ok("web01")))

@@ -108,3 +108,7 @@ def test_a_quiet_run_answers_a_question_and_lists_nothing_by_itself() -> None:
     starts = (START, (0.0, JobStarted(0, "a")))
     assert status(*starts, (1.0, Stopping("interrupt")), quiet=True) == ""
     assert status(*starts, (1.0, StatusAsked()), quiet=True).splitlines()[0] == "0 of 23 hosts ended, 1 at work"
+
+
+def test_the_third_time_promises_no_report() -> None:
+    assert status(START, (1.0, Stopping("interrupt", 3))) == "pssh: leaving at once\n"

@@ -3,7 +3,7 @@
 import pytest
 from wcwidth import wcswidth
 
-from pssh.model.outcome import Reply
+from pssh.model.outcome import Failure, Reply
 from pssh.report.base import Display
 from pssh.report.table import cause_table, table
 from tests.support.runs import example, failed, ok, report, result, shown
@@ -128,3 +128,19 @@ def test_a_hundred_thousand_results_stay_readable() -> None:
     results[::7] = [ok(one.host, one.host.encode()) for one in results[::7]]
     text = table(report(results), width=80)
     assert len(text.splitlines()) < 230
+
+
+def test_what_became_of_a_command_is_seen_on_a_narrow_screen_and_never_mixed() -> None:
+    ends = (("a", "killed"), ("b", "left running"), ("c", "killed"))
+    results = [
+        result(host, Failure(stage="stop", kind="interrupt", message="the run was interrupted", remote_end=end))
+        for host, end in ends
+    ]
+    assert table(report(results), width=60).splitlines()[2:] == [
+        "a,c        2  cancelled          stop/interrupt (killed): t…",
+        "b          1  cancelled          stop/interrupt (left runni…",
+    ]
+    assert [line.split(maxsplit=5)[-1] for line in cause_table(report(results)).splitlines()[2:]] == [
+        "stop/interrupt (killed): the run was interrupted",
+        "stop/interrupt (left running): the run was interrupted",
+    ]

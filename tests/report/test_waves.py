@@ -25,6 +25,11 @@ def test_where_the_next_wave_waits_for_an_answer_the_causes_are_told() -> None:
     ]
 
 
+def test_hosts_that_a_stop_kept_from_starting_are_not_counted_to_the_wave() -> None:
+    stopped = report([ok("a"), failed("b", "connect/refused"), failed("c", "stop/canary", started=False)], seconds=1)
+    assert waves(WaveEnded(1, 3, report=stopped)) == ("wave 1 of 3 ended, 2 of 23 hosts: 1 ok, 1 unreachable  1.0 s\n")
+
+
 def test_a_wave_without_a_report_is_told_too() -> None:
     assert waves(WaveEnded(2, 3)) == "wave 2 of 3 ended\n"
 

@@ -35,7 +35,7 @@ def test_a_row_says_a_cause_or_the_first_line_that_matters(one: Result, line: st
 
 def test_a_cause_tells_what_became_of_the_command() -> None:
     end = Failure(stage="exec", kind="total", message="no end after 5 s", remote_end="killed")
-    assert words.cause(result("a", end)) == "exec/total: no end after 5 s (killed)"
+    assert words.cause(result("a", end)) == "exec/total (killed): no end after 5 s"
 
 
 def test_a_block_holds_both_streams_and_ends_with_a_newline() -> None:

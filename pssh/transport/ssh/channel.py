@@ -6,7 +6,7 @@ taken; a limit or a stop ends the command by TERM, and what became of it is said
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from pssh.transport import terminal
 from pssh.transport.feed import Feed
 from pssh.transport.printed import Printed
 from pssh.transport.prompting import UNASKED, Prompting
+from pssh.transport.ssh import answers
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.ending import Ending
 from pssh.transport.ssh.failures import ended, timed_out
@@ -30,7 +31,6 @@ WINDOW, MAX_DATA = 2 << 20, 128 << 10  # larger windows make sshd burn tens of s
 _MODES = b"\x35" + u32(0) + b"\x48" + u32(0) + b"\0"
 _TERMINAL = text(terminal.KIND) + u32(terminal.COLUMNS) + u32(terminal.ROWS) + u32(0) + u32(0) + text(_MODES)
 _STDERR = 1  # SSH_EXTENDED_DATA_STDERR
-_EXPIRED = b"Password change required"
 _NO_SECRETS: Mapping[str, Secret] = {}
 _REFUSED = {1: "administratively prohibited", 2: "open failed", 3: "unknown channel type", 4: "resource shortage"}
 
@@ -54,6 +54,7 @@ class Exec:
         tty: bool = False,
         prompt: Prompt | None = None,
         secrets: Mapping[str, Secret] = _NO_SECRETS,
+        hides: Sequence[Secret] = (),
     ) -> None:
         self._driver = driver
         self._loop = asyncio.get_running_loop()
@@ -67,7 +68,8 @@ class Exec:
         self._limits = limits
         self._listener = listener
         self._quietly = quiet
-        self._printed = Printed(limits.keep, None if quiet or not limits.say else listener, self._prompting, tty=tty)
+        hears = listener if limits.say and not quiet else None
+        self._printed = Printed(limits.keep, hears, self._prompting, tty=tty, hides=hides)
         self._remote = 0
         self._window = WINDOW  # what the host may still send
         self._code: int | None = None
@@ -221,7 +223,12 @@ class Exec:
         if not self.sent or self.answered:  # each would set the limits anew
             raise ProtocolError("an answer where nothing was asked")
 
+    def _expect_request(self) -> None:
+        if not self.sent:
+            raise ProtocolError("output or an end of a command that was not requested")
+
     def _take(self, name: StreamName | None, data: bytes) -> None:
+        self._expect_request()
         self._window -= len(data)
         if self._window < 0 or len(data) > MAX_DATA:
             raise ProtocolError("the host sent more than its window allows")
@@ -253,6 +260,8 @@ class Exec:
 
     def _on_request(self, fields: Fields) -> None:
         kind, want_reply = fields.string(), fields.bool()
+        if kind in (b"exit-status", b"exit-signal"):
+            self._expect_request()
         if kind == b"exit-status" and not self._over:  # only the first: each would begin the drain time anew
             self._code = fields.u32()
         elif kind == b"exit-signal" and not self._over:
@@ -284,8 +293,7 @@ class Exec:
     def _denied(self) -> None:
         self._expect_answer()
         self.sent = False  # the host says that it did not run it
-        message = "the host refuses to run commands (a forced command, or no login)"
-        self._settle(TransportError(Failure(stage="exec", kind="denied", message=message)))
+        self._settle(TransportError(answers.REFUSED))
 
     # ---- its end
 
@@ -307,28 +315,20 @@ class Exec:
 
     def _finish(self) -> None:
         if self._why is not None:
-            end: Literal["", "killed", "exited", "left running"] = "left running" if self.sent else ""
+            became: Literal["", "killed", "exited", "left running"] = "left running" if self.sent else ""
             if self._ending is not None and self._ending.gone:
-                end = "killed" if self._signal else "exited"
-            self._settle(TransportError(replace(self._with_output(self._why), remote_end=end)))
+                became = "killed" if self._signal else "exited"
+            self._settle(TransportError(replace(self._with_output(self._why), remote_end=became)))
         elif not self._over:
-            message = "the session was closed without an exit status"
-            failure = Failure(stage="exec", kind="connection-closed", message=message)
-            self._settle(TransportError(self._with_output(failure)))
+            self._settle(TransportError(self._with_output(answers.NO_END)))
         else:
-            self._settle(self._answer(self._output()))
-
-    def _answer(self, output: dict[str, Any]) -> Reply | TransportError:
-        said: bytes = output["stderr"]
-        if self._code == 1 and len(said) < 4096 and said.startswith(_EXPIRED):
-            message = "the password has expired: " + said.decode("utf-8", "replace").strip()
-            return TransportError(Failure(stage="auth", kind="password-expired", message=message))
-        return Reply(exit_code=None if self._signal else self._code, signal=self._signal, **output)
+            code = None if self._signal else self._code
+            end = answers.judged(Reply(exit_code=code, signal=self._signal, **self._output()))
+            end = self._printed.judge(end) if isinstance(end, Reply) else end
+            self._settle(end if isinstance(end, Reply) else TransportError(end))
 
     def _settle(self, outcome: Reply | Exception) -> None:
         self.let_go()
-        if isinstance(outcome, Reply) and isinstance(end := self._printed.judge(outcome), Failure):
-            outcome = TransportError(end)
         if self.done.done():  # cancelled, or settled by a limit
             return
         if isinstance(outcome, Reply):

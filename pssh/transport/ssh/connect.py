@@ -16,6 +16,7 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
 from pssh.model.secret import Secret
 from pssh.model.work import Input, Limits, Listener, Prompt, TransportError
+from pssh.transport.hiding import given
 from pssh.transport.ssh.auth import Login
 from pssh.transport.ssh.channel import Exec, OpenRefused
 from pssh.transport.ssh.credentials import Keyring
@@ -63,6 +64,8 @@ class SSHSession:
         self.banner = ""
         self._transport = transport
         self._connection = connection
+        # Whoever is on the way to a host that is not checked would read them.
+        self._secrets = transport.secrets if connection.host_keys != "off" else {}
         self._limits = limits
         self._listener = _Once(listener)
         self._verifier = Verifier(host, connection, transport.host_keys(connection.known_hosts), listener.learned)
@@ -132,7 +135,8 @@ class SSHSession:
     async def _exec(
         self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
     ) -> Reply:
-        command = unveiled(command, self._transport.secrets)
+        hides = given(command, prompt, self._secrets)
+        command = unveiled(command, self._secrets)
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
         running = self._running = Exec(
@@ -144,7 +148,8 @@ class SSHSession:
             quiet=quiet,
             tty=tty,
             prompt=prompt,
-            secrets=self._transport.secrets,
+            secrets=self._secrets,
+            hides=hides,
         )
         try:
             if fresh:

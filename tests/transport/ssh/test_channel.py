@@ -412,3 +412,31 @@ async def test_a_command_speculated_behind_a_refused_key_is_requested_once_anoth
     pair.server.open(0)
     pair.move()
     assert pair.server.types[5:] == [90, 98, 96, 50, 90, 98, 96]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x62" + u32(0) + text("exit-status") + b"\0" + EXIT_0,
+        b"\x62" + u32(0) + text("exit-signal") + b"\0" + text("TERM") + b"\0" + text("") + text(""),
+        b"\x5e" + u32(0) + text("words"),
+        b"\x5f" + u32(0) + u32(1) + text("words"),
+    ],
+    ids=["exit-status", "exit-signal", "stdout", "stderr"],
+)
+async def test_a_command_that_was_not_requested_yet_has_neither_output_nor_an_end(payload: bytes) -> None:
+    class Waits(Silent):
+        def ready(self, go: Callable[[], None]) -> None: ...
+
+    command = Command(listener=Waits())
+    command.server.open(0)
+    command.pair.move()
+    command.server.send(payload)
+    with pytest.raises(ProtocolError):
+        command.pair.move()
+    assert command.listener.heard == []
+    assert not command.exec.done.done()
+    command.exec.fail(ProtocolError("x"))
+    with pytest.raises(TransportError) as caught:
+        await command.exec.done
+    assert caught.value.failure.cause == "auth/closed"

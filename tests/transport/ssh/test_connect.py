@@ -14,8 +14,8 @@ import pytest
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
-from pssh.model.secret import Secret
-from pssh.model.work import Limits, TransportError
+from pssh.model.secret import Secret, slot
+from pssh.model.work import Limits, Prompt, TransportError
 from pssh.transport.ssh.connect import SSHTransport
 from tests.support.faulty import Faulty
 from tests.support.peer import Silent
@@ -252,8 +252,23 @@ async def test_a_host_that_asks_for_signs_of_life_gets_them(start_sshd: Callable
 
 
 async def test_a_forced_command_is_answered_by_its_own_exit_and_words(start_sshd: Callable[..., Sshd]) -> None:
-    end = await ask(reach(start_sshd("ForceCommand internal-sftp\n")), total=5)
-    assert (cause(end), end.stdout) == ("exit 1", b"This service allows sftp connections only.\n")
+    end = await ask(reach(start_sshd("ForceCommand echo not you; exit 1\n")), total=5)
+    assert (cause(end), end.stdout) == ("exit 1", b"not you\n")
+
+
+async def test_no_secret_goes_to_a_host_whose_key_is_not_checked(sshd: Sshd, tmp_path: Path) -> None:
+    transport = SSHTransport({"secret:x": Secret("canary"), "become": Secret("canary")}, 32)
+    connection = reach(sshd, host_keys="off")
+    heard = tmp_path / "heard"
+    async with transport.open("web1", connection, Limits(kill_after=0.1), Silent()) as session:
+        with pytest.raises(TransportError) as caught:
+            await session.exec(f"echo {slot('x')} > {heard}")
+        assert caught.value.failure.cause == "local/secret"
+        with pytest.raises(TransportError) as caught:
+            asks = Prompt(asks="ask-1", mark="mark-1", secret="become")
+            await session.exec(f"printf ask-1 >&2; read x; echo $x > {heard}", prompt=asks)
+        assert caught.value.failure.cause == "exec/sudo-needs-password"
+    assert not heard.exists() or heard.read_bytes() == b"\n"
 
 
 async def test_a_command_over_its_time_says_what_became_of_it(sshd: Sshd) -> None:
