@@ -123,7 +123,7 @@ async def test_the_tail_gives_the_last_hosts_its_time_and_no_more(make: Make) ->
 
 
 async def test_hosts_that_were_never_begun_do_not_bring_the_tail_nearer(make: Make) -> None:
-    texts = ["early 0.3;exit 1", "sleep 0.8", *["exit 0"] * 18]
+    texts = ["early 0.8;exit 1", "sleep 1.6", *["exit 0"] * 18]
     seen = await events(make(parallel=2, max_fail=Share(0), tail=Tail.read("50%:0.1s")), jobs(*texts))
     assert results(seen)[1].cause == ""
 

@@ -72,12 +72,12 @@ asyncio.run(main())
 
 
 async def test_a_listener_that_is_slow_does_not_cost_a_worker() -> None:
-    engine = Pool(options(workers=1, heartbeat=0.05))
+    engine = Pool(options(workers=1, heartbeat=0.2))
     seen = []
     async for event in engine.run(jobs("print 40000000", limits=Limits(say=True))):
         seen.append(event)
         if len(seen) in (100, 200, 300):
-            await asyncio.sleep(0.4)  # more is waiting than is listened to, for many heartbeats
+            await asyncio.sleep(0.8)  # more is waiting than is listened to, for many heartbeats
     assert [result.status for result in results(seen)] == ["ok"]
 
 
