@@ -202,7 +202,7 @@ async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event
     yield RunStarted(plan.run)
     for notice in plan.notices:
         yield notice
-    async with aclosing(engine.run(plan.jobs)) as happening:  # type: ignore[type-var]  # every engine's is a generator
+    async with aclosing(engine.run(plan.jobs)) as happening:
         async for event in happening:
             for told in account.note(event):
                 yield told

@@ -4,7 +4,7 @@ A flag that is a run option has the name of the field it fills, so that one opti
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -27,12 +27,12 @@ from pssh.cli.types import (
     not_empty,
 )
 from pssh.errors import UsageError
-from pssh.model.options import RunOptions, options_from
+from pssh.model.options import Format, RunOptions, options_from
 
 Decorator = Callable[[Any], Any]
 
 USUAL = RunOptions()
-FORMATS = ("auto", "table", "gather", "lines", "json", "ndjson")
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def option(section: str, *names: str, **settings: Any) -> Decorator:
@@ -255,10 +255,10 @@ def narrowed(flags: dict[str, Any]) -> dict[str, Any]:
     return {name: flags[name] for name in ("exclude", "first", "pick", "slice", "seed")}
 
 
-def chosen_format(flags: dict[str, Any]) -> str:
+def chosen_format(flags: dict[str, Any]) -> Format:
     """Return the one format asked for. Raises UsageError for two."""
-    short = ("gather", "lines")
-    asked = {flags["format"], *(name for name in short if flags.get(name))} - {None}
+    short: tuple[Format, ...] = ("gather", "lines")
+    asked: set[Format] = {flags["format"], *(name for name in short if flags.get(name))} - {None}
     if len(asked) > 1:
         raise UsageError(
             f"{' and '.join(f'`{name}`' for name in sorted(asked))} are two formats", hint="give one of them"

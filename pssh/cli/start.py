@@ -73,7 +73,7 @@ def attended(
 def display(flags: dict[str, Any]) -> Display:
     """Return how the flags and the terminal want a run to be shown."""
     return Display(
-        format=options.chosen_format(flags),  # type: ignore[arg-type]  # click has checked it
+        format=options.chosen_format(flags),
         rows=flags.get("rows", "result"),
         quiet=flags["quiet"],
         color=terminal.wants_color(flags["color"], os.environ, sys.stdout.isatty()),

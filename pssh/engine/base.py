@@ -15,7 +15,7 @@ Every engine keeps these promises, each held up by a test of its name:
 
 import os
 import resource
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,7 +62,7 @@ Order = Hold | GoOn | Widen | End
 class Engine(Protocol):
     """Bounds and places jobs."""
 
-    def run(self, jobs: Sequence[Job]) -> AsyncIterator[Event]:
+    def run(self, jobs: Sequence[Job]) -> AsyncGenerator[Event, None]:
         """Yield what happens until every job has ended. Job ids are distinct.
 
         Raises UsageError, before anything begins, if a barrier cannot hold as many hosts.

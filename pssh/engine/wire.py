@@ -145,7 +145,8 @@ def unpack(raw: bytes | memoryview, kind: type[_Any] | Any) -> _Any:
         if raw and raw[0] in _EXTENSIONS:
             inner = msgpack.decode(msgpack.decode(raw, type=msgpack.Ext).data, ext_hook=_unwrapped)
             return convert(inner, kind, dec_hook=_closed, builtin_types=(bytes,))
-        return _decoder(kind).decode(raw)  # type: ignore[no-any-return]  # the decoder was made for this kind
+        value: _Any = _decoder(kind).decode(raw)
+        return value
     except (ValueError, RecursionError) as error:
         raise Garbled(f"{type(error).__name__}: {error}") from error
 

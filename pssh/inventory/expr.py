@@ -15,6 +15,7 @@ from pssh.model import names
 MOST_BYTES = 64 << 10
 MOST_DEPTH = 32
 Operator = Literal[",", "&", "!"]
+_OPERATORS: dict[str, Operator] = {",": ",", "&": "&", "!": "!"}
 
 _NAME = re.compile(r"(?:\[[^\[\]]*+\]|[^\s,&!()\[\]])++")
 _GROUP = re.compile(r"@((?:\[[^\[\]]*+\]|[^\s,&!()\[\]])*+)")
@@ -165,11 +166,12 @@ class _Parser:
         first = self.term(depth)
         rest: list[tuple[Operator, Term]] = []
         while (mark := self.next()) not in ("", ")"):
-            if mark not in (",", "&", "!"):
+            operator = _OPERATORS.get(mark)
+            if operator is None:
                 hint = "`,` joins, `&` keeps what both have, `!` removes"
                 raise TargetsError(f"Two terms without an operator at column {self.place + 1}", hint=hint)
             self.place += 1
-            rest.append((mark, self.term(depth, after=mark)))  # type: ignore[arg-type]  # narrowed by the line above
+            rest.append((operator, self.term(depth, after=mark)))
         return Chain(first, tuple(rest))
 
     def next(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pssh.model.event import Event
+from pssh.model.options import Format
 from pssh.report.gather import Auto, Gather
 from pssh.report.jsonout import Json, NdJson
 from pssh.report.lines import Lines
@@ -20,7 +21,6 @@ from pssh.report.summary import Notices, Summary
 from pssh.report.table import Table
 from pssh.report.waves import Waves
 
-Format = Literal["auto", "table", "gather", "lines", "json", "ndjson"]
 Rows = Literal["result", "host"]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, common
 
-from pssh.model.outcome import Failure
+from pssh.model.outcome import Failure, Stage
 from pssh.model.secret import Secret
 from pssh.model.work import TransportError
 from pssh.transport.ssh.agent import RSA_SHA2_256, RSA_SHA2_512, Agent, AgentError
@@ -249,9 +249,9 @@ class Login:
         problems = "; ".join(self._problems)
         if not self._tried:
             kind = "key-file" if self._problems else "no-credentials"
-            stage = "local" if self._problems else "auth"
+            stage: Stage = "local" if self._problems else "auth"
             message = problems or "there is no key and no password to log in with"
-            return Failure(stage=stage, kind=kind, message=message)  # type: ignore[arg-type]  # both are stages
+            return Failure(stage=stage, kind=kind, message=message)
         accepted = ", ".join(self._methods)
         message = f"the host refused `{self._user}` with {', '.join(self._tried)}; it would take {accepted}"
         said = f"; it says: {self._banner.strip()}" if self._banner.strip() else ""

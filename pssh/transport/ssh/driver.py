@@ -363,14 +363,16 @@ class Driver(Transport):
     def _compute_key(self, id: str, nbytes: int) -> bytes:
         """RFC 4253 section 7.2; the part that all six keys share is hashed once."""
         if nbytes > 32 or isinstance(self.K, bytes):
-            return super()._compute_key(id, nbytes)  # type: ignore[no-any-return]  # paramiko's is untyped
+            key: bytes = super()._compute_key(id, nbytes)
+            return key
         if id in "EF" and self._cipher_info[self.local_cipher if id == "E" else self.remote_cipher].get("is_aead"):
             return b""  # no MAC goes with a cipher that checks itself
         if self._secret is None:
             self._secret = self.kex_engine.hash_algo(mpint(self.K) + self.H)
         hashed = self._secret.copy()
         hashed.update(id.encode() + self.session_id)
-        return hashed.digest()[:nbytes]  # type: ignore[no-any-return]
+        digest: bytes = hashed.digest()
+        return digest[:nbytes]
 
     def _log(self, level: int, msg: object, *args: object) -> None: ...
 
