@@ -47,6 +47,8 @@ LIBRARIES = {
     "tabulate": ("pssh.report",),
     "wcwidth": ("pssh.report",),
     "rich": ("pssh.report",),
+    "cronsim": ("pssh.schedule",),
+    "pathspec": ("pssh.ops",),
     "click": ("pssh.cli",),
     "yaml": ("pssh.inventory",),
     "msgspec": ("pssh",),
