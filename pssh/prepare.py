@@ -21,7 +21,7 @@ from platformdirs import user_config_path
 
 from pssh.credentials import Ask, settle
 from pssh.errors import UsageError
-from pssh.fit import LOOKING, fitted, secrets_in
+from pssh.fit import fitted, looks, secrets_in
 from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
@@ -31,6 +31,9 @@ from pssh.model.host import Settings
 from pssh.model.options import RunOptions
 from pssh.model.report import Run
 from pssh.model.work import Job, Operation
+from pssh.ops.files.put import Put
+from pssh.ops.files.tree import Tree
+from pssh.ops.lock import Locked
 from pssh.plan import Plan, jobs_for
 from pssh.settings import defaults
 from pssh.transport.ssh.userconfig import UserConfig
@@ -124,6 +127,7 @@ def prepare(
     )
     if options.order == "random":
         random.Random(seed).shuffle(jobs)
+    jobs = with_trees(jobs)
     run = Run(
         id="",
         started=began,
@@ -141,9 +145,32 @@ def prepare(
         jobs,
         notices=_notices(selection, sources, jobs),
         asks=secrets_in(operation, options),
-        protected=() if isinstance(operation, LOOKING) else tuple(host.name for host in hosts if host.protected),
+        protected=() if looks(operation) else tuple(host.name for host in hosts if host.protected),
         exit=options.exit,
     )
+
+
+def with_trees(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs with what they send read once for all that send the same; raises UsageError."""
+    read: dict[int, Operation] = {}
+    trees: dict[tuple[object, ...], Tree] = {}
+
+    def once(operation: Operation) -> Operation:
+        if isinstance(operation, Locked):
+            return structs.replace(operation, operation=once(operation.operation))
+        if not isinstance(operation, Put) or operation.tree is not None:
+            return operation
+        key = (operation.sources, operation.follow, operation.skip_links)
+        if key not in trees:
+            trees[key] = operation.gathered()
+        return structs.replace(operation, tree=trees[key])
+
+    found = []
+    for job in jobs:
+        if id(job.operation) not in read:
+            read[id(job.operation)] = once(job.operation)
+        found.append(structs.replace(job, operation=read[id(job.operation)]))
+    return found
 
 
 def with_credentials(plan: Plan, options: RunOptions, ask: Ask) -> Plan:

@@ -3,6 +3,7 @@
 The latter are read here once and thrown away, so that what is wrong is told with the name of its option.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,23 @@ class Number(click.IntRange):
             first = "" if self.min is None else f" from {self.min} on"
             ends = first if self.max is None else f" from {self.min} to {self.max}"
             self.fail(f"`{value}` is no number{ends}", param, ctx)
+
+
+class Size(click.ParamType[float]):
+    """A number of bytes: `64K`, `1.5M`; units of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = _SIZE.fullmatch(value)
+        if not found or not float(found[1]):
+            self.fail(f"`{value}` is no size such as `64K` or `1.5M`", param, ctx)
+        return float(found[1]) * 1024 ** " KMGT".index((found[2] or " ").upper())
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTkmgt]?)(?:i?[Bb])?(?:/s)?")
 
 
 class Readable(click.ParamType[str]):
@@ -124,3 +142,4 @@ RAMP = Readable("ramp", Pace.ramp)
 LAUNCH = Readable("launch", Launch.read)
 TAIL = Readable("tail", Tail.read)
 LOCK = Readable("lock", LockOption.read)
+BYTES = Size()
