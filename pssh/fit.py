@@ -5,9 +5,9 @@ one operation, and where no option asks for anything the jobs stay what they wer
 operation once.
 """
 
-import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import structs
@@ -152,11 +152,17 @@ class _Fit:
 
     def placed(self, operation: Put | Get, host: Host, names: Mapping[str, str]) -> Put | Get:
         """Return an operation on files with its paths filled: on this machine a value is always one part of a path."""
-        here = lambda path: self.text(path, host, names, part)  # noqa: E731  one line for two uses
-        there = lambda path: self.text(path, host, names, str)  # noqa: E731
+
+        def here(path: str) -> str:
+            return self.text(path, host, names, part)
+
+        def there(path: str) -> str:
+            return self.text(path, host, names, str)
+
         if isinstance(operation, Get):
-            dest = os.path.abspath(here(operation.place(host.name)))
-            return structs.replace(operation, sources=tuple(map(there, operation.sources)), dest=dest, settled=True)
+            dest, path = (str(Path.cwd() / here(said)) if said else "" for said in (operation.dest, operation.path))
+            sources = tuple(map(there, operation.sources))
+            return structs.replace(operation, sources=sources, dest=dest, path=path, host=part(host.name))
         sources, dest = tuple(map(here, operation.sources)), there(operation.dest)
         found = structs.replace(operation, sources=sources, dest=dest)
         return structs.replace(found, names=tuple(names.items())) if operation.render else found

@@ -245,7 +245,7 @@ files = together(
     option("Files", "--force", is_flag=True, help="Also what is the same already."),
     option("Files", "--follow", is_flag=True, help="Take symbolic links for what they point to."),
     option("Files", "--times", is_flag=True, help="Keep the times of the source."),
-    option("Files", "--limit-rate", "rate", type=BYTES, default=0.0, metavar="SIZE", help="So much a second and host."),
+    option("Files", "--limit-rate", type=BYTES, default=0.0, metavar="SIZE", help="So much a second and host."),
 )
 sending = together(
     option("Files", "--skip-links", is_flag=True, help="Leave symbolic links out."),
@@ -257,6 +257,11 @@ sending = together(
     option("Files", "--backup", is_flag=True, help="Keep what is replaced as `NAME~`."),
     option("Files", "--in-place", "inplace", is_flag=True, help="Write into the old file: for what keeps its inode."),
     option("Files", "--render", is_flag=True, help="Fill in {host} and the like in each file."),
+)
+fetching = together(
+    option("Files", "--flat", is_flag=True, help="DEST/NAME.HOST instead of DEST/HOST/NAME."),
+    named("Files", "--dest", metavar="PATH", default="", help="The whole path here, with {host} in it, and no DEST."),
+    option("Files", "--links", is_flag=True, help="Make symbolic links that stay within SRC."),
 )
 
 

@@ -31,8 +31,13 @@ def command(targets: str, paths: tuple[str, ...], **flags: Any) -> int:
     if len(paths) < 2:
         raise UsageError("There is no SRC or no DEST", hint="`pssh put TARGETS SRC... DEST`")
     wanted = Attributes(**{name: flags[name] for name in ("mode", "owner", "group", "times", "preserve")})
-    own = ("via", "force", "follow", "skip_links", "mkdir", "backup", "inplace", "rate", "render")
+    own = ("via", "force", "follow", "skip_links", "mkdir", "backup", "inplace", "render")
     operation = Put(
-        paths[:-1], paths[-1], attributes=wanted, dry=flags.pop("dry_run"), **{name: flags[name] for name in own}
+        paths[:-1],
+        paths[-1],
+        attributes=wanted,
+        rate=flags["limit_rate"],
+        dry=flags.pop("dry_run"),
+        **{name: flags[name] for name in own},
     )
     return early.launch(operation, targets, flags)

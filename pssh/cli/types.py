@@ -52,7 +52,7 @@ class Size(click.ParamType[float]):
         found = _SIZE.fullmatch(value)
         if not found or not float(found[1]):
             self.fail(f"`{value}` is no size such as `64K` or `1.5M`", param, ctx)
-        return float(found[1]) * 1024 ** " KMGT".index((found[2] or " ").upper())
+        return float(found[1]) * float(1024 ** " KMGT".index((found[2] or " ").upper()))
 
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTkmgt]?)(?:i?[Bb])?(?:/s)?")

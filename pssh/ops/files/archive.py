@@ -17,9 +17,10 @@ Parts = list[bytes | Entry]
 def archived(plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool) -> Parts:
     """Return the archive's bytes and contents, in order."""
     moved = [step for step in plan.moved if not (step.entry.kind == "folder" and step.there is not None)]
+    uid, gid = max(plan.facts.uid, 0), max(plan.facts.gid, 0)
     parts: Parts = [tar.header(b"c", "folder", 0o700), tar.header(b"f", "folder", 0o700)]
     for folder in _folders(plan, moved):
-        parts.append(tar.header(b"f/" + folder, "folder", 0o700, uid=max(plan.facts.uid, 0), gid=max(plan.facts.gid, 0)))
+        parts.append(tar.header(b"f/" + folder, "folder", 0o700, uid=uid, gid=gid))
     for step in moved:
         parts += _member(step)
     for name, data in _lists(plan, moved, wanted, backup, inplace):

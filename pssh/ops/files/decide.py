@@ -46,6 +46,9 @@ class Attributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.times or self.preserve
 
 
+USUAL = Attributes()
+
+
 class Step(Struct, frozen=True):
     """What is done with one entry."""
 
@@ -111,7 +114,9 @@ class _Decide:
         elif there.kind == "folder":
             word = "is-directory"
         elif there.kind == "special":
-            raise TransportError(_named(Failure(stage="transfer", kind="remote-denied", message="no file is there"), path))
+            raise TransportError(
+                _named(Failure(stage="transfer", kind="remote-denied", message="no file is there"), path)
+            )
         if word:
             raise TransportError(_named(refusal(word), path))
 
@@ -157,11 +162,16 @@ class _Decide:
         if entry.kind != "file":
             return "", uid, gid
         if facts.uid > 0 and uid != facts.uid and not wanted.owner:
-            message = f"it belongs to `{there.user if there else uid}`, and only root can let a new file belong to another"
+            message = (
+                f"it belongs to `{there.user if there else uid}`, and only root can let a new file belong to another"
+            )
             hint = "`--sudo` keeps the owner, `--in-place` writes into the file that is there"
             failure = Failure(stage="transfer", kind="remote-denied", message=message, hint=hint)
             raise TransportError(_named(failure, path))
-        said = (wanted.owner or (str(uid) if uid != facts.uid else ""), wanted.group or (str(gid) if gid != facts.gid else ""))
+        said = (
+            wanted.owner or (str(uid) if uid != facts.uid else ""),
+            wanted.group or (str(gid) if gid != facts.gid else ""),
+        )
         return ":".join(said) if said[1] else said[0], uid, gid
 
 

@@ -1,11 +1,10 @@
 """Where fetched files come to lie on this machine: written aside, compared, and renamed, below one folder per host.
 
 Promises: every step is taken from the descriptor of the folder above, and through no link; a temporary name is made
-exclusively, is ours alone to read, and goes away whatever happens; a file never replaces a folder, nor the reverse; what
-a run that was killed left for the same target is removed by the next, unless its writer still lives.
+exclusively, is ours alone to read, and goes away whatever happens; a file never replaces a folder, nor the reverse;
+what a run that was killed left for the same target is removed by the next, unless its writer still lives.
 """
 
-import asyncio
 import errno
 import fcntl
 import hashlib
@@ -17,9 +16,8 @@ from secrets import token_hex
 
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
-from pssh.ops.files.names import readable, tag
+from pssh.ops.files.names import Place, readable, tag
 
-Place = tuple[bytes, ...]
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -29,11 +27,10 @@ _ZEROS = bytes(64 << 10)
 class Ground:
     """The folder of one host; it is made when the first file comes."""
 
-    def __init__(self, path: str, *, follow: bool = False) -> None:
+    def __init__(self, path: str) -> None:
         self._path = os.fsencode(path)
-        self._follow = follow  # the target may be a link, and is written through
         self._base = -1
-        self._umask = _umask()
+        self.umask = _umask()
 
     def close(self) -> None:
         if self._base >= 0:
@@ -42,16 +39,16 @@ class Ground:
 
     def there(self, place: Place) -> os.stat_result | None:
         """Return what lies there already; a link is not followed."""
-        with _errors(self._shown(place)), suppress(FileNotFoundError, NotADirectoryError):
+        with self.errors(place), suppress(FileNotFoundError, NotADirectoryError):
             if self._base < 0:
                 self._base = os.open(self._path, _FOLDER)
-            with self._folder(place[:-1], make=False) as above:
+            with self.within(place[:-1], make=False) as above:
                 return os.stat(place[-1], dir_fd=above, follow_symlinks=False)
         return None
 
     def digest(self, place: Place) -> bytes:
         """Return the SHA-256 of a file that is there; empty if it cannot be read."""
-        with suppress(OSError, TransportError), self._folder(place[:-1], make=False) as above:
+        with suppress(OSError, TransportError), self.within(place[:-1], make=False) as above:
             number = os.open(place[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
             with open(number, "rb", buffering=0) as file:
                 if stat.S_ISREG(os.fstat(number).st_mode):
@@ -60,17 +57,17 @@ class Ground:
 
     def folder(self, place: Place) -> None:
         """Make a folder, and those above it."""
-        with _errors(self._shown(place)):
+        with self.errors(place):
             self._begin()
-            with self._folder(place, make=True):
+            with self.within(place, make=True):
                 pass
 
     def link(self, place: Place, target: bytes) -> None:
         """Make a link, or let it point elsewhere."""
-        with _errors(self._shown(place)):
+        with self.errors(place):
             self._begin()
-            with self._folder(place[:-1], make=True) as above:
-                self._refuse(place, above, link=True)
+            with self.within(place[:-1], make=True) as above:
+                self._refuse_folder(place, above)
                 name = _temporary(place[-1])
                 os.symlink(target, name, dir_fd=above)
                 try:
@@ -81,24 +78,30 @@ class Ground:
 
     def file(self, place: Place) -> "Landing":
         """Return a new file that will get this place; raises TransportError."""
-        with _errors(self._shown(place)):
+        with self.errors(place):
             self._begin()
-            with self._folder(place[:-1], make=True) as above:
-                self._refuse(place, above, link=False)
+            with self.within(place[:-1], make=True) as above:
+                self.regular(place, above)
                 _sweep(place[-1], above)
-                return Landing(self, place, os.dup(above), self._umask)
+                return Landing(self, place, above)
 
-    def _refuse(self, place: Place, above: int, *, link: bool) -> None:
+    def regular(self, place: Place, above: int) -> os.stat_result | None:
+        """Return the file that lies there, None if nothing does; raises TransportError for anything else."""
+        there = self._refuse_folder(place, above)
+        if there is None or stat.S_ISREG(there.st_mode):
+            return there
+        if stat.S_ISLNK(there.st_mode):
+            raise _failure("transfer", "symlink", f"`{self._shown(place)}` is a symbolic link here", "remove the link")
+        raise _failure("local", "denied", f"`{self._shown(place)}` is no regular file here")
+
+    def _refuse_folder(self, place: Place, above: int) -> os.stat_result | None:
         try:
             there = os.stat(place[-1], dir_fd=above, follow_symlinks=False)
         except FileNotFoundError:
-            return
+            return None
         if stat.S_ISDIR(there.st_mode):
             raise _failure("transfer", "is-directory", f"`{self._shown(place)}` is a folder here")
-        if stat.S_ISLNK(there.st_mode) and not link:
-            raise _failure("transfer", "symlink", f"`{self._shown(place)}` is a symbolic link here", "remove the link")
-        if not stat.S_ISREG(there.st_mode) and not link:
-            raise _failure("local", "denied", f"`{self._shown(place)}` is no regular file here")
+        return there
 
     def _begin(self) -> None:
         if self._base < 0:
@@ -106,7 +109,8 @@ class Ground:
             self._base = os.open(self._path, _FOLDER)
 
     @contextmanager
-    def _folder(self, place: Place, *, make: bool) -> Iterator[int]:
+    def within(self, place: Place, *, make: bool) -> Iterator[int]:
+        """Give the descriptor of a folder below ours, reached through no link."""
         here = os.dup(self._base)
         try:
             for name in place:
@@ -120,30 +124,33 @@ class Ground:
         finally:
             os.close(here)
 
+    @contextmanager
+    def errors(self, place: Place) -> Iterator[None]:
+        """Word what this machine would not do."""
+        try:
+            yield
+        except OSError as error:
+            raise local(error, self._shown(place)) from None
+
     def _shown(self, place: Place) -> str:
         return readable(os.path.join(self._path, *place))
 
 
 class Landing:
-    """One file on its way; `close` removes it unless it was `finish`ed."""
+    """One file on its way: written, closed, and waiting for its name; `drop` removes it unless it got that."""
 
-    def __init__(self, ground: Ground, place: Place, above: int, umask: int) -> None:
+    def __init__(self, ground: Ground, place: Place, above: int) -> None:
         self.size = 0
+        self.place = place
         self._hash = hashlib.sha256()
-        self._name, self._above, self._umask = place[-1], above, umask
-        self._shown = ground._shown(place)
-        self._temporary = _temporary(self._name)
-        try:
-            self._file = os.open(self._temporary, _NEW, 0o600, dir_fd=above)
-        except OSError:
-            os.close(above)
-            raise
+        self._ground = ground
+        self._temporary = _temporary(place[-1])
+        self._file = os.open(self._temporary, _NEW, 0o600, dir_fd=above)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._open = True
 
     def write(self, data: memoryview) -> None:
         """Take the next bytes; zeros become a hole."""
-        with _errors(self._shown):
+        with self._ground.errors(self.place):
             self._hash.update(data)
             self.size += len(data)
             if data == _ZEROS[: len(data)]:
@@ -152,40 +159,46 @@ class Landing:
             while data:
                 data = data[os.write(self._file, data) :]
 
+    def close(self) -> None:
+        """All of it has come."""
+        with self._ground.errors(self.place):
+            os.ftruncate(self._file, self.size)
+        self._shut()
+
     @property
     def digest(self) -> bytes:
         return self._hash.digest()
 
-    async def finish(self, mode: int, mtime: int | None) -> None:
-        """Give it its name; raises TransportError."""
-        await asyncio.to_thread(self._finish, mode, mtime)
-
-    def _finish(self, mode: int, mtime: int | None) -> None:
-        with _errors(self._shown):
-            os.ftruncate(self._file, self.size)
+    def finish(self, mode: int, mtime: int | None) -> None:
+        """Give it its name, with the mode, owner and group of what it replaces; waits for the disk."""
+        with self._ground.errors(self.place), self._ground.within(self.place[:-1], make=False) as above:
+            name = self.place[-1]
+            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
             try:
-                old = os.stat(self._name, dir_fd=self._above, follow_symlinks=False)
-            except FileNotFoundError:
-                os.fchmod(self._file, mode & 0o777 & ~self._umask)
-            else:
-                if not stat.S_ISREG(old.st_mode):
-                    raise _failure("transfer", "is-directory", f"`{self._shown}` is no file any more")
-                _like(self._file, old)
-            if mtime is not None:
-                os.utime(self._file, (mtime, mtime))
-            os.fsync(self._file)
-            os.rename(self._temporary, self._name, src_dir_fd=self._above, dst_dir_fd=self._above)
+                if (old := self._ground.regular(self.place, above)) is None:
+                    os.fchmod(file, mode & 0o777 & ~self._ground.umask)
+                else:
+                    _like(file, old)
+                if mtime is not None:
+                    os.utime(file, (mtime, mtime))
+                os.fsync(file)
+                os.rename(self._temporary, name, src_dir_fd=above, dst_dir_fd=above)
+                self._temporary = b""
+            finally:
+                os.close(file)
+
+    def drop(self) -> None:
+        """Leave nothing but what got its name; raises nothing."""
+        self._shut()
+        if self._temporary:
+            with suppress(OSError, TransportError), self._ground.within(self.place[:-1], make=False) as above:
+                os.unlink(self._temporary, dir_fd=above)
             self._temporary = b""
 
-    def close(self) -> None:
-        if not self._open:
-            return
-        self._open = False
-        if self._temporary:
-            with suppress(OSError):
-                os.unlink(self._temporary, dir_fd=self._above)
-        os.close(self._file)
-        os.close(self._above)
+    def _shut(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 def _like(file: int, old: os.stat_result) -> None:
@@ -213,16 +226,6 @@ def _sweep(name: bytes, above: int) -> None:
                 os.unlink(found, dir_fd=above)
             finally:
                 os.close(number)
-
-
-@contextmanager
-def _errors(shown: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | NotADirectoryError) and error.errno == errno.ENOENT:
-            raise
-        raise local(error, shown) from None
 
 
 def local(error: OSError, shown: str) -> TransportError:

@@ -7,6 +7,8 @@ from msgspec import Struct
 from pssh.errors import UsageError
 from pssh.ops.shellwords import exact, shown
 
+Place = tuple[bytes, ...]  # below a folder, part by part
+
 LEFT = ".pssh-"  # what every temporary name of ours begins with
 
 
@@ -58,11 +60,5 @@ def readable(path: bytes) -> str:
 
 def size(count: int) -> str:
     """Return a number of bytes for people."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            break
-        value /= 1024
-    else:
-        unit = "TiB"
-    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+    power = min(max(count.bit_length() - 1, 0) // 10, 4)
+    return f"{count / 1024**power:.1f} {' KMGT'[power]}iB" if power else f"{count} B"

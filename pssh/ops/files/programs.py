@@ -10,6 +10,7 @@ Why `xargs -0` in groups: one process for many files.
 
 from pssh.ops.shellwords import join, quote
 
+
 def _quoted(program: str) -> str:
     return program.replace("'", "'\\''")
 
@@ -57,7 +58,7 @@ LOOK = (
     _BEGIN
     + _TOOLS
     + """printf '%s\\n' "$1"
-dest=$2 folder=$3 name=$4 only=$5 follow=$6 home=$7 tags=$8
+dest=$2 folder=$3 name=$4 only=$5 follow=$6 home=$7
 if [ "$home" ]; then cd || exit; fi
 if [ -z "$name" ] || [ -d "$dest" ] || [ -z "$only" ]; then
   c=$dest n=$only
@@ -246,7 +247,8 @@ each "$t/c/backup" sh -c 'for x do
   if [ -d "$x~" ]; then echo "$x~ is a directory" >&2; exit 1; fi
   rm -f "$x~"; ln "$x" "$x~" 2>/dev/null || cp -p "$x" "$x~" || exit
 done' sh || exit
-each "$t/c/inplace" sh -c 't=$1; shift; for x do cat "$t/f/${x#./}" > "$x" && rm -f "$t/f/${x#./}" || exit; done' sh "$t" || exit
+each "$t/c/inplace" sh -c 't=$1; shift
+for x do cat "$t/f/${x#./}" > "$x" && rm -f "$t/f/${x#./}" || exit; done' sh "$t" || exit
 i=0
 while [ -e "$t/c/to.$i" ]; do
   d=$(cat "$t/c/to.$i"; printf .); d=${d%.}

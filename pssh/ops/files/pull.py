@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
-from pssh.ops.context import Context
-from pssh.ops.files.land import Ground, Landing, Place
+from pssh.ops.context import PLAIN, Context
+from pssh.ops.files.land import Ground, Landing
 from pssh.ops.files.listing import Found, Listing
-from pssh.ops.files.names import readable
+from pssh.ops.files.names import Place, readable
 from pssh.ops.files.stream import Stream
 from pssh.ops.files.streams import Progress
 from pssh.ops.shellwords import exact
@@ -43,7 +43,7 @@ async def pull(
     folder: str,
     *,
     named: Callable[[Place], Place] = lambda place: place,
-    context: Context = Context(),
+    context: Context = PLAIN,
     force: bool = False,
     follow: bool = False,
     links: bool = False,
@@ -58,7 +58,7 @@ async def pull(
     """
     paths, home = _paths(sources)
     way = Stream(session, context, rate=rate)
-    listing = await way.list(paths, home=home, follow=follow, links=links)
+    listing = await way.listing(paths, home=home, follow=follow, links=links)
     if one and len({found.place[0] for found in listing.found}) > 1:
         message = "several files would get one name here"
         hint = "put `{host}` into a folder and leave the name out"
@@ -156,7 +156,8 @@ class _Pulling:
         """Return the files that are not the same here."""
         if force:
             return files
-        like, wanted = [], []
+        like: list[Found] = []
+        wanted: list[Found] = []
         for found in files:
             there = self._ground.there(self._named(found.place))
             same = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == found.there.size
@@ -187,6 +188,7 @@ class _Pulling:
 
     def end(self) -> None:
         assert self._landing is not None and self._taking is not None
+        self._landing.close()
         self._landed[self._taking.path] = self._taking, self._landing
         self._landing = self._taking = None
 
@@ -206,12 +208,14 @@ class _Pulling:
             if found.path not in self._landed:
                 message = f"`{readable(found.path)}` did not come"
                 raise TransportError(Failure(stage="transfer", kind="verify", message=message))
-        for found, landing in list(self._landed.values()):
-            await landing.finish(found.there.permissions, found.there.mtime if self._times else None)
-            landing.close()
+        await asyncio.to_thread(self._finish)
+
+    def _finish(self) -> None:
+        for found, landing in self._landed.values():
+            landing.finish(found.there.permissions, found.there.mtime if self._times else None)
 
     def _drop(self) -> None:
         if self._landing is not None:
-            self._landing.close()
+            self._landing.drop()
         for _, landing in self._landed.values():
-            landing.close()
+            landing.drop()

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
-from pssh.ops.context import Context
-from pssh.ops.files.decide import Attributes, Plan, decided
+from pssh.ops.context import PLAIN, Context
+from pssh.ops.files.decide import USUAL, Attributes, Plan, decided
 from pssh.ops.files.facts import Facts
 from pssh.ops.files.names import Where, readable, where
 from pssh.ops.files.stream import Stream
@@ -39,8 +39,8 @@ async def push(
     tree: Tree,
     dest: str,
     *,
-    context: Context = Context(),
-    wanted: Attributes = Attributes(),
+    context: Context = PLAIN,
+    wanted: Attributes = USUAL,
     force: bool = False,
     follow: bool = False,
     mkdir: bool = False,

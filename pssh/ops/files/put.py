@@ -1,6 +1,7 @@
 """Files and folders of this machine to a host; what is there already and equal is left alone."""
 
 from asyncio import to_thread
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -56,7 +57,7 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
         return gathered(self.sources, follow=self.follow, skip_links=self.skip_links)
 
     async def perform(self, session: Session) -> Reply:
-        tree = self.tree or await to_thread(self._gathered)
+        tree = self.tree if self.tree is not None else await to_thread(self._gathered)
         sent = await push(
             session,
             tree,
@@ -81,7 +82,6 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
             raise TransportError(failure) from None
 
 
-
 def said(sent: Sent, tree: Tree) -> Reply:
     """Return the row of a push: one line that is equal where the same was done."""
     return Reply(
@@ -95,25 +95,26 @@ def _line(plan: Plan) -> str:
         return "same"
     files = sum(step.entry.kind == "file" for step in moved)
     others = len(moved) - files
-    parts = [_count(files, "file")] if files or not others else []
+    parts = [count(files, "file")] if files or not others else []
     if files:
         parts.append(size(plan.size))
     if links := sum(step.entry.kind == "link" for step in moved):
-        parts.append(_count(links, "link"))
+        parts.append(count(links, "link"))
     if folders := others - links:
-        parts.append(_count(folders, "folder"))
+        parts.append(count(folders, "folder"))
     return ", ".join(parts)
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - _MOST_SAID} more" if len(names) > _MOST_SAID else ""
+    return ", ".join(f"`{name}`" for name in names[:_MOST_SAID]) + more
+
+
 def _note(sent: Sent, tree: Tree) -> str:
-    skipped = tree.skipped
-    notes = [sent.note] if sent.note else []
-    if skipped:
-        names = ", ".join(f"`{readable(path)}`" for path in skipped[:_MOST_SAID])
-        more = f" and {len(skipped) - _MOST_SAID} more" if len(skipped) > _MOST_SAID else ""
-        notes.append(f"skipped, neither file nor folder: {names}{more}")
-    return "; ".join(notes)
+    skipped = f"skipped: {listed([readable(path) for path in tree.skipped])}" if tree.skipped else ""
+    return "; ".join(filter(None, (sent.note, skipped)))

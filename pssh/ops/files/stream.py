@@ -18,11 +18,9 @@ from pssh.ops.files.facts import Facts
 from pssh.ops.files.listing import Found, Listing, Reader, settled
 from pssh.ops.files.names import Where, readable, tag
 from pssh.ops.files.streams import Answer, Marked, Progress, Sending, changed
-from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 from pssh.ops.files.tree import Tree
 from pssh.ops.files.unpack import Taker, Unpacking
-
-_MOST_HASHED = 64 << 20  # bytes; a larger file is hashed there only if its size is the right one
+from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 
 
 class NoShell(TransportError):
@@ -42,13 +40,12 @@ class Stream:
         only = tops[0] if len(tops) == 1 else b""
         mark = _mark()
         items = [_asked(entry, only) for entry in ours.entries]
-        args = (where.path, where.folder, where.name, only, b"1" if follow else b"", b"1" if where.home else b"")
-        command = programs.line(programs.LOOK, mark, *map(_text, args), "")
+        paths = map(_text, (where.path, where.folder, where.name, only))
+        command = programs.line(programs.LOOK, mark, *paths, _flag(follow), _flag(where.home))
         answer, reply = await self.ask(command, mark, b"".join(items))
         if reply.exit_code != 0 and not answer.startswith(b"no "):
             raise failed(reply)
-        found = facts.read(answer, len(items), mark.encode())
-        return await self._hashed(found, ours, where)
+        return facts.read(answer, len(items), mark.encode())
 
     async def ask(self, command: str, mark: str, stdin: bytes = b"") -> tuple[bytes, Reply]:
         """Return what a program prints after its mark, and its reply; raises NoShell if it never came so far."""
@@ -63,28 +60,22 @@ class Stream:
             raise no_shell(reply, bytes(sink.noise))
         return reply
 
-    async def _hashed(self, found: Facts, ours: Tree, where: Where) -> Facts:
-        return found
-
     async def send(self, plan: Plan, where: Where, wanted: Attributes, *, backup: bool, inplace: bool) -> None:
         """Do what was planned; raises TransportError. What could not be finished is removed again."""
         progress = Progress(self._session, plan.size)
-        mark, hexes = _mark(), token_hex(16)
-        entries = plan.steps
-        single = entries[0] if len(entries) == 1 and entries[0].entry.kind == "file" else None
-        name = plan.facts.name or b""
-        into = (mark, plan.facts.folder, name, tag(name), hexes, "1" if self._mkdir else "", "1" if where.home else "")
-        if single is not None:
-            size, digest = str(single.entry.size), single.entry.digest.hex()
-            when = _touched(single) if wanted.wants_times else ""
-            more = (size, digest, f"{single.mode:o}", single.owner, when, "1" if backup else "", "1" if inplace else "")
-            parts: list[bytes | tree.Entry] = [single.entry]
-            program = programs.ONE
-        else:
-            more = ("1" if wanted.wants_times else "",)
-            parts = archived(plan, wanted, backup=backup, inplace=inplace)
-            program = programs.TREE
-        command = programs.line(program, *map(_text, (*into, *more)))
+        mark, hexes, name = _mark(), token_hex(16), plan.facts.name
+        program, args, parts = _order(plan, wanted, backup=backup, inplace=inplace)
+        command = programs.line(
+            program,
+            mark,
+            _text(plan.facts.folder),
+            _text(name),
+            tag(name),
+            hexes,
+            _flag(self._mkdir),
+            _flag(where.home),
+            *args,
+        )
         sink = Answer(mark.encode())
         try:
             with Sending(parts, progress, self._rate) as given:
@@ -101,10 +92,10 @@ class Stream:
             await self._remove(plan, where, tag(name), hexes)
         await self._blame(plan, said, reply)
 
-    async def list(self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool) -> Listing:
+    async def listing(self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool) -> Listing:
         """Return what lies at these paths, patterns expanded; raises TransportError, NoShell if no shell answers."""
         mark = _mark()
-        command = programs.line(programs.LIST, mark, "1" if follow else "", "1" if home else "")
+        command = programs.line(programs.LIST, mark, _flag(follow), _flag(home))
         answer, reply = await self.ask(command, mark, b"".join(path + b"\0" for path in paths))
         end = b"end %s" % mark.encode()
         if reply.exit_code != 0 or not answer.endswith(end + b"\n"):
@@ -118,7 +109,7 @@ class Stream:
     async def digests(self, found: Sequence[Found], *, home: bool) -> list[bytes]:
         """Return the SHA-256 of files, empty where it cannot be had."""
         mark = _mark()
-        command = programs.line(programs.HASH, mark, "1" if home else "")
+        command = programs.line(programs.HASH, mark, _flag(home))
         answer, reply = await self.ask(command, mark, b"".join(b"h" + one.path + b"\0" for one in found))
         end = b"end %s\n" % mark.encode()
         if reply.exit_code != 0 or not answer.endswith(end):
@@ -131,7 +122,7 @@ class Stream:
     async def fetch(self, found: Sequence[Found], taker: Taker, *, home: bool, follow: bool) -> None:
         """Hand the content of files to who takes it, and then their hashes; raises TransportError."""
         mark = _mark()
-        command = programs.line(programs.FETCH, mark, "1" if home else "", "1" if follow else "")
+        command = programs.line(programs.FETCH, mark, _flag(home), _flag(follow))
         sink = Unpacking(mark.encode(), found, taker)
         with Sending([b"".join(one.path + b"\0" for one in found)]) as given:
             reply = await self._exec(command, given, sink)
@@ -140,9 +131,9 @@ class Stream:
 
     async def _remove(self, plan: Plan, where: Where, tagged: str, hexes: str) -> None:
         """Remove what a program that was cut off may have left; what cannot be removed, the next run removes."""
-        args = (plan.facts.folder, tagged, hexes, "", b"1" if where.home else b"")
+        command = programs.line(programs.REMOVE, _text(plan.facts.folder), tagged, hexes, "", _flag(where.home))
         try:
-            await self._context.bare.exec(self._session, programs.line(programs.REMOVE, *map(_text, args)), quiet=True)
+            await self._context.bare.exec(self._session, command, quiet=True)
         except TransportError:
             return
 
@@ -169,7 +160,7 @@ def failed(reply: Reply) -> TransportError:
 def no_shell(reply: Reply, noise: bytes) -> NoShell:
     """Return the error for a login that does not run our program."""
     said = first_line(Reply(0, stdout=noise, stderr=reply.stderr))
-    if not noise.strip() and reply.exit_code in (126, 127) or (reply.stderr and not noise.strip()):
+    if (not noise.strip() and reply.exit_code in (126, 127)) or (reply.stderr and not noise.strip()):
         kind = transfer_kind(said)
         return NoShell(Failure(stage="transfer", kind=kind, message=said, stderr=reply.stderr))
     if noise.strip():
@@ -188,8 +179,31 @@ def _mark() -> str:
     return f"pssh-{token_hex(16)}"
 
 
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+def _order(
+    plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool
+) -> tuple[str, tuple[str, ...], list[bytes | tree.Entry]]:
+    """Return the program that does what was planned, what else it is told, and what it reads."""
+    step = plan.steps[0]
+    if len(plan.steps) > 1 or step.entry.kind != "file":
+        return programs.TREE, (_flag(wanted.wants_times),), archived(plan, wanted, backup=backup, inplace=inplace)
+    args = (
+        str(step.entry.size),
+        step.entry.digest.hex(),
+        f"{step.mode:o}",
+        step.owner,
+        _touched(step) if wanted.wants_times else "",
+        _flag(backup),
+        _flag(inplace),
+    )
+    return programs.ONE, args, [step.entry]
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else ""
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
 
 
 def _touched(step: Step) -> str:

@@ -17,7 +17,14 @@ _TYPES = {"file": b"0", "folder": b"5", "link": b"2"}
 _OCTAL_SIZE = 0o77777777777
 
 Found = Literal["file", "folder", "link", "hard-link", "other"]
-_FOUND: dict[bytes, Found] = {b"0": "file", b"\0": "file", b"7": "file", b"5": "folder", b"2": "link", b"1": "hard-link"}
+_FOUND: dict[bytes, Found] = {
+    b"0": "file",
+    b"\0": "file",
+    b"7": "file",
+    b"5": "folder",
+    b"2": "link",
+    b"1": "hard-link",
+}
 
 
 class Garbled(ValueError):
