@@ -22,6 +22,7 @@ from pssh.cli.types import (
     PAUSE,
     RAMP,
     RATE,
+    REGEX,
     SECONDS,
     SHARE,
     TAIL,
@@ -30,6 +31,7 @@ from pssh.cli.types import (
 )
 from pssh.errors import UsageError
 from pssh.model.options import Format, RunOptions, options_from
+from pssh.report.blocks import Compare
 from pssh.report.forms import SUFFIXES
 
 Decorator = Callable[[Any], Any]
@@ -230,6 +232,11 @@ folders = together(
     named("Output", "-e", "--errdir", metavar="DIR", default="", help="Write stderr there, one file per host."),
     option("Output", "--append", is_flag=True, help="With -o and -e: add to files that are there."),
 )
+compare = together(
+    option("Output", "--diff", is_flag=True, help="Gather: the largest block, and how the others differ from it."),
+    option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
+    option("Output", "--mask", type=REGEX, multiple=True, metavar="REGEX", help="Gather but for this; repeatable."),
+)
 output = together(
     option("Output", "-f", "--format", type=click.Choice(FORMATS), help="How results are shown.  [auto]"),
     option("Output", "-g", "--gather", is_flag=True, help="The same as --format gather."),
@@ -277,8 +284,8 @@ def narrowed(flags: dict[str, Any]) -> dict[str, Any]:
 
 def chosen_format(flags: dict[str, Any]) -> Format:
     """Return the one format asked for; `lines` may be gathered too. Raises UsageError for two."""
-    short: tuple[Format, ...] = ("gather", "lines")
-    asked: set[Format] = {flags["format"], *(name for name in short if flags.get(name))} - {None}
+    short: dict[Format, bool] = {"lines": flags.get("lines", False), "gather": _gathers(flags)}
+    asked: set[Format] = {flags["format"], *(name for name, wanted in short.items() if wanted)} - {None}
     if len(asked) == 1 or asked == {"lines", "gather"}:
         return "lines" if "lines" in asked else asked.pop()
     if asked:
@@ -286,6 +293,18 @@ def chosen_format(flags: dict[str, Any]) -> Format:
             f"{' and '.join(f'`{name}`' for name in sorted(asked))} are two formats", hint="give one of them"
         )
     return "auto"
+
+
+def _gathers(flags: dict[str, Any]) -> bool:
+    return any(flags.get(name) for name in ("gather", "diff", "similar", "mask"))
+
+
+def gathering(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return how blocks are made of what hosts printed, as fields of a Display."""
+    compare = Compare(
+        diff=bool(flags.get("diff")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
+    )
+    return {"gathered": _gathers(flags) or flags["format"] == "gather", "compare": compare}
 
 
 def written(flags: dict[str, Any]) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def display(flags: dict[str, Any]) -> Display:
         err_color=terminal.wants_color(flags["color"], os.environ, sys.stderr.isatty()),
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         labels=not flags.get("no_labels"),
-        gathered=form == "lines" and (flags.get("gather", False) or flags["format"] == "gather"),
         output=_wants_output(flags, form),
+        **options.gathering(flags),
         **options.written(flags),
     )
 

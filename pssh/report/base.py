@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from pssh.model.event import Event
 from pssh.model.options import Format
 from pssh.report import csvout, junit, markdown
+from pssh.report.blocks import EXACT, Compare
 from pssh.report.folders import Folders
 from pssh.report.forms import Whole, saved
 from pssh.report.gather import Auto, Gather
@@ -49,6 +50,7 @@ class Display:
     live: bool = False  # stderr is a terminal
     labels: bool = True  # of the format `lines`
     gathered: bool = False  # after `lines`, the blocks of `gather` too
+    compare: Compare = EXACT  # of the blocks of `gather`
     output: bool = False  # among the events of `ndjson`
     outdir: str = ""  # the folder of a file for each host; empty: none
     errdir: str = ""
@@ -100,7 +102,7 @@ def reporters(
 def _results(display: Display, screen: Screen, clock: Callable[[], float], now: Callable[[], float]) -> list[Reporter]:
     width, rows, color = display.width, display.rows, display.color
     table = Table(screen, width=width, rows=rows, color=color)
-    gather = Gather(screen, width=width, rows=rows, color=color)
+    gather = Gather(screen, width=width, rows=rows, color=color, compare=display.compare)
     match display.format:
         case "auto":
             return [Auto(table, gather)]

@@ -105,6 +105,11 @@ def block(end: Output) -> str:
     return said
 
 
+def printed(result: Result) -> bool:
+    """Whether the host printed anything."""
+    return bool(result.end.stdout or result.end.stderr)
+
+
 def is_short(result: Result) -> bool:
     """Whether a table can show all of it: at most one line, and none beside a failure's own."""
     end = result.end

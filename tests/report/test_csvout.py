@@ -31,7 +31,7 @@ def test_every_host_has_a_row_in_the_order_of_the_targets() -> None:
 def test_a_row_is_as_rfc_4180_has_it() -> None:
     (first, second) = (ok("a", b'say "hi", you\r\nb\n'), ok("b"))
     assert "".join(render(report([first, second]))).split("\r\n")[1:] == [
-        'a,ok,finished,,0,,,,1,,0.200,18,0,false,,,,"say ""hi"", you\nb",',
+        'a,ok,finished,,0,,,,1,,0.200,17,0,false,,,,"say ""hi"", you\nb",',
         "b,ok,finished,,0,,,,1,,0.200,0,0,false,,,,,",
         "",
     ]
