@@ -19,8 +19,9 @@ from paramiko import Message, Transport, common
 from paramiko.ssh_exception import IncompatiblePeer
 
 from pssh.transport.ssh.failures import Closed
-from pssh.transport.ssh.kex import Curve25519, mpint
-from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, ProtocolError, message
+from pssh.transport.ssh.kex import Curve25519
+from pssh.transport.ssh.keys import HANDLERS, Keyed
+from pssh.transport.ssh.wire import MAX_PACKET, Fields, NoSocket, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
 MAX_UNSENT = 4 << 20  # bytes that wait for the host to read, or for new keys
@@ -69,7 +70,7 @@ class Login(Protocol):
     def on(self, kind: int, fields: Fields) -> None: ...
 
 
-class Driver(Transport):
+class Driver(Keyed):
     """One connection. `check(key type, blob)` raises if the host key is not to be trusted."""
 
     _CLIENT_ID = "pssh"
@@ -91,12 +92,6 @@ class Driver(Transport):
         "hmac-sha2-512",
     )
     preferred_keys: tuple[str, ...] = ()  # set for each host; plain types only: certificates are checked by nobody here
-    packetizer: BufferPacketizer
-    authenticated: bool
-    kex_engine: Any
-    local_kex_init: bytes
-    remote_kex_init: bytes
-    _expected_packet: tuple[int, ...]
 
     def __init__(
         self,
@@ -114,7 +109,7 @@ class Driver(Transport):
         may be opened behind it on any server. `cautious`: open nothing behind a login request. `speculate`: request
         the command with the login where the server is OpenSSH.
         """
-        super().__init__(NoSocket(), packetizer_class=BufferPacketizer)
+        super().__init__()
         self.preferred_keys = _host_key_order(known)
         self.phase = "banner"
         self.channels: dict[int, Channel] = {}
@@ -133,7 +128,6 @@ class Driver(Transport):
         self.held: list[bytes] | None = []  # what waits for the end of a key exchange; None: there is none
         self._host_key = b""
         self._taken = 0
-        self._secret: Any = None  # the hash of K and H, from which every key is made
 
     def begin(self) -> None:
         """Put our banner and KEXINIT into the first segment (saves a round trip)."""
@@ -248,8 +242,8 @@ class Driver(Transport):
             self._connection_message(kind, body, seqno)
         elif kind >= 50:
             self._login_message(kind, body)
-        elif kind in self._handler_table:
-            self._handler_table[kind](message(body, seqno))
+        elif kind in HANDLERS:
+            getattr(self, HANDLERS[kind])(message(body, seqno))
         elif kind not in (common.MSG_UNIMPLEMENTED, common.MSG_SERVICE_ACCEPT):
             raise ProtocolError(f"unexpected packet {kind}")
         elif kind == common.MSG_SERVICE_ACCEPT:
@@ -281,8 +275,8 @@ class Driver(Transport):
             if channel is None:
                 raise ProtocolError(f"packet {kind} for a channel that is not open")
             channel.on(kind, fields)
-        elif kind in self._handler_table:
-            self._handler_table[kind](message(body, seqno))
+        elif kind in HANDLERS:
+            getattr(self, HANDLERS[kind])(message(body, seqno))
         else:
             raise ProtocolError(f"unexpected packet {kind}")
 
@@ -355,24 +349,6 @@ class Driver(Transport):
             self._login.begin(self)
         for payload in held:
             self.send(payload)
-
-    def _parse_newkeys(self, m: Message) -> None:
-        super()._parse_newkeys(m)
-        self._secret = None
-
-    def _compute_key(self, id: str, nbytes: int) -> bytes:
-        """RFC 4253 section 7.2; the part that all six keys share is hashed once."""
-        if nbytes > 32 or isinstance(self.K, bytes):
-            key: bytes = super()._compute_key(id, nbytes)
-            return key
-        if id in "EF" and self._cipher_info[self.local_cipher if id == "E" else self.remote_cipher].get("is_aead"):
-            return b""  # no MAC goes with a cipher that checks itself
-        if self._secret is None:
-            self._secret = self.kex_engine.hash_algo(mpint(self.K) + self.H)
-        hashed = self._secret.copy()
-        hashed.update(id.encode() + self.session_id)
-        digest: bytes = hashed.digest()
-        return digest[:nbytes]
 
     def _log(self, level: int, msg: object, *args: object) -> None: ...
 
