@@ -47,6 +47,7 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
         if not self.sources:
             raise UsageError("There is nothing to send", hint="`pssh put TARGETS SRC... DEST`")
         where(self.dest)
+        binary(self.context)
 
     @property
     def label(self) -> str:
@@ -80,6 +81,13 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
         except UsageError as error:
             failure = Failure(stage="local", kind="missing", message=error.message, hint=error.hint)
             raise TransportError(failure) from None
+
+
+def binary(context: Context) -> None:
+    """Raise UsageError for a way to become somebody that no content of files comes through."""
+    if context.terminal or not context.shell:
+        how = f"`--become {context.become}` with a password" if context.terminal else "`--no-shell`"
+        raise UsageError(f"{how} carries no files", hint="`--sudo` does")
 
 
 def said(sent: Sent, tree: Tree) -> Reply:

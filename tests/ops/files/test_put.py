@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import TransportError
+from pssh.ops.context import Context
 from pssh.ops.files.decide import Attributes
+from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
 from pssh.ops.files.streams import Sending
-from tests.support.shells import SHELLS, Shell
+from tests.support.shells import SHELLS, Shell, becoming
 from tests.support.trees import differences, leftovers, odd_tree
 
 every_shell = pytest.mark.parametrize("words", SHELLS, ids=lambda words: words[0])
@@ -259,3 +262,35 @@ async def test_a_limited_rate_takes_its_time(ours: Path):
     with Sending([entry], rate=100_000) as given:
         assert len(given.read(0, 20_000) or b"") == 20_000
         assert given.read(20_000, 20_000) is None
+
+
+# ---- as somebody else
+
+
+@pytest.mark.parametrize("password", ["", "become:me"])
+async def test_sudo_sends_into_the_folder_of_the_target(home: Path, ours: Path, tmp_path: Path, password: str):
+    tree = odd_tree(ours / "tree")
+    (tree / "fifo").unlink()
+    (tmp_path / "bin").mkdir()
+    shell = Shell(home)
+    shell.env, shell.answer = becoming(tmp_path / "bin"), b"right\n" if password else b""
+    context = Context(become="sudo", become_user="somebody", become_password=password)
+    await Put((str(tree),), str(home / "copy"), context=context).perform(shell)
+    reply = await Put((str(tree),), f"{home}/copy/../", context=context).perform(shell)
+    assert reply.changed
+    assert differences(tree, home / "copy") == differences(tree, home / "tree") == ""
+    got = await Get((str(home / "copy"),), str(tmp_path / "got"), host="h", links=True, context=context).perform(shell)
+    assert got.changed
+    assert differences(tree, tmp_path / "got/h/copy") == ""
+    log = (tmp_path / "bin/log").read_text()
+    assert log.count("sudo ") == len(shell.asked) == 6
+    assert "right" not in log + "".join(shell.asked)
+    assert leftovers(home) == []
+
+
+@pytest.mark.parametrize("context", [{"become": "su"}, {"become": "doas", "become_password": "x"}])
+def test_what_needs_a_terminal_carries_no_files(context: dict[str, Any]):
+    with pytest.raises(UsageError, match="carries no files"):
+        Put(("x",), "y", context=Context(**context))
+    with pytest.raises(UsageError, match="carries no files"):
+        Get(("x",), "y", context=Context(**context))
