@@ -333,9 +333,14 @@ async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine, attend
                 if isinstance(event, RunEnded):
                     report = event.report
     if audience.trouble:
-        raise OutputFailed(f"The output could not be written: {audience.trouble.strerror}")
+        raise OutputFailed(_unwritten(audience.trouble))
     assert report is not None  # events() ends with it
     return report
+
+
+def _unwritten(error: OSError) -> str:
+    what = f"`{error.filename}`" if error.filename else "The output"
+    return f"{what} could not be written: {error.strerror}"
 
 
 def run(plan: Plan, reporters: Sequence[Reporter], engine: Engine, attend: Attend = nullcontext) -> Report:

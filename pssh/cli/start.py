@@ -19,7 +19,7 @@ from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts, UsageError
-from pssh.model.options import RunOptions
+from pssh.model.options import Format, RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
@@ -30,19 +30,22 @@ from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
 from pssh.report.files import FilesTable, Look
+from pssh.report.forms import EVENTS
 from pssh.report.ping import PingTable
 from pssh.report.screen import Screen
 from pssh.runner import Attend, pool, run
+
+_TEXTS: tuple[Format, ...] = ("auto", "table", "gather", "lines")  # for people; the others are forms of a report
 
 
 def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Spawned | None) -> int:
     """Run an operation as the flags say, show it, and return the exit code; `worker` was started before."""
     how = display(flags)
-    wanted = structs.replace(options.run_options(flags), say=how.format == "lines")
+    wanted = structs.replace(options.run_options(flags), say=how.says)
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
-        if how.format in ("json", "ndjson"):
+        if how.format not in _TEXTS:
             raise UsageError(
                 f"`--dry-run` and `--format {how.format}` do not go together",
                 hint="what would be done is shown as text",
@@ -82,8 +85,9 @@ def attended(
 
 def display(flags: dict[str, Any]) -> Display:
     """Return how the flags and the terminal want a run to be shown."""
+    form = options.chosen_format(flags)
     return Display(
-        format=options.chosen_format(flags),
+        format=form,
         rows=flags.get("rows", "result"),
         quiet=flags["quiet"],
         color=terminal.wants_color(flags["color"], os.environ, sys.stdout.isatty()),
@@ -92,7 +96,18 @@ def display(flags: dict[str, Any]) -> Display:
         err_color=terminal.wants_color(flags["color"], os.environ, sys.stderr.isatty()),
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         labels=not flags.get("no_labels"),
+        output=_wants_output(flags, form),
+        **options.gathering(flags),
+        **options.written(flags),
     )
+
+
+def _wants_output(flags: dict[str, Any], form: Format) -> bool:
+    """Return whether events are to hold what hosts print. Raises UsageError where nothing writes events."""
+    wanted = bool(flags.get("events"))
+    if wanted and form != "ndjson" and not any(name.endswith(EVENTS) for name in flags["reports"]):
+        raise UsageError("`--events` goes with `--format ndjson`", hint="or with `--report FILE.ndjson`")
+    return wanted
 
 
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:

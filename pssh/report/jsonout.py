@@ -8,7 +8,6 @@ nothing for a reader. Every host has exactly one `host.end`.
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -34,6 +33,7 @@ from pssh.model.report import Report, Run
 from pssh.report.lines import complete
 from pssh.report.safe import UNSAFE, speakable
 from pssh.report.screen import Screen
+from pssh.report.words import moment
 
 VERSION = 1
 Fields = dict[str, Any]
@@ -52,9 +52,10 @@ class Json:
 
 
 class NdJson:
-    """Writes one event per line, numbered and with its time."""
+    """Writes one event per line, numbered and with its time; `output`: also what hosts print, as it comes."""
 
-    def __init__(self, screen: Screen, *, now: Callable[[], float]) -> None:
+    def __init__(self, screen: Screen, *, now: Callable[[], float], output: bool = False) -> None:
+        self._wants_output = output
         self._screen = screen
         self._now = now
         self._seq = 0
@@ -74,7 +75,7 @@ class NdJson:
                 self._emit("host.ready", host=host)
             case JobConnected(host=host):
                 self._emit("host.connected", host=host)
-            case JobSaid():
+            case JobSaid() if self._wants_output:
                 self._said(event)
             case HostKeyLearned(host=host, file=file, line=line):
                 self._emit("host.key", host=host, file=file, line=line)
@@ -116,7 +117,7 @@ class NdJson:
             self._emit("host.output", host=host, stream=stream, **_streams(text=data))
 
     def _emit(self, name: str, **fields: Any) -> None:
-        head = {"v": VERSION, "seq": self._seq, "t": _time(self._now()), "event": name, "run": self._run or None}
+        head = {"v": VERSION, "seq": self._seq, "t": moment(self._now()), "event": name, "run": self._run or None}
         self._seq += 1
         self._screen.write(encode({**head, **fields}) + b"\n")
 
@@ -136,7 +137,7 @@ def run_fields(run: Run) -> Fields:
     """Return what is known of a run at its start; `hosts` is their number."""
     return {
         "run": run.id or None,
-        "started": _time(run.started),
+        "started": moment(run.started),
         "operation": run.operation,
         "text": run.text,
         "targets": run.targets,
@@ -170,7 +171,7 @@ def row(result: Result) -> Fields:
         "note": end.note or None,
         "banner": result.banner or None,
         "attempts": result.attempts,
-        "started": _time(result.started) if result.started else None,
+        "started": moment(result.started) if result.started else None,
         "seconds": {phase: round(value, 6) for phase, value in result.seconds.items()},
     }
 
@@ -211,10 +212,6 @@ def _end(report: Report) -> Fields:
         "stopped": report.stopped or None,
         "spread": None if report.spread is None else round(report.spread, 6),
     }
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _speakable(value: Any) -> Any:

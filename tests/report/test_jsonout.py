@@ -31,7 +31,7 @@ from pssh.model.secret import Secret
 from pssh.report.base import Display
 from tests.support.runs import example, failed, ok, report, result, shown
 
-NDJSON = Display(format="ndjson", quiet=True)
+NDJSON = Display(format="ndjson", quiet=True, output=True)
 JSON = Display(format="json", quiet=True)
 
 LINES = """\
@@ -61,6 +61,10 @@ def test_ndjson_is_one_event_per_line_to_the_character() -> None:
         RunEnded(run),
     ]
     assert shown(events, NDJSON) == (LINES, "")
+
+
+def test_what_hosts_print_is_an_event_only_where_it_is_wanted() -> None:
+    assert shown([JobSaid(0, "a", "stdout", b"x")], Display(format="ndjson"))[0] == ""
 
 
 def test_every_kind_of_event_has_a_name_of_its_own() -> None:
