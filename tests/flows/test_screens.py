@@ -137,14 +137,8 @@ def hostile(tmp_path: Path, faulty: Faulty) -> Path:
 
 # Formats in which every line begins as we say, and those in which only the heads of blocks do.
 LINED = [["-f", "table"], ["-f", "table", "--rows", "host"], ["-f", "lines"], ["-f", "md"]]
-BLOCKS = [
-    ["-g"],
-    ["--diff"],
-    ["--similar", "--mask", "x+"],
-    ["-L", "--similar", "--diff"],
-    ["-f", "csv"],
-    ["-f", "junit"],
-]
+BLOCKS = [["-g"], ["--diff"], ["--similar", "--mask", "x+"], ["-L", "--similar", "--diff"]]
+DOCUMENTS = [["-f", "csv"], ["-f", "junit"]]
 
 
 def shown(hostile: Path, flags: list[str]) -> str:

@@ -97,7 +97,7 @@ def test_each_host_has_a_file_for_each_stream_with_its_exact_bytes(fleet: Path) 
 
 
 def test_a_disk_that_is_full_is_our_own_failure_and_no_result_is_lost(fleet: Path) -> None:
-    line = f"ulimit -f 8; exec {sys.executable} -m pssh run -f json -o out @all 'seq 20000'"
+    line = f"ulimit -f 8; exec {sys.executable} -m pssh run --no-history -f json -o out @all 'seq 20000'"
     done = subprocess.run(["sh", "-c", line], cwd=fleet, env=environment(fleet), capture_output=True, check=False)
     assert done.returncode == 1
     assert len(json.loads(done.stdout)["results"]) == 4
