@@ -58,7 +58,7 @@ def fitted(
 
 def looks(operation: Operation) -> bool:
     """Whether an operation changes nothing on a host."""
-    return isinstance(operation, LOOKING) or getattr(operation, "looks", False)
+    return isinstance(operation, LOOKING) or any(getattr(operation, word, False) for word in ("looks", "dry"))
 
 
 def parted(jobs: list[Job], hosts: Sequence[Host]) -> tuple[list[Job], Sequence[Host]]:

@@ -20,7 +20,7 @@ from pssh.transport.ssh import supported
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.kex import Curve25519
 from pssh.transport.ssh.keys import HANDLERS, Keyed
-from pssh.transport.ssh.wire import MAX_PACKET, Fields, NoSocket, ProtocolError, message
+from pssh.transport.ssh.wire import MAX_PACKET, Fields, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
 MAX_UNSENT = 4 << 20  # bytes that wait for the host to read, or for new keys
