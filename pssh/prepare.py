@@ -9,7 +9,8 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -90,10 +91,19 @@ class Sources:
             exclude=exclude,
             is_named=lambda name: name in self.config.names(),
             read_stdin=sys.stdin.read if stdin else _taken,
+            runs=self.runs,
             cwd=Path.cwd(),
         )
         hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
         return structs.replace(found, hosts=hosts)
+
+    def runs(self, run: str, word: str, value: str) -> Iterable[tuple[str, Settings, Settings]]:
+        """Return the hosts that a target such as `@last:failed` means; raises NoHosts, TargetsError, HistoryError."""
+        from pssh.history.queries import Queries  # SQLite, which other targets do not need
+        from pssh.history.store import History
+
+        with closing(History.usual()) as history:
+            return [(host.name, host.typed, host.settings) for host in Queries(history).pick(run, word, value)]
 
     def lookup(self, name: str, user: str = "", port: int = 0) -> Settings:
         return self.config.lookup(name, user=user, port=port)
@@ -106,15 +116,17 @@ def prepare(
     selection: Selection,
     options: RunOptions,
     seed: int | None = None,
+    number: str = "",
 ) -> Plan:
     """Return the run of an operation on the selected hosts; what a login needs from the person is still missing.
 
-    `seed` makes a random order the same again. Raises UsageError for what the options ask of hosts that they have not.
+    `seed` makes a random order the same again, `number` is the run's in the history. Raises UsageError for what the
+    options ask of hosts that they have not.
     """
     usual = defaults(os.environ, Path.home())
     began = time.time()
     reached, hosts = parted(jobs_for(operation, selection.hosts, options, sources.lookup, usual), selection.hosts)
-    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(began))}-{os.getpid()}"
+    name = number or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(began))}-{os.getpid()}"
     jobs = fitted(
         reached,
         hosts,
@@ -126,7 +138,7 @@ def prepare(
     if options.order == "random":
         random.Random(seed).shuffle(jobs)
     run = Run(
-        id="",
+        id=number,
         started=began,
         operation=type(operation).__name__.lower(),
         text=operation.label,

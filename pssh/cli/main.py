@@ -25,6 +25,10 @@ COMMANDS = {
     "fs": ("Look at and change files and folders", "Work"),
     "ping": ("Log in everywhere and time each phase", "Look"),
     "hosts": ("Show which hosts some targets mean", "Look"),
+    "log": ("List earlier runs", "History"),
+    "show": ("Show what came of an earlier run", "History"),
+    "rerun": ("Run the rest of an earlier run", "History"),
+    "diff": ("Compare two runs", "History"),
     "trust": ("Collect host keys, show them, write them once", "Set up"),
     "demo": ("Start a fleet on this machine and show it all", "Set up"),
 }

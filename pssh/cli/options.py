@@ -249,7 +249,8 @@ output = together(
     quiet,
     color,
 )
-work = together(inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output)
+history = option("Output", "--no-history", is_flag=True, help="Keep nothing of this run.")
+work = together(inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, history)
 
 
 def run_options(flags: dict[str, Any]) -> RunOptions:

@@ -6,7 +6,7 @@ The first worker is started before the inventory is read, so that its imports ov
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,12 +19,17 @@ from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts, UsageError
+from pssh.history.store import History
+from pssh.inventory.select import Selection
+from pssh.keeping import begin, keeping
+from pssh.model.event import Notice
 from pssh.model.options import Format, RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.fs.base import FileOperation
 from pssh.ops.ping import Ping
+from pssh.ops.scan import Scan
 from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
@@ -38,10 +43,20 @@ from pssh.runner import Attend, pool, run
 _TEXTS: tuple[Format, ...] = ("auto", "table", "gather", "lines")  # for people; the others are forms of a report
 
 
-def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Spawned | None) -> int:
-    """Run an operation as the flags say, show it, and return the exit code; `worker` was started before."""
+def launch(
+    operation: Operation,
+    targets: str,
+    flags: dict[str, Any],
+    worker: Spawned | None,
+    again: RunOptions | None = None,
+    first: int = 0,
+) -> int:
+    """Run an operation as the flags say, show it, and return the exit code; `worker` was started before.
+
+    `again` are the options of an earlier run, in the place of those among the flags; `first` is its number.
+    """
     how = display(flags)
-    wanted = structs.replace(options.run_options(flags), say=how.says)
+    wanted = structs.replace(again or options.run_options(flags), say=how.says)
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
@@ -56,7 +71,7 @@ def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Sp
     shows = _own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
-    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend)
+    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
@@ -113,13 +128,18 @@ def _wants_output(flags: dict[str, Any], form: Format) -> bool:
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
     sources = Sources.found(flags["inventory"], wanted.config_file)
+    if not (selection := _selected(sources, targets, flags, wanted)):
+        return None
+    return prepare(operation, targets, sources, selection, wanted, flags["seed"])
+
+
+def _selected(sources: Sources, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Selection | None:
     try:
-        selection = sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
+        return sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
     except NoHosts:
         if flags["allow_empty"]:
             return None
         raise
-    return prepare(operation, targets, sources, selection, wanted, flags["seed"])
 
 
 def carried_out(
@@ -130,6 +150,7 @@ def carried_out(
     hear: Sequence[Reporter],
     worker: Spawned | None = None,
     attend: Attend = nullcontext,
+    first: int = 0,
 ) -> tuple[Plan, Report] | None:
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
     if wanted.pause == "ask" and not terminal.present():
@@ -147,12 +168,24 @@ def carried_out(
         if worker:
             engine.adopt(worker)
         engine.warm()
-        if not (plan := planned(operation, targets, flags, wanted)):
+        sources = Sources.found(flags["inventory"], wanted.config_file)
+        if not (selection := _selected(sources, targets, flags, wanted)):
             return None
-        guard.confirm(plan, wanted)
-        plan = with_credentials(plan, wanted, terminal.ask_secret)
-        secrets.update(plan.secrets)
-        grid.ready()  # the worker is still busy with its own imports
-        return plan, run(plan, hear, engine, attend)
+        with ExitStack() as stack:
+            keeper = None
+            if not (flags.get("no_history") or isinstance(operation, Scan)):
+                history = stack.enter_context(closing(History.usual()))
+                keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
+            number = keeper.name if keeper else ""
+            plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)
+            guard.confirm(plan, wanted)
+            plan = with_credentials(plan, wanted, terminal.ask_secret)
+            secrets.update(plan.secrets)
+            if keeper:
+                begin(keeper, plan, operation, selection.hosts, wanted, inventory=sources.explicit, first=first)
+                engine.mark_in(str(keeper.marks))
+                plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
+            grid.ready()  # the worker is still busy with its own imports
+            return plan, run(plan, hear, engine, attend, keeper)
     finally:
         engine.close()
