@@ -100,7 +100,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         `before`: what the same shell does first; it reads `given`, which stands before the command's own input. Where
         `given` is an input it is all that the command reads. `sink`: takes stdout.
         """
-        if self == _PLAIN:
+        if self == PLAIN:
             return await session.exec(line, stdin=given, quiet=quiet, sink=sink)
         nonce = token_hex(16)
         return await session.exec(
@@ -155,7 +155,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return given
 
 
-_PLAIN = Context()
+PLAIN = Context()
 
 
 def _ask(nonce: str) -> str:
