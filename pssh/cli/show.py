@@ -37,7 +37,7 @@ EXAMPLES = """
     "Show", "--raw", is_flag=True, value_for="--raw-to", help="The bytes that they printed, and nothing else."
 )
 @click.option("--raw-to", type=click.Choice(["always"]), hidden=True)
-@options.output
+@options.together(options.output, options.compare)
 def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: bool, **flags: Any) -> int:
     """Show what came of RUN (default: last), as it was shown then or in another form.
 
@@ -54,7 +54,7 @@ def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: boo
         return 0
     whole = len(chosen.results) == len(report.results)
     screen = Screen(*terminal.streams())
-    replay(chosen, partial(_reporters, _still(how, whole), screen, report), said=how.format == "lines")
+    replay(chosen, partial(_reporters, _still(how, whole), screen, report), said=how.says)
     if not how.quiet:
         if not whole:
             screen.say(f"\n{len(chosen.results):,} of {summary(report)}")

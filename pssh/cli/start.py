@@ -5,7 +5,7 @@ The first worker is started before the inventory is read, so that its imports ov
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -27,14 +27,17 @@ from pssh.model.options import Format, RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
+from pssh.ops.fs.base import FileOperation
 from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
 from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
+from pssh.report.files import FilesTable, Look
 from pssh.report.forms import EVENTS
 from pssh.report.ping import PingTable
+from pssh.report.raw import Raw
 from pssh.report.screen import Screen
 from pssh.runner import Attend, pool, run
 
@@ -54,7 +57,7 @@ def launch(
     `again` are the options of an earlier run, in the place of those among the flags; `first` is its number.
     """
     how = display(flags)
-    wanted = structs.replace(again or options.run_options(flags), say=how.says)
+    wanted = structs.replace(again or options.run_options(flags), say=how.says or bool(flags.get("raw")))
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
@@ -66,15 +69,33 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = partial(PingTable, width=how.width, color=how.color) if _pings(operation, how) else None
+    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else _own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
-def _pings(operation: Operation, how: Display) -> bool:
-    return isinstance(operation, Ping) and how.format == "table"
+def _raw(*, always: bool) -> Callable[[Screen], Reporter]:
+    """Return what passes on a host's bytes. Raises UsageError where they would reach a terminal unasked."""
+    if sys.stdout.isatty() and not always:
+        raise UsageError(
+            "`--raw` would let a host write to this terminal as it likes",
+            hint="`> FILE` or `|` takes the bytes; `--raw=always` lets them through",
+        )
+    return partial(Raw, shows=sys.stderr.isatty() and not always)
+
+
+def _own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
+    """Return what makes the table of an operation that has one of its own."""
+    if how.format != "table":
+        return None
+    if isinstance(operation, Ping):
+        return partial(PingTable, width=how.width, color=how.color)
+    if isinstance(operation, FileOperation) and operation.tells:
+        order = {name: flags[name] for name in ("exact", "sort", "reverse")}
+        return partial(FilesTable, look=Look(width=how.width, color=how.color, **order))
+    return None
 
 
 def attended(
@@ -125,11 +146,17 @@ def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: R
 
 def _selected(sources: Sources, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Selection | None:
     try:
-        return sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
+        selection = sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
     except NoHosts:
         if flags["allow_empty"]:
             return None
         raise
+    if flags.get("raw") and len(selection.hosts) > 1:
+        raise UsageError(
+            f"`--raw` is for one host, and the targets name {len(selection.hosts):,}",
+            hint="`-o DIR` has a file for each",
+        )
+    return selection
 
 
 def carried_out(

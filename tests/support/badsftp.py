@@ -15,15 +15,13 @@ counted from 0; a switch that is -1 does nothing. `seen` holds the kind of each 
 
 import asyncio
 import os
-import shlex
 import struct
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
+from urllib import parse
 
-ROOT = Path(__file__).parents[2]
 OK, EOF, NO_SUCH_FILE, DENIED, FAILURE, BAD_MESSAGE, UNSUPPORTED = 0, 1, 2, 3, 4, 5, 8
 INIT, VERSION, OPEN, CLOSE, READ, WRITE, LSTAT, FSTAT, SETSTAT, FSETSTAT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 OPENDIR, READDIR, REMOVE, MKDIR, RMDIR, REALPATH, STAT, RENAME, READLINK, SYMLINK = (
@@ -84,12 +82,9 @@ def hexed(names: Sequence[bytes]) -> str:
 
 
 def subsystem(**switches: Any) -> str:
-    """Return the line of sshd_config that puts it behind a real sshd."""
-    words = [sys.executable, "-m", "tests.support.badsftp"]
-    for name, value in switches.items():
-        words.append(f"{name}={value.hex() if isinstance(value, bytes) else value}")
-    inner = f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(words)}"
-    return f"Subsystem sftp /bin/sh -c {shlex.quote(inner)}\n"
+    """Return the line of sshd_config that puts it behind a real sshd, in which no quotes would be left."""
+    words = [sys.executable, __file__, *(f"{name}={parse.quote(str(value))}" for name, value in switches.items())]
+    return f"Subsystem sftp {' '.join(words)}\n"
 
 
 @dataclass
@@ -158,7 +153,9 @@ class BadSftp:
         if kind == INIT:
             self._out += self.switches.noise.encode()
             pairs = b"".join(
-                _string(name.encode()) + _string(b"1") for name in self.switches.extensions.split(",") if name
+                _string(name.encode()) + _string(b"2" if "statvfs" in name else b"1")
+                for name in self.switches.extensions.split(",")
+                if name
             )
             self._put(struct.pack(">BI", VERSION, self.switches.version) + pairs)
             return
@@ -414,6 +411,7 @@ def main(words: list[str]) -> None:
     given: dict[str, Any] = {}
     for word in words:
         name, _, value = word.partition("=")
+        value = parse.unquote(value)
         given[name] = value == "True" if kinds[name] is bool else kinds[name](value)
     server = BadSftp(**given)
     while not server.ended and (data := os.read(0, 256 << 10)):
