@@ -66,7 +66,8 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
             dry=self.dry,
             one=bool(self.path),
         )
-        return Reply(exit_code=0, stdout=f"{_line(pulled)}\n".encode(), changed=pulled.changes, note=_note(pulled))
+        said = f"{'would fetch ' if self.dry and pulled.changes else ''}{_line(pulled)}\n"
+        return Reply(exit_code=0, stdout=said.encode(), changed=pulled.changes and not self.dry, note=_note(pulled))
 
     def _named(self, place: Place) -> Place:
         """Return where in the folder something goes."""
