@@ -26,7 +26,7 @@ def keeping(history: History, *, counts: bool = True) -> Iterator[Keeper]:
         yield keeper
     finally:
         with suppress(HistoryError):
-            keeper.drop()
+            keeper.close()
 
 
 def begin(

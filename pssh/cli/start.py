@@ -6,7 +6,7 @@ The first worker is started before the inventory is read, so that its imports ov
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -149,7 +149,7 @@ def carried_out(
         with ExitStack() as stack:
             keeper = None
             if not (flags.get("no_history") or isinstance(operation, Scan)):
-                history = stack.enter_context(closing(History.usual()))
+                history = History.usual()  # closing it would wait for the disk, and this process ends soon
                 keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)
