@@ -99,9 +99,14 @@ class Keeper:
             self._unstored.clear()
 
     def end(self, report: Report) -> None:
-        """Store how the run ended, with what could not be stored before; where that fails, `trouble` says why."""
+        """Store how the run ended, with what could not be stored before; where that fails, `trouble` says why.
+
+        Then the run counts as interrupted, so that it has a row for every host.
+        """
         if self._unstored:
             self._store()
+        if self._unstored:
+            return
         values = (report.seconds, report.stopped, report.exit_code, report.spread, self.number)
         try:
             with self._history.told(), self._history.writing():
@@ -112,8 +117,7 @@ class Keeper:
         except HistoryError as error:
             self.trouble = self.trouble or error
         else:
-            if not self._unstored:
-                self._marks.remove()
+            self._marks.remove()
 
     def close(self) -> None:
         """Let go of the run: one that did not begin gives its number back, one that did not end is settled later."""

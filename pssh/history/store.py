@@ -134,8 +134,10 @@ def _unfinished(job: int, host: str, *, begun: bool) -> Result:
     """Return the result of a host that had none when its run was ended from outside."""
     if begun:
         hint = "look before you run it again; `pssh rerun --unknown` takes it as well"
-        end = Failure(stage="worker", kind="died", message="pssh itself was ended before the host answered", hint=hint)
+        said = "pssh itself was ended before the answer was stored"
+        end = Failure(stage="worker", kind="died", message=said, hint=hint)
     else:
-        end = Failure(stage="stop", kind="interrupt", message="pssh itself was ended before the command was sent")
+        said = "pssh itself was ended before the command was sent"
+        end = Failure(stage="stop", kind="interrupt", message=said)
     status, state = status_of(end, started=begun)
     return Result(job_id=job, host=host, operation="", status=status, state=state, end=end, seconds={})
