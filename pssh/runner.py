@@ -319,12 +319,17 @@ async def arun(
             raise
         raise audience.bug from None
     if audience.trouble:
-        raise OutputFailed(f"The output could not be written: {audience.trouble.strerror}")
+        raise OutputFailed(_unwritten(audience.trouble))
     if keeper and keeper.trouble:
         left = f"; not stored: {fold(keeper.unstored)}" if keeper.unstored else ""
         raise HistoryError(f"{keeper.trouble.message}{left}", hint=keeper.trouble.hint)
     assert report is not None  # events() ends with it
     return report
+
+
+def _unwritten(error: OSError) -> str:
+    what = f"`{error.filename}`" if error.filename else "The output"
+    return f"{what} could not be written: {error.strerror}"
 
 
 def run(

@@ -5,7 +5,7 @@ The first worker is started before the inventory is read, so that its imports ov
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -23,19 +23,24 @@ from pssh.history.store import History
 from pssh.inventory.select import Selection
 from pssh.keeping import begin, keeping
 from pssh.model.event import Notice
-from pssh.model.options import RunOptions
+from pssh.model.options import Format, RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
+from pssh.ops.fs.base import FileOperation
 from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
 from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
+from pssh.report.files import FilesTable, Look
+from pssh.report.forms import EVENTS
 from pssh.report.ping import PingTable
 from pssh.report.screen import Screen
 from pssh.runner import Attend, pool, run
+
+_TEXTS: tuple[Format, ...] = ("auto", "table", "gather", "lines")  # for people; the others are forms of a report
 
 
 def launch(
@@ -51,11 +56,11 @@ def launch(
     `again` are the options of an earlier run, in the place of those among the flags; `first` is its number.
     """
     how = display(flags)
-    wanted = structs.replace(again or options.run_options(flags), say=how.format == "lines")
+    wanted = structs.replace(again or options.run_options(flags), say=how.says)
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
-        if how.format in ("json", "ndjson"):
+        if how.format not in _TEXTS:
             raise UsageError(
                 f"`--dry-run` and `--format {how.format}` do not go together",
                 hint="what would be done is shown as text",
@@ -63,15 +68,23 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = partial(PingTable, width=how.width, color=how.color) if _pings(operation, how) else None
+    shows = _own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
-def _pings(operation: Operation, how: Display) -> bool:
-    return isinstance(operation, Ping) and how.format == "table"
+def _own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
+    """Return what makes the table of an operation that has one of its own."""
+    if how.format != "table":
+        return None
+    if isinstance(operation, Ping):
+        return partial(PingTable, width=how.width, color=how.color)
+    if isinstance(operation, FileOperation) and operation.tells:
+        order = {name: flags[name] for name in ("exact", "sort", "reverse")}
+        return partial(FilesTable, look=Look(width=how.width, color=how.color, **order))
+    return None
 
 
 def attended(
@@ -87,8 +100,9 @@ def attended(
 
 def display(flags: dict[str, Any]) -> Display:
     """Return how the flags and the terminal want a run to be shown."""
+    form = options.chosen_format(flags)
     return Display(
-        format=options.chosen_format(flags),
+        format=form,
         rows=flags.get("rows", "result"),
         quiet=flags["quiet"],
         color=terminal.wants_color(flags["color"], os.environ, sys.stdout.isatty()),
@@ -97,7 +111,18 @@ def display(flags: dict[str, Any]) -> Display:
         err_color=terminal.wants_color(flags["color"], os.environ, sys.stderr.isatty()),
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         labels=not flags.get("no_labels"),
+        output=_wants_output(flags, form),
+        **options.gathering(flags),
+        **options.written(flags),
     )
+
+
+def _wants_output(flags: dict[str, Any], form: Format) -> bool:
+    """Return whether events are to hold what hosts print. Raises UsageError where nothing writes events."""
+    wanted = bool(flags.get("events"))
+    if wanted and form != "ndjson" and not any(name.endswith(EVENTS) for name in flags["reports"]):
+        raise UsageError("`--events` goes with `--format ndjson`", hint="or with `--report FILE.ndjson`")
+    return wanted
 
 
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:

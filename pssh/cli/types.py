@@ -3,6 +3,7 @@
 The latter are read here once and thrown away, so that what is wrong is told with the name of its option.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -103,6 +104,13 @@ def _pause(text: str) -> None:
         raise ValueError(f"{error}, or `ask`") from None
 
 
+def _regex(text: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"`{text}` is no regular expression: {error}") from None
+
+
 def not_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Refuse an option that was given an empty value, as by a shell variable that is not set; a click callback."""
     given = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
@@ -121,6 +129,7 @@ SHARE = Readable("share", Share.read)
 PAUSE = Readable("pause", _pause)
 RATE = Readable("rate", Pace.rate)
 RAMP = Readable("ramp", Pace.ramp)
+REGEX = Readable("regex", _regex)
 LAUNCH = Readable("launch", Launch.read)
 TAIL = Readable("tail", Tail.read)
 LOCK = Readable("lock", LockOption.read)

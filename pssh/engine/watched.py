@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from pssh.model.outcome import Failure, Reply
-from pssh.model.work import Input, Prompt, Session, TransportError
+from pssh.model.work import Duplex, Input, Prompt, Session, Sink, TransportError
 
 
 class Watched:
@@ -44,12 +44,13 @@ class Watched:
         quiet: bool = False,
         tty: bool = False,
         prompt: Prompt | None = None,
+        sink: Sink | None = None,
     ) -> Reply:
         if self._why is not None and not quiet:
             raise TransportError(replace(self._why, remote_end=self.left))
         self._busy += 1
         try:
-            reply = await self._session.exec(command, stdin=stdin, quiet=quiet, tty=tty, prompt=prompt)
+            reply = await self._session.exec(command, stdin=stdin, quiet=quiet, tty=tty, prompt=prompt, sink=sink)
             self.left = "exited"
             return reply
         except TransportError as error:
@@ -62,6 +63,14 @@ class Watched:
             raise
         finally:
             self._busy -= 1
+
+    async def subsystem(self, name: str) -> Duplex:
+        if self._why is not None:
+            raise TransportError(replace(self._why, remote_end=self.left))
+        return await self._session.subsystem(name)
+
+    def moved(self, done: int, total: int) -> None:
+        self._session.moved(done, total)
 
     def end(self, why: Failure) -> None:
         """End what runs, and begin nothing more."""

@@ -1,7 +1,7 @@
 """What happens in a run, one object each; a listener has one method, `on(event)`.
 
-For one job the order is: started, ready, connected, said*, ended; ready only behind a barrier. A job that waits for a
-retry may start again; it ends once.
+For one job the order is: started, ready, connected, said* and moved*, ended; ready only behind a barrier. A job that
+waits for a retry may start again; it ends once.
 """
 
 from msgspec import Struct
@@ -45,6 +45,15 @@ class JobSaid(Struct, frozen=True, tag=True):
     host: str
     stream: StreamName
     data: bytes
+
+
+class JobMoved(Struct, frozen=True, tag=True):
+    """How far the content of files has come, in bytes; a few times a second at most. `total` 0 is not known."""
+
+    job_id: int
+    host: str
+    done: int
+    total: int
 
 
 class HostKeyLearned(Struct, frozen=True, tag=True):
@@ -128,6 +137,7 @@ Event = (
     | Begun
     | JobConnected
     | JobSaid
+    | JobMoved
     | HostKeyLearned
     | JobEnded
     | WaveEnded

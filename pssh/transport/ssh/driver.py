@@ -6,22 +6,21 @@ key-exchange messages leave (RFC 4253 section 7.1); messages out of order end th
 hold is bounded.
 
 Why not `Transport.start()`: one thread and several timers a connection, polled every 0.1 s, cost five times the CPU
-and report a failure as whatever exception came last. Private names of paramiko are used here and in `wire`; they are
-checked when this module is imported, so that an unsupported release is one clear line and not a failure in mid-run.
+and report a failure as whatever exception came last.
 """
 
 import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import paramiko
 from paramiko import Message, Transport, common
 from paramiko.ssh_exception import IncompatiblePeer
 
+from pssh.transport.ssh import supported
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.kex import Curve25519
 from pssh.transport.ssh.keys import HANDLERS, Keyed
-from pssh.transport.ssh.wire import MAX_PACKET, Fields, NoSocket, ProtocolError, message
+from pssh.transport.ssh.wire import MAX_PACKET, Fields, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
 MAX_UNSENT = 4 << 20  # bytes that wait for the host to read, or for new keys
@@ -37,15 +36,7 @@ HOST_KEYS = (
     "rsa-sha2-256",
 )
 
-_PRIVATE = """_handler_table _expected_packet _expect_packet _enforce_strict_kex _send_kex_init _parse_kex_init
-    _parse_newkeys _activate_outbound _activate_inbound _verify_key _send_message _log _compute_key _negotiate_keys
-    _parse_ext_info _parse_global_request _parse_channel_open _kex_info _cipher_info kex_engine
-    initial_kex_done authenticated remote_version local_version session_id server_extensions host_key_type
-    agreed_on_strict_kex local_kex_init remote_kex_init H K""".split()
-_probe = Transport(NoSocket())
-_missing = [name for name in _PRIVATE if not hasattr(_probe, name)]
-if _missing:
-    raise ImportError(f"paramiko {paramiko.__version__} is not supported (>=5.1,<6): it lacks {', '.join(_missing)}")
+supported.check()
 
 # What _parse_kex_init decides; the same offers decide the same, so it is kept and not worked out for every host.
 _AGREED = """host_key_type local_cipher remote_cipher local_mac remote_mac local_compression remote_compression
@@ -117,7 +108,7 @@ class Driver(Keyed):
         self.flush: Callable[[], None] = lambda: None
         self.on_phase: Callable[[str], None] = lambda what: None
         self.on_answer: Callable[[], None] = lambda: None  # a global request of ours was answered
-        self.on_room: Callable[[], None] = lambda: None  # much of what was to be sent has left
+        self.senders: list[Callable[[], None]] = []  # called when much of what was to be sent has left
         self.on_error: Callable[[Exception], None] = lambda what: None  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
@@ -174,6 +165,11 @@ class Driver(Keyed):
             self.held.append(payload)
         else:
             self.packetizer.send(payload)
+
+    def on_room(self) -> None:
+        """Much of what was to be sent has left."""
+        for pump in tuple(self.senders):
+            pump()
 
     def ping(self) -> bool:
         """Ask the host for a sign of life; False while keys change, when nothing may be asked."""
