@@ -68,16 +68,16 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = _own_table(operation, how, flags)
+    shows = own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
-def _own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
-    """Return what makes the table of an operation that has one of its own."""
-    if how.format != "table":
+def own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
+    """Return what makes the table of an operation that has one of its own, where no other form was asked for."""
+    if how.format not in ("auto", "table"):
         return None
     if isinstance(operation, Ping):
         return partial(PingTable, width=how.width, color=how.color)

@@ -26,7 +26,7 @@ from tests.support.engines import Told, ended
 from tests.support.history import begun, kept
 from tests.support.runs import failed, ok
 
-STEP = int(os.environ.get("PSSH_CUT_STEP", "13"))  # 1: the file is cut at every byte; a release is tried so
+STEP = int(os.environ.get("PSSH_CUT_STEP", "31"))  # 1: the file is cut at every byte; a release is tried so
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pssh.history.store import History
 from pssh.model.outcome import Result
 from tests.support.command import environment, pssh
 
-KILLS = int(os.environ.get("PSSH_KILLS", "15"))
+KILLS = int(os.environ.get("PSSH_KILLS", "10"))
 HOSTS = 300
 FLEET = f"""
 version = 1

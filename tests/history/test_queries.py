@@ -135,7 +135,7 @@ def _ends(host: str, outcome: str) -> Result:
     return failed(host, causes[outcome])
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(st.lists(OUTCOMES, min_size=6, max_size=6), min_size=1, max_size=5))
 def test_rerunning_takes_each_host_until_it_is_ok_or_unknown(rounds: list[list[str]]) -> None:
     """Against a model: the newest outcome of each host, of which `cut` is never taken again."""
