@@ -19,6 +19,8 @@ from pssh.model.placeholders import fill, secrets
 from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
 from pssh.ops.context import Context
+from pssh.ops.fs.apart import apart
+from pssh.ops.fs.base import FileOperation
 from pssh.ops.lock import Locked
 from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
@@ -54,6 +56,27 @@ def fitted(
     return found
 
 
+def looks(operation: Operation) -> bool:
+    """Whether an operation changes nothing on a host."""
+    return isinstance(operation, LOOKING) or getattr(operation, "looks", False)
+
+
+def parted(jobs: list[Job], hosts: Sequence[Host]) -> tuple[list[Job], Sequence[Host]]:
+    """Return the jobs and their hosts; of a file operation on this machine alone one for each path, as `local:PATH`."""
+    if len(jobs) != 1 or jobs[0].connection.transport != "local" or jobs[0].connection.become:
+        return jobs, hosts
+    (job,), (host,) = jobs, hosts
+    parts = apart(job.operation)
+    if not parts:
+        return jobs, hosts
+    names = [f"{job.host}:{path}" for path, _ in parts]
+    split = [
+        structs.replace(job, id=number, host=name, operation=operation)
+        for number, (name, (_, operation)) in enumerate(zip(names, parts, strict=True))
+    ]
+    return split, [structs.replace(host, name=name) for name in names]
+
+
 def secrets_in(operation: Operation, options: RunOptions) -> list[str]:
     """Return the names of the secrets that placeholders ask for, each once."""
     if not _filled(options):
@@ -85,6 +108,8 @@ class _Fit:
     def wanted(self, jobs: Sequence[Job]) -> bool:
         """Whether any host's operation or job differs from what was given."""
         options = self.options
+        if any(isinstance(job.operation, FileOperation) and job.connection.transport == "local" for job in jobs):
+            return True
         asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or _filled(options)
         return bool(asked or self.told(jobs[0].operation) or any(job.connection.become for job in jobs))
 
@@ -117,6 +142,8 @@ class _Fit:
         found: Any = job.operation
         if _filled(self.options):
             found = self.filled(found, lambda text, quoted: self.text(text, host, names, quoted))
+        if isinstance(found, FileOperation) and job.connection.transport == "local":
+            found = structs.replace(found, here=True)
         if isinstance(getattr(found, "context", None), Context):
             found = structs.replace(found, context=self.context(found, job, host, names))
         if self.lock:  # a wait that is over leaves the host aside too

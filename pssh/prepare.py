@@ -22,7 +22,7 @@ from platformdirs import user_config_path
 
 from pssh.credentials import Ask, settle
 from pssh.errors import UsageError
-from pssh.fit import LOOKING, fitted, secrets_in
+from pssh.fit import fitted, looks, parted, secrets_in
 from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
@@ -124,10 +124,11 @@ def prepare(
     options ask of hosts that they have not.
     """
     usual = defaults(os.environ, Path.home())
-    hosts, began = selection.hosts, time.time()
+    began = time.time()
+    reached, hosts = parted(jobs_for(operation, selection.hosts, options, sources.lookup, usual), selection.hosts)
     name = number or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(began))}-{os.getpid()}"
     jobs = fitted(
-        jobs_for(operation, hosts, options, sources.lookup, usual),
+        reached,
         hosts,
         options,
         run=name,
@@ -153,8 +154,9 @@ def prepare(
         jobs,
         notices=_notices(selection, sources, jobs),
         asks=secrets_in(operation, options),
-        protected=() if isinstance(operation, LOOKING) else tuple(host.name for host in hosts if host.protected),
+        protected=() if looks(operation) else tuple(host.name for host in hosts if host.protected),
         exit=options.exit,
+        dangers=getattr(operation, "dangers", False),
     )
 
 

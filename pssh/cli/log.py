@@ -20,8 +20,9 @@ from pssh.history.store import History
 from pssh.model.duration import seconds
 from pssh.model.names import elements, spread
 from pssh.prepare import Sources
-from pssh.report.jsonout import VERSION, encode, run_fields
+from pssh.report.jsonout import encode, run_fields
 from pssh.report.log import Line, log_table
+from pssh.report.records import VERSION
 from pssh.report.safe import safe
 from pssh.report.schema import schema
 

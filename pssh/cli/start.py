@@ -5,7 +5,7 @@ The first worker is started before the inventory is read, so that its imports ov
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -27,12 +27,14 @@ from pssh.model.options import Format, RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
+from pssh.ops.fs.base import FileOperation
 from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
 from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
+from pssh.report.files import FilesTable, Look
 from pssh.report.forms import EVENTS
 from pssh.report.ping import PingTable
 from pssh.report.screen import Screen
@@ -66,15 +68,23 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = partial(PingTable, width=how.width, color=how.color) if _pings(operation, how) else None
+    shows = _own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
-def _pings(operation: Operation, how: Display) -> bool:
-    return isinstance(operation, Ping) and how.format == "table"
+def _own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
+    """Return what makes the table of an operation that has one of its own."""
+    if how.format != "table":
+        return None
+    if isinstance(operation, Ping):
+        return partial(PingTable, width=how.width, color=how.color)
+    if isinstance(operation, FileOperation) and operation.tells:
+        order = {name: flags[name] for name in ("exact", "sort", "reverse")}
+        return partial(FilesTable, look=Look(width=how.width, color=how.color, **order))
+    return None
 
 
 def attended(

@@ -92,7 +92,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         `before`: what the same shell does first; it reads `given`, which stands before the command's own input.
         """
-        if self == _PLAIN:
+        if self == _PLAIN and not before and not given:
             return await session.exec(line, quiet=quiet)
         nonce = token_hex(16)
         return await session.exec(

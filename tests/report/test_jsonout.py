@@ -128,7 +128,7 @@ def test_the_spread_of_a_release_is_in_seconds() -> None:
 
 def test_json_is_one_document_with_every_result() -> None:
     document = json.loads(shown(example(), JSON)[0])
-    assert list(document) == ["v", "run", "results", "groups", "counts", "exit", "stopped", "spread"]
+    assert list(document) == ["v", "run", "results", "counts", "exit", "stopped", "spread", "groups"]
     assert document["run"]["hosts"] == len(document["results"]) == 23
     assert document["results"][2]["failure"] == {
         "stage": "connect",
