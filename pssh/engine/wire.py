@@ -40,6 +40,7 @@ class Setup(Struct, frozen=True, tag=True):
     jump_limit: int
     files: int  # to be open at once
     transports: dict[str, str]  # those to be made ready; empty path: the known one of that name
+    marks: str = ""  # the file in which a job is marked before its command leaves
 
 
 class Define(Struct, frozen=True, tag=True):
