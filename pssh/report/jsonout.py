@@ -25,11 +25,12 @@ from pssh.model.event import (
     Released,
     RunEnded,
     RunStarted,
+    StepEnded,
     Stopping,
     WaveEnded,
     WaveStarted,
 )
-from pssh.model.outcome import Failure, Reply, Result
+from pssh.model.outcome import Failure, Reply, Result, StepResult
 from pssh.model.report import Report, Run
 from pssh.report.lines import complete
 from pssh.report.safe import UNSAFE, speakable
@@ -76,6 +77,8 @@ class NdJson:
                 self._emit("host.connected", host=host)
             case JobSaid():
                 self._said(event)
+            case StepEnded(host=host, step=step):
+                self._emit("host.step", host=host, **step_fields(step))
             case HostKeyLearned(host=host, file=file, line=line):
                 self._emit("host.key", host=host, file=file, line=line)
             case JobEnded(result=result):
@@ -172,6 +175,21 @@ def row(result: Result) -> Fields:
         "attempts": result.attempts,
         "started": _time(result.started) if result.started else None,
         "seconds": {phase: round(value, 6) for phase, value in result.seconds.items()},
+        **({"steps": [step_fields(step) for step in result.steps]} if result.steps else {}),
+    }
+
+
+def step_fields(step: StepResult) -> Fields:
+    """Return how one step of a host ended."""
+    return {
+        "step": step.name,
+        "status": step.status,
+        "cause": step.cause or None,
+        "seconds": round(step.seconds, 6),
+        "changed": step.changed,
+        "attempts": step.attempts,
+        "note": step.note or None,
+        "undo": step.undo,
     }
 
 

@@ -108,6 +108,9 @@ class LocalSession:
             running.leave()
             self._count("run", began)
 
+    async def again(self) -> None:
+        """Do nothing: there is no connection to be gone."""
+
     async def host_key(self) -> str:
         """Raise: there is none."""
         message = "this machine is reached without SSH, so there is no host key"

@@ -119,6 +119,10 @@ class SSHSession:
         except OpenRefused as error:
             raise TransportError(Failure(stage="exec", kind="denied", message=str(error))) from None
 
+    async def again(self) -> None:
+        """Leave the connection, whatever became of it: the next command makes a new one."""
+        self._drop()
+
     async def host_key(self) -> str:
         """Return the host's proven key as `type base64`, ending the connection before any login."""
         scan = Scan()
