@@ -26,4 +26,6 @@ __all__ = [
     "Results",
     "RunFailed",
     "Script",
+    "Step",
+    "Steps",
 ]
