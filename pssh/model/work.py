@@ -74,6 +74,8 @@ class Prompt(Struct, frozen=True):
     asks: str  # a regular expression, found on stderr or on the terminal, before the mark and nowhere else
     mark: str  # what is printed there once the password was taken, or was not needed; empty: nothing is
     secret: str = ""  # the name of the secret that answers, once; empty: there is none
+    through: str = ""  # words that run a command as the same user and ask nobody; empty: there are none
+    told: bool = False  # once it runs, it is ended by the words `TERM` and `KILL`, each a line, on its standard input
 
 
 class Listener(Protocol):

@@ -24,7 +24,7 @@ from pssh.model.work import Input, Limits, Listener, Prompt, StreamName, Transpo
 from pssh.transport import terminal
 from pssh.transport.ends import Ends, not_started
 from pssh.transport.feed import Feed
-from pssh.transport.groups import Groups
+from pssh.transport.groups import Groups, signal_through
 from pssh.transport.hiding import given
 from pssh.transport.printed import Printed
 from pssh.transport.prompting import UNASKED, Prompting
@@ -34,6 +34,7 @@ from pssh.transport.waiting import released
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
 _LOOK_AGAIN = 0.02  # seconds to the second look at a group: the kernel tells of its leader's end only
 _AFTER_KILL = 0.5  # seconds to see the end of what was killed; a process stuck in the kernel takes longer
+_AFTER_SUDO = 2.0  # the same where somebody else is asked to kill it
 _CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended from outside")
 
 
@@ -155,6 +156,8 @@ class _Command(asyncio.SubprocessProtocol):
         self._again: asyncio.Future[None] = self._loop.create_future()  # the end was asked for a second time
         self._stopped = False
         self._groups: Groups | None = None  # before it runs there are none
+        self._helping: asyncio.Task[None] | None = None  # signals those of another user
+        self._last = self._told = 0  # the latest signal; the latest that it was told of
 
     # ---- its start
 
@@ -202,11 +205,12 @@ class _Command(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self._stir()
-        if self._prompting is not None and self._why.done():
+        if self._prompting is not None and self._why.done() and not self._prompting.stop():
             self._feed.close()  # an answer might now begin what is to end
         wait = self._printed.take(_NAMES[fd], data)
         if self._prompting is not None:
             self._ends.move()
+            self._tell(self._last)
             if self._prompting.why is not None:
                 self._end(self._prompting.why)
         if wait is not None:  # at once, so that nothing more is said until this is over
@@ -317,7 +321,7 @@ class _Command(asyncio.SubprocessProtocol):
             gone = await self._gone(self._limits.kill_after)
             if not gone:
                 self.kill()
-                gone = await self._gone(_AFTER_KILL)
+                gone = await self._gone(_AFTER_KILL if self._helping is None else _AFTER_SUDO)
         except asyncio.CancelledError:
             self.kill()
         await _first(self._silent, seconds=_LOOK_AGAIN)  # its last words may still be in the pipes
@@ -336,9 +340,19 @@ class _Command(asyncio.SubprocessProtocol):
             pause = min(pause * 2, max(until - self._loop.time(), 0))
         return True
 
-    def _signal(self, number: int) -> None:
-        if self._groups is not None:
-            self._groups.signal(number)
+    def _signal(self, number: signal.Signals) -> None:
+        groups = self._groups.signal(number) if self._groups is not None else []
+        if groups and self._prompting is not None and (words := self._prompting.through):
+            self._helping = asyncio.ensure_future(signal_through(words, groups, number))
+        self._tell(number)
+
+    def _tell(self, number: int) -> None:
+        """Say which signal it is to get to whoever watches beside the command, once somebody does."""
+        self._last = number
+        if number != self._told and self._prompting is not None and self._prompting.heeds:
+            self._told = number
+            self._feed.answer(f"{_signal_name(number)}\n".encode())
+            self._ends.move()
 
     def leave(self) -> None:
         """Close the streams, and kill what was not seen to end: after a second stop, or stuck in the kernel."""

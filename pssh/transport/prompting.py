@@ -37,13 +37,25 @@ class Prompting:
         self._mark = prompt.mark.encode()
         self._secret = secret
         self._feed = feed
+        self._told = prompt.told
+        self.through = prompt.through
         self._watched: StreamName = "stdout" if tty else "stderr"
-        self._passed = self._answered = self._rested = False
+        self._passed = self._answered = self._rested = self._stopped = False
         self._tail = b""  # not looked through for good
         self._said = bytearray()  # before the mark, questions left out
         self._since = 0  # where in it the words behind the last question begin
         if prompt.mark or secret is not None:
             feed.hold()
+
+    @property
+    def heeds(self) -> bool:
+        """Whether the command is ended by words on its standard input, now that it runs."""
+        return self._passed and self._told
+
+    def stop(self) -> bool:
+        """Answer no question any more; return whether words may still follow that are to end the command."""
+        self._stopped = True
+        return self._told
 
     @property
     def unasked(self) -> bool:
@@ -105,6 +117,8 @@ class Prompting:
         return before
 
     def _asked(self) -> None:
+        if self._stopped:
+            return
         if self._secret is None:
             self.why = self._failure("sudo-needs-password", "a password is asked for, and none was given")
         elif self._answered:

@@ -137,7 +137,8 @@ class Exec:
             self._finish()
             return
         self._arm(0, self._leave)
-        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave)
+        aids = self._prompting, self._stdin.say
+        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave, *aids)
         if self._driver.authenticated:
             self._ending.begin()
 
@@ -233,7 +234,7 @@ class Exec:
         if self._window < 0 or len(data) > MAX_DATA:
             raise ProtocolError("the host sent more than its window allows")
         self.heard = self._loop.time()
-        if self._prompting is not None and self._why is not None:
+        if self._prompting is not None and self._why is not None and not self._prompting.stop():
             self._stdin.close()  # an answer might now begin what is to end
         wait = self._printed.take(name, data) if name is not None else None
         if wait is not None and self._refill is None:
@@ -242,6 +243,8 @@ class Exec:
             self._open_window()
         if self._prompting is not None:
             self._stdin.pump()
+            if self._ending is not None:
+                self._ending.tell()
             if self._prompting.why is not None:
                 self._end(self._prompting.why)
 
@@ -341,11 +344,9 @@ class Exec:
         self._arm(0, self._leave)
         self._stdin.close()
         self._printed.hush()
-        for timer in (self._stalled, self._releasing):
-            if timer is not None:
-                timer.cancel()
-        if self._refill is not None:
-            self._refill.cancel()
+        for waiting in (self._stalled, self._releasing, self._refill):
+            if waiting is not None:
+                waiting.cancel()
         if self._ending is not None:
             self._ending.let_go()
 

@@ -52,6 +52,11 @@ class Stdin:
         self._feed.release()
         self._go_on()
 
+    def say(self, word: str) -> None:
+        """Send a line of ours, before whatever else there is to send."""
+        self._feed.answer(f"{word}\n".encode())
+        self._go_on()
+
     def pump(self) -> None:
         """Send what can be sent now; without a flush, because it is called by that."""
         while not self._ended:
