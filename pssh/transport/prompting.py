@@ -37,7 +37,7 @@ class Prompting:
         self._mark = prompt.mark.encode()
         self._secret = secret
         self._feed = feed
-        self._told = prompt.told
+        self._told, self._signal = prompt.told, ""
         self.through = prompt.through
         self._watched: StreamName = "stdout" if tty else "stderr"
         self._passed = self._answered = self._rested = self._stopped = False
@@ -47,10 +47,12 @@ class Prompting:
         if prompt.mark or secret is not None:
             feed.hold()
 
-    @property
-    def heeds(self) -> bool:
-        """Whether the command is ended by words on its standard input, now that it runs."""
-        return self._passed and self._told
+    def tell(self, signal: str) -> None:
+        """Have whoever watches beside the command end it by this signal, now or as soon as somebody does."""
+        self._signal = signal
+        if self._passed and self._told:
+            self._feed.answer(f"{signal}\n".encode())
+            self._feed.on_more()
 
     def stop(self) -> bool:
         """Answer no question any more; return whether words may still follow that are to end the command."""
@@ -72,6 +74,8 @@ class Prompting:
             if found:  # first: whoever asked before it does not wait any more, and would read no answer
                 self._passed, self._tail = True, b""
                 self._feed.release()
+                if self._signal:
+                    self.tell(self._signal)
                 return after
         output = self._look()
         cut = max(len(self._tail) - _TAIL, 0 if self._mark else self._tail.rfind(b"\n") + 1)

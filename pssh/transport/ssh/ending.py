@@ -98,16 +98,12 @@ class Ending:
         signal: Callable[[str], None],
         over: Callable[[], None],
         prompting: Prompting | None = None,
-        say: Callable[[str], None] | None = None,
     ) -> None:
-        """Count from now on; `signal` sends a `signal` request on the command's own channel.
-
-        Where somebody beside the command heeds words on its standard input, `say` sends them.
-        """
+        """Count from now on; `signal` sends a `signal` request on the command's own channel."""
         self._driver = driver
         self._loop = asyncio.get_running_loop()
         self._signal, self._over = signal, over
-        self._prompting, self._say_beside, self._told = prompting, say or _nothing, ""
+        self._tell = prompting.tell if prompting is not None else _nothing
         self._command = command(prompting.through if prompting is not None else "")
         self._timers = [self._loop.call_later(kill_after, self._kill)]
         self._look: asyncio.TimerHandle | None = None
@@ -133,20 +129,13 @@ class Ending:
         """The connection is logged in: send TERM."""
         if self._number >= 0 or self._plain or self._let_go:
             return
-        self.tell()
+        self._tell("TERM")
         if not self._driver.remote_version.startswith(OPENSSH) or self._driver.forced:
             self._make_do()
             return
         self._number = self._driver.add(self)
         self._driver.open(self)
         self._timers.append(self._loop.call_later(_PATIENCE, self._impatient))
-
-    def tell(self) -> None:
-        """Say which signal the command is to get to whoever watches beside it, as soon as somebody does."""
-        word = "KILL" if self._killing else "TERM"
-        if self._prompting is not None and self._prompting.heeds and self._told != word:
-            self._told = word
-            self._say_beside(word)
 
     def exited(self) -> None:
         """The host told how the command ended."""
@@ -175,7 +164,7 @@ class Ending:
         if self._remote >= 0:
             self._send(b"\x61")
             self._driver.flush()
-        self._signal = self._over = self._say_beside = _nothing  # the workers run without a cycle collector
+        self._signal = self._over = self._tell = _nothing  # the workers run without a cycle collector
 
     # ---- a channel to the driver
 
@@ -279,7 +268,7 @@ class Ending:
             self._killing = True
             self._pause = _FIRST_LOOK
             self._timers.append(self._loop.call_later(AFTER_KILL, self._over))
-            self.tell()
+            self._tell("KILL")
         if self._remote >= 0:
             self._say("KILL")
         if not self._left and not self._exited:
