@@ -87,7 +87,7 @@ def display(flags: dict[str, Any]) -> Display:
 
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
-    sources = Sources.found(flags["inventory"], wanted.config_file)
+    sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
     try:
         selection = sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
     except NoHosts:
