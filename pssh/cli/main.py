@@ -23,6 +23,7 @@ COMMANDS = {
     "run": ("Run a command on every target", "Work"),
     "script": ("Upload a script, run it, remove it", "Work"),
     "job": ("Maintenance jobs: check, explain, run, install", "Work"),
+    "sched": ("Run the jobs of a folder when they are due", "Work"),
     "ping": ("Log in everywhere and time each phase", "Look"),
     "hosts": ("Show which hosts some targets mean", "Look"),
     "trust": ("Collect host keys, show them, write them once", "Set up"),

@@ -17,7 +17,7 @@ from pssh.schedule.when import Rule, due
 LATE = timedelta(minutes=2)
 CatchUp = Literal["none", "once", "all"]
 Overlap = Literal["skip", "queue", "stop-old"]
-Reason = Literal["missed", "window", "blackout", "paused", "overlap", "approval"]
+Reason = Literal["missed", "window", "blackout", "paused", "overlap", "approval", "failed"]
 
 
 class Entry(Struct, frozen=True, kw_only=True):

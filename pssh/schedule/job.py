@@ -25,13 +25,14 @@ from pssh.schedule import ics, trust
 from pssh.schedule.blackout import Blackouts, Event, read_days
 from pssh.schedule.decide import Entry
 from pssh.schedule.jobfile import JobFile, Notify, Schedule, span
+from pssh.schedule.notify import refused
 from pssh.schedule.rollout import options_of
 from pssh.schedule.steps import Making
 from pssh.schedule.strict import Places, Strict
 from pssh.schedule.when import EPOCH, Rule, due, offset
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_LEAST_EVERY = 60
+_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ def load(path: Path, *, ours: bool = True, machine: str = "") -> MaintenanceJob:
     entry = None
     if isinstance(file.schedule, Schedule):
         entry = _entry(file.name, file.schedule, path, reader, files, machine or socket.gethostname())
+    if isinstance(file.notify, Notify) and (why := refused(file.notify)):
+        reader.wrong(why, "notify", "command")
     options = RunOptions()
     try:
         options = options_of(file)
@@ -183,8 +186,8 @@ def _rule(said: Schedule, reader: Strict) -> Rule | None:
         return Rule(cron=" ".join(said.cron.split()).upper(), zone=zone)
     if said.every != "":
         every = span(said.every)
-        if every < _LEAST_EVERY or every != int(every):
-            reader.wrong("`every` is whole seconds, and a minute at least", "schedule", "every")
+        if not every or every % _MINUTE:
+            reader.wrong("`every` is whole minutes, one at least", "schedule", "every")
             return None
         return Rule(every=int(every), zone=zone)
     try:

@@ -190,6 +190,7 @@ class Notify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     webhook: Annotated[str, _said("JSON is posted there.", _url)] = ""
     ping: Annotated[str, _said("Asked for at every start and end: URL/start, URL/EXIT.", _url)] = ""
     command: Annotated[list[str], _said("A program and its arguments, with `{job}` `{status}` ...", _words)] = []
+    input: Annotated[str, _said("What the program reads: `{text}` is the report in a few lines.")] = "{text}"
     long: Annotated[
         str | int | float, _said("A run that takes longer is long; else twice as long as usual.", _some)
     ] = ""

@@ -15,6 +15,12 @@ MODULES = {
     "check": ("Find everything that is wrong with a job file", "pssh.cli.job.check"),
     "explain": ("Show its next times, its waves and how long it takes", "pssh.cli.job.explain"),
     "run": ("Run it", "pssh.cli.job.run"),
+    "install": ("Let systemd or cron run it when it is due", "pssh.cli.job.install"),
+    "list": ("Show every job: last time, next time, how it went", "pssh.cli.job.list"),
+    "pause": ("Let its times pass until it is resumed", "pssh.cli.job.pause"),
+    "resume": ("Run it at its times again", "pssh.cli.job.resume"),
+    "approve": ("Agree to another user's job as it is now", "pssh.cli.job.approve"),
+    "remove": ("Take it from systemd and cron, and forget it", "pssh.cli.job.remove"),
 }
 
 

@@ -1,8 +1,5 @@
 """`pssh job run`: run a maintenance job, now or because it is due."""
 
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,11 @@ from pssh.prepare import Sources
 from pssh.report.base import reporters
 from pssh.report.safe import safe
 from pssh.report.screen import Screen
-from pssh.runner import Attend, Controls
 from pssh.schedule import running
 from pssh.schedule.attempt import Attempt, Go
 from pssh.schedule.job import MaintenanceJob, load
 from pssh.schedule.state import State
+from pssh.schedule.watch import Watch
 
 EXAMPLES = """
   pssh job run --dry-run jobs/patch-web.toml
@@ -83,27 +80,15 @@ def _run(
     screen = Screen(*terminal.streams())
     hears, attend = start.attended(reporters(how, screen), screen, how, wanted)
     given = running.flags(sources, quiet=how.quiet)
-    began, report, code = time.monotonic(), None, 1
+    watch = Watch(job, attempt, go)
+    report, code = None, 1
     try:
-        finished = start.carried_out(job.steps, text, given, wanted, hears, None, _until(job, go, attend))
+        watch.begin()
+        finished = start.carried_out(job.steps, text, given, wanted, hears, None, watch.over(attend))
         report, code = (finished[1], finished[1].exit_code) if finished else (None, 0)
     except PsshError as error:
         code = error.exit_code
         raise
     finally:
-        attempt.ended(go, report, code, time.monotonic() - began)
+        watch.end(report, code)
     return code
-
-
-def _until(job: MaintenanceJob, go: Go, attend: Attend) -> Attend:
-    """Return who attends the run, and ends it when its window closes."""
-    must_stop = bool(job.schedule and job.schedule.must_stop)
-
-    @contextmanager
-    def both(controls: Controls) -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.enter_context(attend(controls))
-            stack.enter_context(running.closing(controls, go.until, must_stop=must_stop))
-            yield
-
-    return both
