@@ -109,42 +109,59 @@ class Attempt:
             self.lock.give()
 
     def _run(self, entry: Entry, run: Run) -> Go | None:
+        if not self._approved(run.at):
+            return None
         if run.replaces:
             self._stop_old()
-        if self.job.file.rollout.approval and not approved(self.job):
-            self._skip(Skip(run.at, "approval", run.at, "nobody has approved of it as it is now"))
-            return None
         if not self.state.answer(self.job.path, run.at):
             return None  # somebody else was quicker
         return self._go(run.at, run.reason, run.until)
 
+    def _approved(self, at: datetime) -> bool:
+        if not self.job.file.rollout.approval or approved(self.job):
+            return True
+        self._skip(Skip(at, "approval", at, "nobody has approved of it as it is now"))
+        return False
+
     def _queued(self, entry: Entry, at: datetime) -> Go | None:
         """Wait for the run under way; one may wait, and whoever comes then is skipped."""
+        if not self._approved(at):
+            return None
         queue = Lock(self.state.folder, f"{self.job.path}\0queue")
         if not queue.take():
             self._skip(Skip(at, "overlap", at, "one run is under way, and one waits"))
             return None
         with queue.taken():
+            self.state.settle(self.job.path, "waiting")
+            if not self.state.answer(self.job.path, at):
+                return None
+            number = self.state.begun(self.job.path, at, "due", None, self.now(), "waiting")
             self.tell(f"waits for the run that is under way ({self._holder()})")
             self.lock.wait(lambda: forbidden(entry, at, self.now()) is not None, self.sleep)
-        if why := forbidden(entry, at, self.now()):
-            self._skip(why)
-            return None
-        return self._run(entry, Run(at, "due", entry.closes(at, self.now())))
+            if why := forbidden(entry, at, self.now()):
+                self.state.dropped(number)
+                self._record(why)
+                return None
+            return self._go(at, "due", entry.closes(at, self.now()), number)
 
     def _skip(self, skip: Skip) -> None:
         if self.state.answer(self.job.path, skip.at):
-            self.state.skipped(self.job.path, skip, self.now())
-            zone = self._entry().rule.clock
-            since = f", all since {skip.first.astimezone(zone):%Y-%m-%d %H:%M %Z}" if skip.first < skip.at else ""
-            detail = skip.detail or (self._holder() if skip.reason == "overlap" else "")
-            said = f"{skip.at.astimezone(zone):%Y-%m-%d %H:%M %Z}{since}"
-            self.tell(f"skipped rule/{skip.reason}: due {said}{f' ({detail})' if detail else ''}")
+            self._record(skip)
 
-    def _go(self, at: datetime, reason: str, until: datetime | None) -> Go:
+    def _record(self, skip: Skip) -> None:
+        self.state.skipped(self.job.path, skip, self.now())
+        zone = self._entry().rule.clock
+        since = f", all since {skip.first.astimezone(zone):%Y-%m-%d %H:%M %Z}" if skip.first < skip.at else ""
+        detail = skip.detail or (self._holder() if skip.reason == "overlap" else "")
+        said = f"{skip.at.astimezone(zone):%Y-%m-%d %H:%M %Z}{since}"
+        self.tell(f"skipped rule/{skip.reason}: due {said}{f' ({detail})' if detail else ''}")
+
+    def _go(self, at: datetime, reason: str, until: datetime | None, waited: int = 0) -> Go:
         if left := self.state.settle(self.job.path):
             self.tell(f"{'an earlier run' if left == 1 else f'{left} earlier runs'} did not end: interrupted")
-        return Go(self.state.begun(self.job.path, at, reason, until, self.now()), at, reason, until)
+        if waited:
+            self.state.gone_on(waited, until, self.now())
+        return Go(waited or self.state.begun(self.job.path, at, reason, until, self.now()), at, reason, until)
 
     def _locked(self, at: datetime) -> bool:
         """Take the lock for a run by hand, as `overlap` says."""

@@ -75,4 +75,5 @@ def _read(path: Path, signature: Signature) -> Seen:
     try:
         return Seen(signature, load(path))
     except JobError as error:
-        return Seen(signature, None, "; ".join(error.findings) or error.message)
+        more = f", and {len(error.findings) - 1} more" if len(error.findings) > 1 else ""
+        return Seen(signature, None, f"{error.findings[0]}{more}" if error.findings else error.message)

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pssh.schedule.blackout import Event
+from pssh.schedule.when import zone_of
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _LENGTH = re.compile(r"\+?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
@@ -133,9 +134,9 @@ def _moment(said: tuple[dict[str, str], str, int], zone: str) -> tuple[datetime,
     if "TZID" in parameters:
         zone = parameters["TZID"]
         try:
-            ZoneInfo(zone)
-        except (OSError, ValueError):
-            raise _Wrong(f"the time zone `{zone}` is not known here", line) from None
+            zone_of(zone)
+        except ValueError as error:
+            raise _Wrong(str(error), line) from None
     try:
         if len(value) == 8:
             day = date.fromisoformat(value)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pssh.errors import JobError, PsshError
 from pssh.inventory.expr import parse
@@ -29,7 +28,7 @@ from pssh.schedule.notify import refused
 from pssh.schedule.rollout import options_of
 from pssh.schedule.steps import Making
 from pssh.schedule.strict import Places, Strict
-from pssh.schedule.when import EPOCH, Rule, due, offset
+from pssh.schedule.when import EPOCH, Rule, due, offset, zone_of
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _MINUTE = 60
@@ -177,10 +176,9 @@ def _rule(said: Schedule, reader: Strict) -> Rule | None:
         return None
     zone = said.timezone or local_zone()
     try:
-        ZoneInfo(zone)
-    except (OSError, ValueError):
-        hint = "write it as `Europe/Paris`"
-        reader.wrong(f"`timezone`: no time zone `{zone}` is known here; {hint}", "schedule", "timezone")
+        zone_of(zone)
+    except ValueError as error:
+        reader.wrong(f"`timezone`: {error}", "schedule", "timezone")
         return None
     if said.cron:
         return Rule(cron=" ".join(said.cron.split()).upper(), zone=zone)
@@ -230,6 +228,6 @@ def local_zone() -> str:
     link = Path("/etc/localtime")
     name = str(link.resolve()).partition("zoneinfo/")[2] if link.is_symlink() else ""
     try:
-        return ZoneInfo(name).key if name else "UTC"
-    except (OSError, ValueError):
+        return zone_of(name).key if name else "UTC"
+    except ValueError:
         return "UTC"

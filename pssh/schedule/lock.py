@@ -44,11 +44,8 @@ class Lock:
         return True
 
     def held(self) -> bool:
-        """Whether somebody has it."""
-        if self.take():
-            self.give()
-            return False
-        return True
+        """Whether somebody has it, without touching it: whoever takes it at this moment must not find it taken."""
+        return bool(self.holder())
 
     def give(self) -> None:
         if self._file >= 0:
@@ -65,12 +62,15 @@ class Lock:
         return True
 
     def holder(self) -> int:
-        """Return the process that has it, 0 if that cannot be told."""
+        """Return the process that has it, 0 if there is none: it is alive, and began when it says it did."""
         try:
             pid, born = self.path.read_text().split()
+            os.kill(int(pid), 0)
+        except PermissionError:
+            pass
         except (OSError, ValueError):
             return 0
-        return int(pid) if born == _born(int(pid)) and born and self.held() else 0
+        return int(pid) if born == _born(int(pid)) else 0
 
     def end_holder(self) -> bool:
         """Ask the process that has it to end, as by `kill`; False if there is none."""
@@ -92,8 +92,8 @@ class Lock:
 
 
 def _born(pid: int) -> str:
-    """Return when a process began, in the kernel's own count; empty where that cannot be known."""
+    """Return when a process began, in the kernel's own count; `-` where that cannot be known."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
-        return "" if Path("/proc/self/stat").exists() else "-"
+        return "gone" if Path("/proc/self/stat").exists() else "-"

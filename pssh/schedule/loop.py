@@ -114,7 +114,8 @@ class Loop:
         for _ in range(_MOST_SKIPS):
             known = self.state.job(job.path, job.name, self.now())
             now = self.now()
-            decision = decide(job.entry, now, known.last, paused=bool(known.paused))
+            running = Lock(self.state.folder, str(job.path)).held()
+            decision = decide(job.entry, now, known.last, running=running, paused=bool(known.paused))
             match decision:
                 case Skip():
                     if self.state.answer(job.path, decision.at):
@@ -122,6 +123,9 @@ class Loop:
                         detail = {"detail": decision.detail} if decision.detail else {}
                         since = {"since": decision.first} if decision.first < decision.at else {}
                         self._say("skip", job.name, due=decision.at, reason=decision.reason, **since, **detail)
+                case Wait(until=None, at=datetime() as at):  # until the run before has ended
+                    self._begin(job, Run(at, "due"))
+                    return
                 case Wait(until=until):
                     if self._told.get(job.path, now) != until:
                         self._told[job.path] = until

@@ -159,12 +159,16 @@ class State:
                 values,
             )
 
-    def begun(self, path: Path, at: datetime, reason: str, until: datetime | None, now: datetime) -> int:
-        """Put a run on record and return its number here."""
-        values = (str(path), at.timestamp(), at.timestamp(), now.timestamp(), reason, until and until.timestamp())
+    def begun(
+        self, path: Path, at: datetime, reason: str, until: datetime | None, now: datetime, status: str = ""
+    ) -> int:
+        """Put a run on record and return its number here; `status` is `waiting` for one that is to begin."""
+        closes = until and until.timestamp()
+        values = (str(path), at.timestamp(), at.timestamp(), now.timestamp(), reason, closes, status)
         with self._told():
             done = self._database.execute(
-                "insert into answers (path, due, first, decided, what, reason, until) values (?, ?, ?, ?, 'run', ?, ?)",
+                "insert into answers (path, due, first, decided, what, reason, until, status)"
+                " values (?, ?, ?, ?, 'run', ?, ?, ?)",
                 values,
             )
             self._database.execute(
@@ -180,12 +184,28 @@ class State:
                 (status, code, seconds, hosts, run, number),
             )
 
-    def settle(self, path: Path) -> int:
-        """Mark runs that never ended as interrupted, and return how many; the caller holds the job's lock."""
+    def gone_on(self, number: int, until: datetime | None, now: datetime) -> None:
+        """A run that was waiting begins."""
+        with self._told():
+            self._database.execute(
+                "update answers set status = '', until = ?, decided = ? where id = ?",
+                (until and until.timestamp(), now.timestamp(), number),
+            )
+
+    def dropped(self, number: int) -> None:
+        """A run that was waiting is not to begin."""
+        with self._told():
+            self._database.execute("delete from answers where id = ?", (number,))
+
+    def settle(self, path: Path, status: str = "") -> int:
+        """Mark runs that never ended, or are `waiting`, as interrupted, and return how many.
+
+        The caller holds the lock without which nobody runs, or waits.
+        """
         with self._told():
             done = self._database.execute(
-                "update answers set status = 'interrupted' where path = ? and what = 'run' and status = ''",
-                (str(path),),
+                "update answers set status = 'interrupted' where path = ? and what = 'run' and status = ?",
+                (str(path), status),
             )
         return done.rowcount
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
 
-_MARGIN = timedelta(days=2)  # no clock was ever changed by more
+_MARGIN = timedelta(days=2)  # longer than any clock was ever changed by
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,6 +38,14 @@ class Rule(Struct, frozen=True, kw_only=True):
         """Whether it means a distance, and not a time of day."""
         fields = self.cron.split()
         return bool(self.every) or (bool(fields) and (fields[0].startswith("*") or fields[1].startswith("*")))
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone; raises ValueError for one that is not known here."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"no time zone `{name}` is known here; write it as `Europe/Paris`") from None
 
 
 def read_cron(text: str) -> str:
@@ -71,7 +79,10 @@ def _every(seconds: int, after: datetime) -> Iterator[datetime]:
 
 
 def _cron(rule: Rule, after: datetime) -> Iterator[datetime]:
-    zone, first = rule.clock, (after.astimezone(rule.clock) - _MARGIN).replace(tzinfo=None)
+    zone, here = rule.clock, after.astimezone(rule.clock)
+    first = here.replace(tzinfo=None)
+    if (after - _MARGIN).astimezone(zone).utcoffset() != here.utcoffset():
+        first -= _MARGIN  # an earlier local time may be a later moment
     times = CronSim(rule.cron, first)
     found = _passes(times, zone) if rule.free else (instants(local, zone)[0] for local in times)
     last = after
