@@ -48,6 +48,12 @@ class CredentialError(PsshError):
     """A key, passphrase or password that the run needs cannot be had."""
 
 
+class HistoryError(PsshError):
+    """The history cannot be read or written, or may not be trusted."""
+
+    exit_code = 1
+
+
 class RunFailed(PsshError):
     """`check()` was asked and not every host is ok."""
 

@@ -7,6 +7,7 @@ operation once.
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import structs
@@ -15,10 +16,14 @@ from pssh.errors import UsageError
 from pssh.inventory.model import Conflict, text_of
 from pssh.model.host import Host
 from pssh.model.options import LockOption, RunOptions
-from pssh.model.placeholders import fill, secrets
+from pssh.model.placeholders import fill, part, secrets
 from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
 from pssh.ops.context import Context
+from pssh.ops.files.get import Get
+from pssh.ops.files.put import Put
+from pssh.ops.fs.apart import apart
+from pssh.ops.fs.base import FileOperation
 from pssh.ops.lock import Locked
 from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
@@ -28,6 +33,7 @@ from pssh.ops.steps import Step, Steps
 from pssh.plan import password_of
 
 LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
+FILES = (Put, Get)  # their paths are filled always
 # A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.
 MOST_OWN_BYTES = 1 << 20
 _UNDO = 10.0  # seconds that a job which is stopped gets to take its steps back, beside the grace time
@@ -57,6 +63,27 @@ def fitted(
     return found
 
 
+def looks(operation: Operation) -> bool:
+    """Whether an operation changes nothing on a host."""
+    return isinstance(operation, LOOKING) or any(getattr(operation, word, False) for word in ("looks", "dry"))
+
+
+def parted(jobs: list[Job], hosts: Sequence[Host]) -> tuple[list[Job], Sequence[Host]]:
+    """Return the jobs and their hosts; of a file operation on this machine alone one for each path, as `local:PATH`."""
+    if len(jobs) != 1 or jobs[0].connection.transport != "local" or jobs[0].connection.become:
+        return jobs, hosts
+    (job,), (host,) = jobs, hosts
+    parts = apart(job.operation)
+    if not parts:
+        return jobs, hosts
+    names = [f"{job.host}:{path}" for path, _ in parts]
+    split = [
+        structs.replace(job, id=number, host=name, operation=operation)
+        for number, (name, (_, operation)) in enumerate(zip(names, parts, strict=True))
+    ]
+    return split, [structs.replace(host, name=name) for name in names]
+
+
 def secrets_in(operation: Operation, options: RunOptions) -> list[str]:
     """Return the names of the secrets that placeholders ask for, each once."""
     if not (_filled(options) or isinstance(operation, Steps)):
@@ -73,7 +100,7 @@ def _texts(operation: Operation) -> Sequence[str]:
     if isinstance(operation, Command):
         return [operation.text]
     if isinstance(operation, Steps):
-        return [text for step in operation.steps for one in _doings(step) for text in _texts(one)]
+        return [text for step in operation.steps for one in step.all for text in _texts(one)]
     return operation.args if isinstance(operation, Script) else []
 
 
@@ -81,10 +108,6 @@ def _become(step: Step) -> Context | None:
     """Return how a step becomes somebody on the host; None if it does not."""
     context = getattr(step.operation, "context", None)
     return context if isinstance(context, Context) and context.become and not step.here else None
-
-
-def _doings(step: Step) -> list[Operation]:
-    return [step.operation, *([step.undo] if step.undo is not None else [])]
 
 
 class _Fit:
@@ -105,14 +128,17 @@ class _Fit:
     def wanted(self, jobs: Sequence[Job]) -> bool:
         """Whether any host's operation or job differs from what was given."""
         options = self.options
+        if any(isinstance(job.operation, FileOperation) and job.connection.transport == "local" for job in jobs):
+            return True
         asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or self.fills
-        return bool(asked or self.told(jobs[0].operation) or any(job.connection.become for job in jobs))
+        own = self.told(jobs[0].operation) or isinstance(jobs[0].operation, FILES)
+        return bool(asked or own or any(job.connection.become for job in jobs))
 
     def told(self, operation: Operation) -> bool:
         """Whether an operation is told where and in which run it runs."""
         if isinstance(operation, Script):
             return len(operation.content) <= MOST_OWN_BYTES
-        return self.steps is not None
+        return self.steps is not None and isinstance(operation, Command)
 
     def job(self, job: Job, host: Host) -> Job:
         names = self.names(job, host)
@@ -122,7 +148,7 @@ class _Fit:
         return job if self.steps is None else self.stepping(job, self.steps)
 
     def stepping(self, job: Job, steps: Steps) -> Job:
-        """Return a job of steps: what the run says of success and of new tries is each step's own."""
+        """Return a job of steps: what the run says of success is each step's own, and taking back has its time."""
         undo = _UNDO if any(step.undo for step in steps.steps) else 0.0
         job = structs.replace(job, limits=structs.replace(job.limits, undo=undo, ok=(0,)))
         become = next(filter(None, map(_become, steps.steps)), None)
@@ -150,8 +176,7 @@ class _Fit:
     def operation(self, job: Job, host: Host, names: Mapping[str, str]) -> Operation:
         found: Any = job.operation
         if isinstance(found, Steps):
-            steps = (self.step(step, job, host, names) for step in found.steps)
-            found = structs.replace(found, steps=tuple(steps))
+            found = structs.replace(found, steps=tuple(self.step(step, job, host, names) for step in found.steps))
         else:
             found = self.one(found, job, host, names)
         if self.lock:  # a wait that is over leaves the host aside too
@@ -160,36 +185,57 @@ class _Fit:
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
 
     def step(self, step: Step, job: Job, host: Host, names: Mapping[str, str]) -> Step:
-        undo = step.undo and self.one(step.undo, job, host, names, here=step.here)
-        operation = self.one(step.operation, job, host, names, here=step.here)
-        return structs.replace(step, operation=operation, undo=undo, ok=tuple(sorted({*step.ok, *self.options.ok})))
+        operation, *undo = (self.one(one, job, host, names, here=step.here) for one in step.all)
+        ok = tuple(sorted({*step.ok, *self.options.ok}))
+        return structs.replace(step, operation=operation, undo=undo[0] if undo else None, ok=ok)
 
     def one(self, operation: Any, job: Job, host: Host, names: Mapping[str, str], *, here: bool = False) -> Any:
-        """Return one command or script as this host gets it."""
-        if self.fills:
-            operation = self.filled(operation, lambda text, quoted: self.text(text, host, names, quoted))
+        """Return one operation as this host gets it."""
+        if isinstance(operation, FILES):
+            operation = self.placed(operation, host, names)
+        elif self.fills:
+            operation = self.filled(operation, lambda text, how: self.text(text, host, names, how))
+        if isinstance(operation, FileOperation) and (here or job.connection.transport == "local"):
+            operation = structs.replace(operation, here=True)
         if isinstance(getattr(operation, "context", None), Context):
             context = self.context(operation, job, host, names, here=here)
             operation = structs.replace(operation, context=context)
         return operation
 
-    def filled(self, operation: Any, text: Callable[[str, bool], str]) -> Any:
+    def filled(self, operation: Any, text: Callable[[str, Callable[[str], str]], str]) -> Any:
         """Return a command or script with its placeholders filled."""
         if isinstance(operation, Command):
             line = operation.raw.decode("utf-8", "surrogateescape") or operation.text
             if self.options.shell:
-                return structs.replace(operation, text=text(line, True), raw=b"")
-            words = join(text(word, False) for word in shlex.split(line))
+                return structs.replace(operation, text=text(line, quote), raw=b"")
+            words = join(text(word, str) for word in shlex.split(line))
             return structs.replace(operation, text=words, raw=b"")
         if isinstance(operation, Script):
             line = operation.raw.decode("utf-8", "surrogateescape")
             args = shlex.split(line) if line else operation.args
-            return structs.replace(operation, args=tuple(text(arg, False) for arg in args), raw=b"")
+            return structs.replace(operation, args=tuple(text(arg, str) for arg in args), raw=b"")
         return operation
 
-    def text(self, text: str, host: Host, names: Mapping[str, str], quoted: bool) -> str:
+    def placed(self, operation: Put | Get, host: Host, names: Mapping[str, str]) -> Put | Get:
+        """Return an operation on files with its paths filled: on this machine a value is always one part of a path."""
+
+        def here(path: str) -> str:
+            return self.text(path, host, names, part)
+
+        def there(path: str) -> str:
+            return self.text(path, host, names, str)
+
+        if isinstance(operation, Get):
+            dest, path = (str(Path.cwd() / here(said)) if said else "" for said in (operation.dest, operation.path))
+            sources = tuple(map(there, operation.sources))
+            return structs.replace(operation, sources=sources, dest=dest, path=path, host=part(host.name))
+        sources, dest = tuple(map(here, operation.sources)), there(operation.dest)
+        found = structs.replace(operation, sources=sources, dest=dest)
+        return structs.replace(found, names=tuple(names.items())) if operation.render else found
+
+    def text(self, text: str, host: Host, names: Mapping[str, str], how: Callable[[str], str]) -> str:
         try:
-            return fill(text, names, quote, shell=True) if quoted else fill(text, names, str)
+            return fill(text, names, how, shell=how is quote)
         except UsageError as error:
             for (where, name), conflict in self.conflicts.items():
                 if where == host.name and (f"{{{name}}}" in error.message or f"{{var.{name}}}" in error.message):
@@ -211,7 +257,7 @@ class _Fit:
         if own.shell and (env := self.env(operation, host, names)):
             said["env"] = (*own.env, *env)
         if self.fills and "chdir" in said:
-            said["chdir"] = self.text(said["chdir"], host, names, False)
+            said["chdir"] = self.text(said["chdir"], host, names, str)
         return structs.replace(own, **said) if said else own
 
     def env(self, operation: Operation, host: Host, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -226,7 +272,7 @@ class _Fit:
         }
         for said in self.options.env:
             name, _, value = said.partition("=")
-            ours[name] = self.text(value, host, names, False) if self.fills else value
+            ours[name] = self.text(value, host, names, str) if self.fills else value
         return tuple(ours.items())
 
 
@@ -248,12 +294,14 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     """Raise UsageError for options that the operation would not heed, or that no host does."""
     operation = jobs[0].operation
     heeds = isinstance(getattr(operation, "context", None), Context) or fit.steps is not None
-    fills = _filled(options) or fit.lock
-    asked = fit.said or options.env or (fills and not isinstance(operation, Command | Script))
+    known = isinstance(operation, Command | Script | Put | Get | Steps)
+    asked = fit.said or options.env or ((_filled(options) or fit.lock) and not known)
     become = any(job.connection.become for job in jobs)
     if fit.steps is not None:
         become = become or any(map(_become, fit.steps.steps))
         _refuse_for_steps(fit.steps, options)
+    if isinstance(operation, FILES) and (fit.said or options.env):
+        raise UsageError("Files have no input, terminal, folder or variables", hint="these options are for commands")
     if (asked or (become and not isinstance(operation, LOOKING))) and not heeds:
         word = type(operation).__name__.lower()
         raise UsageError(f"`{word}` is neither a command nor a script, and some of the options are for these alone")
@@ -267,7 +315,7 @@ def _refuse_for_steps(steps: Steps, options: RunOptions) -> None:
     if options.retry_on:
         raise UsageError("`--retry-on` is for one command", hint="a step that is idempotent says its own `retries`")
     for step in steps.steps:
-        texts = [text for one in _doings(step) for text in _texts(one)]
+        texts = [text for one in step.all for text in _texts(one)]
         if step.here and (names := [name for text in texts for name in secrets(text)]):
             raise UsageError(
                 f"`{{secret:{names[0]}}}` of the step `{step.name}` would stand in this machine's process list",

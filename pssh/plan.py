@@ -33,6 +33,7 @@ class Plan:
     asks: Sequence[str] = ()  # the names of secrets that the command asks for
     protected: Sequence[str] = ()  # the hosts that are touched only once somebody has said so
     exit: ExitRule = "all"
+    dangers: bool = False  # what it does cannot be undone: somebody must say so first
 
 
 def connection(host: Host, config: Settings, options: RunOptions, defaults: Settings) -> Connection:

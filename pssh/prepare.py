@@ -9,7 +9,8 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -21,7 +22,7 @@ from platformdirs import user_config_path
 
 from pssh.credentials import Ask, settle
 from pssh.errors import UsageError
-from pssh.fit import LOOKING, fitted, secrets_in
+from pssh.fit import fitted, looks, parted, secrets_in
 from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
@@ -31,6 +32,9 @@ from pssh.model.host import Settings
 from pssh.model.options import RunOptions
 from pssh.model.report import Run
 from pssh.model.work import Job, Operation
+from pssh.ops.files.put import Put
+from pssh.ops.files.tree import Tree
+from pssh.ops.lock import Locked
 from pssh.plan import Plan, jobs_for
 from pssh.settings import defaults
 from pssh.transport.ssh.userconfig import UserConfig
@@ -90,10 +94,19 @@ class Sources:
             exclude=exclude,
             is_named=lambda name: name in self.config.names(),
             read_stdin=sys.stdin.read if stdin else _taken,
+            runs=self.runs,
             cwd=Path.cwd(),
         )
         hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
         return structs.replace(found, hosts=hosts)
+
+    def runs(self, run: str, word: str, value: str) -> Iterable[tuple[str, Settings, Settings]]:
+        """Return the hosts that a target such as `@last:failed` means; raises NoHosts, TargetsError, HistoryError."""
+        from pssh.history.queries import Queries  # SQLite, which other targets do not need
+        from pssh.history.store import History
+
+        with closing(History.usual()) as history:
+            return [(host.name, host.typed, host.settings) for host in Queries(history).pick(run, word, value)]
 
     def lookup(self, name: str, user: str = "", port: int = 0) -> Settings:
         return self.config.lookup(name, user=user, port=port)
@@ -106,16 +119,19 @@ def prepare(
     selection: Selection,
     options: RunOptions,
     seed: int | None = None,
+    number: str = "",
 ) -> Plan:
     """Return the run of an operation on the selected hosts; what a login needs from the person is still missing.
 
-    `seed` makes a random order the same again. Raises UsageError for what the options ask of hosts that they have not.
+    `seed` makes a random order the same again, `number` is the run's in the history. Raises UsageError for what the
+    options ask of hosts that they have not.
     """
     usual = defaults(os.environ, Path.home())
-    hosts, began = selection.hosts, time.time()
-    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(began))}-{os.getpid()}"
+    began = time.time()
+    reached, hosts = parted(jobs_for(operation, selection.hosts, options, sources.lookup, usual), selection.hosts)
+    name = number or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(began))}-{os.getpid()}"
     jobs = fitted(
-        jobs_for(operation, hosts, options, sources.lookup, usual),
+        reached,
         hosts,
         options,
         run=name,
@@ -124,8 +140,9 @@ def prepare(
     )
     if options.order == "random":
         random.Random(seed).shuffle(jobs)
+    jobs = with_trees(jobs)
     run = Run(
-        id="",
+        id=number,
         started=began,
         operation=type(operation).__name__.lower(),
         text=operation.label,
@@ -141,9 +158,33 @@ def prepare(
         jobs,
         notices=_notices(selection, sources, jobs),
         asks=secrets_in(operation, options),
-        protected=() if isinstance(operation, LOOKING) else tuple(host.name for host in hosts if host.protected),
+        protected=() if looks(operation) else tuple(host.name for host in hosts if host.protected),
         exit=options.exit,
+        dangers=getattr(operation, "dangers", False),
     )
+
+
+def with_trees(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs with what they send read once for all that send the same; raises UsageError."""
+    read: dict[int, Operation] = {}
+    trees: dict[tuple[object, ...], Tree] = {}
+
+    def once(operation: Operation) -> Operation:
+        if isinstance(operation, Locked):
+            return structs.replace(operation, operation=once(operation.operation))
+        if not isinstance(operation, Put) or operation.tree is not None:
+            return operation
+        key = (operation.sources, operation.follow, operation.skip_links)
+        if key not in trees:
+            trees[key] = operation.gathered()
+        return structs.replace(operation, tree=trees[key])
+
+    found = []
+    for job in jobs:
+        if id(job.operation) not in read:
+            read[id(job.operation)] = once(job.operation)
+        found.append(structs.replace(job, operation=read[id(job.operation)]))
+    return found
 
 
 def with_credentials(plan: Plan, options: RunOptions, ask: Ask) -> Plan:

@@ -3,10 +3,12 @@
 Every host of the run is in the report exactly once, whatever an engine or a reporter does. Memory is bounded: equal
 outputs are kept once, and what a run keeps in all has a budget. A reporter that cannot write any more is dropped and
 no new job starts; what runs may finish, since the hosts have done nothing wrong.
+
+Where a run is kept, the history hears before every reporter: results that arrive together are stored in one
+transaction, and only then shown. If they cannot be stored, nothing new is started, and the report names them.
 """
 
 import asyncio
-import errno
 import os
 import signal
 import time
@@ -17,10 +19,11 @@ from typing import NoReturn
 
 from msgspec import structs
 
+from pssh.audience import Audience, Keeps
 from pssh.engine.base import Engine, EngineOptions, Order
 from pssh.engine.pool import Pool
 from pssh.engine.spool import Spool
-from pssh.errors import OutputFailed, UsageError
+from pssh.errors import HistoryError, OutputFailed, UsageError
 from pssh.model.event import (
     Begun,
     Event,
@@ -31,9 +34,9 @@ from pssh.model.event import (
     RunStarted,
     StatusAsked,
     Stopping,
-    Tick,
     WaveEnded,
 )
+from pssh.model.names import fold
 from pssh.model.options import RunOptions
 from pssh.model.outcome import Failure, Result
 from pssh.model.output import trim
@@ -248,36 +251,8 @@ def _append(host: str, file: str, line: str, locked: set[str]) -> Notice | None:
     return None
 
 
-class _Audience:
-    """The reporters that still listen. One that cannot write is dropped, and from then on nothing new is started."""
-
-    def __init__(self, reporters: Sequence[Reporter], engine: Engine) -> None:
-        self.trouble: OSError | None = None
-        self._reporters = list(reporters)
-        self._engine = engine
-        self._quiet = False  # nothing has happened since the last look
-
-    def on(self, event: Event) -> None:
-        self._quiet = False
-        for reporter in tuple(self._reporters):
-            try:
-                reporter.on(event)
-            except OSError as error:
-                self._reporters.remove(reporter)
-                unread = error.errno == errno.EPIPE  # a reader that went away has seen enough: `| head`
-                self._engine.stop("unread" if unread else "unwritten", finish=True)
-                if not unread:
-                    self.trouble = self.trouble or error
-
-    def look(self) -> None:
-        """Say that time has passed, if nothing else was said since the last look."""
-        if self._quiet:
-            self.on(Tick())
-        self._quiet = True
-
-
 @asynccontextmanager
-async def _ticking(audience: _Audience) -> AsyncGenerator[None, None]:
+async def _ticking(audience: Audience) -> AsyncGenerator[None, None]:
     async def look() -> None:
         while True:
             await asyncio.sleep(TICK)
@@ -317,27 +292,52 @@ def _signals(controls: Controls) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def arun(plan: Plan, reporters: Sequence[Reporter], engine: Engine, attend: Attend = nullcontext) -> Report:
+async def arun(
+    plan: Plan,
+    reporters: Sequence[Reporter],
+    engine: Engine,
+    attend: Attend = nullcontext,
+    keeper: Keeps | None = None,
+) -> Report:
     """Run the jobs, tell every reporter what happens, and return the report; signals end the run with a report.
 
-    Raises OutputFailed if a reporter could not write, once the run is over.
+    Raises OutputFailed if a reporter could not write, and HistoryError if not all was stored, once the run is over.
     """
-    audience = _Audience(reporters, engine)
+    audience = Audience(reporters, engine.stop, keeper)
     stop = Stop(engine, audience.on)
     controls = Controls(plan.jobs, stop, engine.steer, audience.on)
     report: Report | None = None
-    with _signals(controls), attend(controls):
-        async with _ticking(audience), aclosing(events(plan, engine, stop)) as happening:
-            async for event in happening:
-                audience.on(event)
-                if isinstance(event, RunEnded):
-                    report = event.report
+    try:
+        with _signals(controls), attend(controls):
+            async with _ticking(audience), aclosing(events(plan, engine, stop)) as happening:
+                async for event in happening:
+                    audience.on(event)
+                    if isinstance(event, RunEnded):
+                        report = event.report
+    except asyncio.CancelledError:
+        if audience.bug is None:
+            raise
+        raise audience.bug from None
     if audience.trouble:
-        raise OutputFailed(f"The output could not be written: {audience.trouble.strerror}")
+        raise OutputFailed(_unwritten(audience.trouble))
+    if keeper and keeper.trouble:
+        left = f"; not stored: {fold(keeper.unstored)}" if keeper.unstored else ""
+        raise HistoryError(f"{keeper.trouble.message}{left}", hint=keeper.trouble.hint)
     assert report is not None  # events() ends with it
     return report
 
 
-def run(plan: Plan, reporters: Sequence[Reporter], engine: Engine, attend: Attend = nullcontext) -> Report:
+def _unwritten(error: OSError) -> str:
+    what = f"`{error.filename}`" if error.filename else "The output"
+    return f"{what} could not be written: {error.strerror}"
+
+
+def run(
+    plan: Plan,
+    reporters: Sequence[Reporter],
+    engine: Engine,
+    attend: Attend = nullcontext,
+    keeper: Keeps | None = None,
+) -> Report:
     """Do as `arun` does, in a loop of its own in this, the main thread."""
-    return asyncio.run(arun(plan, reporters, engine, attend))
+    return asyncio.run(arun(plan, reporters, engine, attend, keeper))

@@ -22,10 +22,17 @@ from pssh.errors import PsshError
 COMMANDS = {
     "run": ("Run a command on every target", "Work"),
     "script": ("Upload a script, run it, remove it", "Work"),
+    "put": ("Copy files and folders to every target", "Work"),
+    "get": ("Fetch files and folders from every target", "Work"),
+    "fs": ("Look at and change files and folders", "Work"),
     "job": ("Maintenance jobs: check, explain, run, install", "Work"),
     "sched": ("Run the jobs of a folder when they are due", "Work"),
     "ping": ("Log in everywhere and time each phase", "Look"),
     "hosts": ("Show which hosts some targets mean", "Look"),
+    "log": ("List earlier runs", "History"),
+    "show": ("Show what came of an earlier run", "History"),
+    "rerun": ("Run the rest of an earlier run", "History"),
+    "diff": ("Compare two runs", "History"),
     "trust": ("Collect host keys, show them, write them once", "Set up"),
     "demo": ("Start a fleet on this machine and show it all", "Set up"),
 }

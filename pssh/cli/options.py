@@ -3,7 +3,9 @@
 A flag that is a run option has the name of the field it fills, so that one option is a field, a flag, a use and a test.
 """
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import click
@@ -11,6 +13,7 @@ import click
 from pssh.cli.help import Option
 from pssh.cli.types import (
     BATCH,
+    BYTES,
     CODES,
     COUNT,
     HANDSHAKES,
@@ -20,6 +23,7 @@ from pssh.cli.types import (
     PAUSE,
     RAMP,
     RATE,
+    REGEX,
     SECONDS,
     SHARE,
     TAIL,
@@ -28,6 +32,8 @@ from pssh.cli.types import (
 )
 from pssh.errors import UsageError
 from pssh.model.options import Format, RunOptions, options_from
+from pssh.report.blocks import Compare
+from pssh.report.forms import SUFFIXES
 
 Decorator = Callable[[Any], Any]
 
@@ -213,16 +219,88 @@ color = option(
     "Output", "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour.  [auto]"
 )
 quiet = option("Output", "-q", "--quiet", is_flag=True, help="Results only: no progress, no last lines.")
+report = named(
+    "Output",
+    "--report",
+    "reports",
+    metavar="FILE",
+    multiple=True,
+    help=f"Write a report too, by suffix: {' '.join(SUFFIXES)}; repeatable.",
+)
+events = option("Output", "--events", type=click.Choice(["output"]), help="With ndjson: what hosts print, as it comes.")
+folders = together(
+    named("Output", "-o", "--outdir", metavar="DIR", default="", help="Write stdout there, one file per host."),
+    named("Output", "-e", "--errdir", metavar="DIR", default="", help="Write stderr there, one file per host."),
+    option("Output", "--append", is_flag=True, help="With -o and -e: add to files that are there."),
+)
+compare = together(
+    option("Output", "--diff", is_flag=True, help="Gather: the largest block, and how the others differ from it."),
+    option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
+    option("Output", "--mask", type=REGEX, multiple=True, metavar="REGEX", help="Gather but for this; repeatable."),
+)
+raw = together(
+    option(
+        "Output",
+        "--raw",
+        is_flag=True,
+        value_for="--raw-to",
+        help="The bytes of one host as they are; --raw=always: also to a terminal.",
+    ),
+    option("Output", "--raw-to", type=click.Choice(["always"]), hidden=True),
+)
 output = together(
     option("Output", "-f", "--format", type=click.Choice(FORMATS), help="How results are shown.  [auto]"),
     option("Output", "-g", "--gather", is_flag=True, help="The same as --format gather."),
     option("Output", "-L", "--lines", is_flag=True, help="The same as --format lines: as it comes, `host: text`."),
     option("Output", "--no-labels", is_flag=True, help="With --lines: without the host."),
     option("Output", "--rows", type=click.Choice(["result", "host"]), default="result", help="One table row for each."),
+    folders,
+    report,
+    events,
     quiet,
     color,
 )
-work = together(inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output)
+history = option("Output", "--no-history", is_flag=True, help="Keep nothing of this run.")
+work = together(inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, history)
+
+files = together(
+    inventory,
+    narrowing,
+    reach,
+    login,
+    pace,
+    starting,
+    stopping,
+    privilege,
+    output,
+    option(
+        "Files",
+        "--via",
+        type=click.Choice(["auto", "stream", "sftp"]),
+        default="auto",
+        help="Over the host's shell, or SFTP.  [what works]",
+    ),
+    option("Files", "--force", is_flag=True, help="Also what is the same already."),
+    option("Files", "--follow", is_flag=True, help="Take symbolic links for what they point to."),
+    option("Files", "--times", is_flag=True, help="Keep the times of the source."),
+    option("Files", "--limit-rate", type=BYTES, default=0.0, metavar="SIZE", help="So much a second and host."),
+)
+sending = together(
+    option("Files", "--skip-links", is_flag=True, help="Leave symbolic links out."),
+    option("Files", "--mkdir", is_flag=True, help="Make the folders above DEST."),
+    option("Files", "--mode", metavar="MODE", default="", help="Of files, such as 0644.  [the old file's, or SRC's]"),
+    option("Files", "--owner", metavar="USER", default="", help="Of files.  [the old file's, or ours]"),
+    option("Files", "--group", metavar="GROUP", default="", help="Of files.  [the old file's, or ours]"),
+    option("Files", "--preserve", is_flag=True, help="Keep mode and times of SRC; as root owner and group too."),
+    option("Files", "--backup", is_flag=True, help="Keep what is replaced as `NAME~`."),
+    option("Files", "--in-place", "inplace", is_flag=True, help="Write into the old file: for what keeps its inode."),
+    option("Files", "--render", is_flag=True, help="Fill in {host} and the like in each file."),
+)
+fetching = together(
+    option("Files", "--flat", is_flag=True, help="DEST/NAME.HOST instead of DEST/HOST/NAME."),
+    named("Files", "--dest", metavar="PATH", default="", help="The whole path here, with {host} in it, and no DEST."),
+    option("Files", "--links", is_flag=True, help="Make symbolic links that stay within SRC."),
+)
 
 
 def run_options(flags: dict[str, Any]) -> RunOptions:
@@ -256,11 +334,37 @@ def narrowed(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def chosen_format(flags: dict[str, Any]) -> Format:
-    """Return the one format asked for. Raises UsageError for two."""
-    short: tuple[Format, ...] = ("gather", "lines")
-    asked: set[Format] = {flags["format"], *(name for name in short if flags.get(name))} - {None}
-    if len(asked) > 1:
+    """Return the one format asked for; `lines` may be gathered too. Raises UsageError for two."""
+    short: dict[Format, bool] = {"lines": flags.get("lines", False), "gather": _gathers(flags)}
+    asked: set[Format] = {flags["format"], *(name for name, wanted in short.items() if wanted)} - {None}
+    if asked and flags.get("raw"):
+        raise UsageError("`--raw` is a format of its own", hint="leave the other out")
+    if len(asked) == 1 or asked == {"lines", "gather"}:
+        return "lines" if "lines" in asked else asked.pop()
+    if asked:
         raise UsageError(
             f"{' and '.join(f'`{name}`' for name in sorted(asked))} are two formats", hint="give one of them"
         )
-    return asked.pop() if asked else "auto"
+    return "auto"
+
+
+def _gathers(flags: dict[str, Any]) -> bool:
+    return any(flags.get(name) for name in ("gather", "diff", "similar", "mask"))
+
+
+def gathering(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return how blocks are made of what hosts printed, as fields of a Display."""
+    compare = Compare(
+        diff=bool(flags.get("diff")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
+    )
+    return {"gathered": _gathers(flags) or flags["format"] == "gather", "compare": compare}
+
+
+def written(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return what else than the terminal a run is written to, as fields of a Display. Raises UsageError."""
+    if flags.get("append") and not (flags.get("outdir") or flags.get("errdir")):
+        raise UsageError("`--append` adds to the files of `-o` or `-e`", hint="give one of them")
+    files = [Path(text) for text in flags.get("reports", ())]
+    if len({os.path.abspath(file) for file in files}) < len(files):  # noqa: PTH100  a link stays a link
+        raise UsageError("Two reports are to go to one file", hint="give each `--report` a name of its own")
+    return {"saved": tuple(files), **{name: flags[name] for name in ("outdir", "errdir", "append") if flags.get(name)}}

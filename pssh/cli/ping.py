@@ -21,11 +21,11 @@ EXAMPLES = """
     "Output",
     "-f",
     "--format",
-    type=click.Choice(["table", "json", "ndjson"]),
+    type=click.Choice(["table", "json", "ndjson", "csv", "md", "junit"]),
     default="table",
     help="How results are shown.  [table]",
 )
-@options.together(options.quiet, options.color)
+@options.together(options.report, options.quiet, options.color, options.history)
 def command(targets: str, **flags: Any) -> int:
     """Log in to every host of TARGETS (default: @all), run true there, and show how long each phase took.
 

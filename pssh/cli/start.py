@@ -5,8 +5,8 @@ The first worker is started before the inventory is read, so that its imports ov
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,28 +19,49 @@ from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts, UsageError
-from pssh.model.options import RunOptions
+from pssh.history.store import History
+from pssh.inventory.select import Selection
+from pssh.keeping import begin, keeping
+from pssh.model.event import Notice
+from pssh.model.options import Format, RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
+from pssh.ops.fs.base import FileOperation
 from pssh.ops.ping import Ping
+from pssh.ops.scan import Scan
 from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
+from pssh.report.files import FilesTable, Look
+from pssh.report.forms import EVENTS
 from pssh.report.ping import PingTable
+from pssh.report.raw import Raw
 from pssh.report.screen import Screen
 from pssh.runner import Attend, pool, run
 
+_TEXTS: tuple[Format, ...] = ("auto", "table", "gather", "lines")  # for people; the others are forms of a report
 
-def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Spawned | None) -> int:
-    """Run an operation as the flags say, show it, and return the exit code; `worker` was started before."""
+
+def launch(
+    operation: Operation,
+    targets: str,
+    flags: dict[str, Any],
+    worker: Spawned | None,
+    again: RunOptions | None = None,
+    first: int = 0,
+) -> int:
+    """Run an operation as the flags say, show it, and return the exit code; `worker` was started before.
+
+    `again` are the options of an earlier run, in the place of those among the flags; `first` is its number.
+    """
     how = display(flags)
-    wanted = structs.replace(options.run_options(flags), say=how.format == "lines")
+    wanted = structs.replace(again or options.run_options(flags), say=how.says or bool(flags.get("raw")))
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
-        if how.format in ("json", "ndjson"):
+        if how.format not in _TEXTS:
             raise UsageError(
                 f"`--dry-run` and `--format {how.format}` do not go together",
                 hint="what would be done is shown as text",
@@ -48,15 +69,33 @@ def launch(operation: Operation, targets: str, flags: dict[str, Any], worker: Sp
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = partial(PingTable, width=how.width, color=how.color) if _pings(operation, how) else None
+    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else _own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
-    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend)
+    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
-def _pings(operation: Operation, how: Display) -> bool:
-    return isinstance(operation, Ping) and how.format == "table"
+def _raw(*, always: bool) -> Callable[[Screen], Reporter]:
+    """Return what passes on a host's bytes. Raises UsageError where they would reach a terminal unasked."""
+    if sys.stdout.isatty() and not always:
+        raise UsageError(
+            "`--raw` would let a host write to this terminal as it likes",
+            hint="`> FILE` or `|` takes the bytes; `--raw=always` lets them through",
+        )
+    return partial(Raw, shows=sys.stderr.isatty() and not always)
+
+
+def _own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
+    """Return what makes the table of an operation that has one of its own."""
+    if how.format != "table":
+        return None
+    if isinstance(operation, Ping):
+        return partial(PingTable, width=how.width, color=how.color)
+    if isinstance(operation, FileOperation) and operation.tells:
+        order = {name: flags[name] for name in ("exact", "sort", "reverse")}
+        return partial(FilesTable, look=Look(width=how.width, color=how.color, **order))
+    return None
 
 
 def attended(
@@ -72,8 +111,9 @@ def attended(
 
 def display(flags: dict[str, Any]) -> Display:
     """Return how the flags and the terminal want a run to be shown."""
+    form = options.chosen_format(flags)
     return Display(
-        format=options.chosen_format(flags),
+        format=form,
         rows=flags.get("rows", "result"),
         quiet=flags["quiet"],
         color=terminal.wants_color(flags["color"], os.environ, sys.stdout.isatty()),
@@ -82,19 +122,41 @@ def display(flags: dict[str, Any]) -> Display:
         err_color=terminal.wants_color(flags["color"], os.environ, sys.stderr.isatty()),
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         labels=not flags.get("no_labels"),
+        output=_wants_output(flags, form),
+        **options.gathering(flags),
+        **options.written(flags),
     )
+
+
+def _wants_output(flags: dict[str, Any], form: Format) -> bool:
+    """Return whether events are to hold what hosts print. Raises UsageError where nothing writes events."""
+    wanted = bool(flags.get("events"))
+    if wanted and form != "ndjson" and not any(name.endswith(EVENTS) for name in flags["reports"]):
+        raise UsageError("`--events` goes with `--format ndjson`", hint="or with `--report FILE.ndjson`")
+    return wanted
 
 
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
     sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
+    if not (selection := _selected(sources, targets, flags, wanted)):
+        return None
+    return prepare(operation, targets, sources, selection, wanted, flags["seed"])
+
+
+def _selected(sources: Sources, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Selection | None:
     try:
         selection = sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
     except NoHosts:
         if flags["allow_empty"]:
             return None
         raise
-    return prepare(operation, targets, sources, selection, wanted, flags["seed"])
+    if flags.get("raw") and len(selection.hosts) > 1:
+        raise UsageError(
+            f"`--raw` is for one host, and the targets name {len(selection.hosts):,}",
+            hint="`-o DIR` has a file for each",
+        )
+    return selection
 
 
 def carried_out(
@@ -105,6 +167,7 @@ def carried_out(
     hear: Sequence[Reporter],
     worker: Spawned | None = None,
     attend: Attend = nullcontext,
+    first: int = 0,
 ) -> tuple[Plan, Report] | None:
     """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
     if wanted.pause == "ask" and not terminal.present():
@@ -122,12 +185,24 @@ def carried_out(
         if worker:
             engine.adopt(worker)
         engine.warm()
-        if not (plan := planned(operation, targets, flags, wanted)):
+        sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
+        if not (selection := _selected(sources, targets, flags, wanted)):
             return None
-        guard.confirm(plan, wanted)
-        plan = with_credentials(plan, wanted, terminal.ask_secret)
-        secrets.update(plan.secrets)
-        grid.ready()  # the worker is still busy with its own imports
-        return plan, run(plan, hear, engine, attend)
+        with ExitStack() as stack:
+            keeper = None
+            if not (flags.get("no_history") or isinstance(operation, Scan)):
+                history = stack.enter_context(closing(History.usual()))
+                keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
+            number = keeper.name if keeper else ""
+            plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)
+            guard.confirm(plan, wanted)
+            plan = with_credentials(plan, wanted, terminal.ask_secret)
+            secrets.update(plan.secrets)
+            if keeper:
+                begin(keeper, plan, operation, selection.hosts, wanted, inventory=sources.explicit, first=first)
+                engine.mark_in(str(keeper.marks))
+                plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
+            grid.ready()  # the worker is still busy with its own imports
+            return plan, run(plan, hear, engine, attend, keeper)
     finally:
         engine.close()

@@ -3,6 +3,7 @@
 The latter are read here once and thrown away, so that what is wrong is told with the name of its option.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,23 @@ class Number(click.IntRange):
             first = "" if self.min is None else f" from {self.min} on"
             ends = first if self.max is None else f" from {self.min} to {self.max}"
             self.fail(f"`{value}` is no number{ends}", param, ctx)
+
+
+class Size(click.ParamType[float]):
+    """A number of bytes: `64K`, `1.5M`; units of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = _SIZE.fullmatch(value)
+        if not found or not float(found[1]):
+            self.fail(f"`{value}` is no size such as `64K` or `1.5M`", param, ctx)
+        return float(found[1]) * float(1024 ** " KMGT".index((found[2] or " ").upper()))
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTkmgt]?)(?:i?[Bb])?(?:/s)?")
 
 
 class Readable(click.ParamType[str]):
@@ -103,6 +121,13 @@ def _pause(text: str) -> None:
         raise ValueError(f"{error}, or `ask`") from None
 
 
+def _regex(text: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"`{text}` is no regular expression: {error}") from None
+
+
 def not_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Refuse an option that was given an empty value, as by a shell variable that is not set; a click callback."""
     given = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
@@ -121,6 +146,8 @@ SHARE = Readable("share", Share.read)
 PAUSE = Readable("pause", _pause)
 RATE = Readable("rate", Pace.rate)
 RAMP = Readable("ramp", Pace.ramp)
+REGEX = Readable("regex", _regex)
 LAUNCH = Readable("launch", Launch.read)
 TAIL = Readable("tail", Tail.read)
 LOCK = Readable("lock", LockOption.read)
+BYTES = Size()

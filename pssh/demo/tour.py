@@ -85,7 +85,8 @@ def tour(fleet: DemoFleet, out: IO[str], run: Run | None = None) -> int:
     """Print each command and what it answers; return 0, or 1 if one of them failed by itself."""
     (fleet.folder / "disk.sh").write_text(_SCRIPT)
     clean = {name: value for name, value in environment().items() if not name.startswith("PSSH_")}
-    clean |= {"PSSH_INVENTORY": str(fleet.inventory), "COLUMNS": str(shutil.get_terminal_size().columns)}
+    clean |= {"PSSH_INVENTORY": str(fleet.inventory), "PSSH_STATE": str(fleet.folder / "state")}
+    clean |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
     bounds = _BOUNDS if _ENDLESS & {host.fault for host in fleet.hosts} else ()
     broken = 0
     for why, (verb, *rest), least in _STEPS:
@@ -132,6 +133,7 @@ def _how_to_use(fleet: DemoFleet) -> list[str]:
         "",
         "The fleet stays up. In another terminal:",
         f"  export PSSH_INVENTORY={shlex.quote(str(fleet.inventory))}",
+        f"  export PSSH_STATE={shlex.quote(str(fleet.folder / 'state'))}  # keeps your own history as it is",
         f"  {_command()} run @web uptime",
         f"Homes of the hosts: {fleet.folder / 'hosts'}",
     ]

@@ -91,6 +91,7 @@ class EngineOptions:
     jump_limit: int = 8  # of those handshakes, to one address or through one jump host
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     input: Spool | None = None  # what commands may read; for one run
+    marks: str = ""  # a file with a byte per job, set before its command leaves; empty: none
     grace: float = 2.0  # from a stop to the end of what runs
     transports: Mapping[str, str] = field(default_factory=dict)  # name -> "module:factory", before the known ones
     heartbeat: float = 5.0  # a worker that leaves three questions so far apart unanswered is taken for hung

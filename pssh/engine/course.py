@@ -5,6 +5,7 @@ decided is decided in the ledger; here are the timers, and what follows from a d
 """
 
 import asyncio
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 
@@ -263,6 +264,10 @@ class OneRun(ABC):
         if self.options.input is not None:
             self.options.input.close()
         self.close()
+
+    def mark_in(self, path: str) -> None:
+        """Have each job marked in this file, at its number, before its command leaves."""
+        self.options = dataclasses.replace(self.options, marks=path)
 
     def close(self) -> None:  # noqa: B027  most engines hold nothing between runs
         """Free what is held for the next run."""

@@ -90,6 +90,7 @@ def result(
         status=status,
         state=state,
         end=end,
+        changed=end.changed if isinstance(end, Reply) else None,
         started=started,
         seconds=seconds or {},
         attempts=attempts,

@@ -19,7 +19,15 @@ from pssh.engine.clock import Clock
 from pssh.engine.given import Given
 from pssh.engine.watched import Watched
 from pssh.engine.wire import PIECE, FromLane
-from pssh.model.event import HostKeyLearned, JobConnected, JobReady, JobSaid, JobStarted, StepEnded
+from pssh.model.event import (
+    HostKeyLearned,
+    JobConnected,
+    JobMoved,
+    JobReady,
+    JobSaid,
+    JobStarted,
+    StepEnded,
+)
 from pssh.model.outcome import Failure, Reply, Result, StepResult
 from pssh.model.secret import Secret
 from pssh.model.work import NO_INPUT, Input, Job, JobSession, Session, StreamName, Transport, TransportError
@@ -29,6 +37,7 @@ _TRIED_AGAIN_KINDS = {"refused", "reset", "closed", "throttled"}
 _LEAVING = 1.0  # seconds for a command that was killed to be seen ending, and for what an operation cleans up
 _BACK_OFF = 0.5  # seconds before the first new try at most; twice that before the next
 _LONGEST = 30.0  # seconds before any new try
+_MOVES = 0.25  # seconds between two words on how far a job's content has come
 
 # What importing or making a transport raises where a library is missing, or not the one that it was written for.
 NO_LOCAL = Failure(stage="local", kind="transport", message="there is no way to run commands on this machine")
@@ -87,6 +96,7 @@ class Lane:
         self._cutting: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Result] | None = None
         self._since, self._started = clock.now(), clock.wall()
+        self._moved, self._next_move = (0, 0), 0.0
 
     def ready(self, go: Callable[[], None], *, login: bool = True) -> None:
         if self._barrier:
@@ -135,6 +145,12 @@ class Lane:
     def learned(self, line: str) -> None:
         file = self.job.connection.known_hosts[0] if self.job.connection.known_hosts else ""
         self._outlet.tell(HostKeyLearned(self.job.id, self.job.host, file, line))
+
+    def moved(self, done: int, total: int) -> None:
+        now, where = self._clock.now(), (done, total)
+        if where != self._moved and (now >= self._next_move or done == total):
+            self._moved, self._next_move = where, now + _MOVES
+            self._outlet.tell(JobMoved(self.job.id, self.job.host, done, total))
 
     def stop(self, cause: str, *, running: bool = True) -> None:
         """End the job; its result says so, unless the host has answered. The second time no host is waited for.
@@ -281,7 +297,7 @@ class _Here:
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self.input, self.said, self.learned = lane.input, lane.said, lane.learned
+        self.input, self.said, self.learned, self.moved = lane.input, lane.said, lane.learned, lane.moved
 
     def ready(self, go: Callable[[], None]) -> None:
         self._lane.ready(go, login=False)

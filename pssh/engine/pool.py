@@ -143,6 +143,7 @@ class _PoolCourse(Course):
             jump_limit=max(self.options.jump_limit // len(self._handshakes), 1),
             files=self._files[number],
             transports=self._transports,
+            marks=self.options.marks,
         )
         hear, gone = partial(self._hear, worker), partial(self._gone, worker)
         worker.attach(setup, self._lanes[number], hear, gone, self._turn, self.options.input)

@@ -14,6 +14,7 @@ from pssh.engine.clock import Clock
 from pssh.engine.course import Course, OneRun
 from pssh.engine.lanes import Lane, Transports
 from pssh.engine.ledger import InHand
+from pssh.engine.marks import Marks
 from pssh.engine.wire import FromLane
 from pssh.model.event import Begun, JobEnded, JobSaid
 from pssh.model.outcome import Failure, Result
@@ -40,6 +41,7 @@ class _SerialCourse(Course):
         self._input = options.input.given() if options.input is not None else None
         self._lanes: dict[Lane, asyncio.Task[Result]] = {}
         self._room: asyncio.Future[None] | None = None
+        self._marks = Marks(options.marks)
 
     def begin(self) -> None:
         self.fill()
@@ -95,6 +97,7 @@ class _SerialCourse(Course):
         self.cancel(running=True)
         if self._lanes:
             await asyncio.wait(self._lanes.values(), timeout=_LAST)
+        self._marks.close()
 
     def tell(self, event: FromLane) -> None:
         passed_on = self.ledger.heard(self, event)
@@ -102,9 +105,11 @@ class _SerialCourse(Course):
             self.put(passed_on, len(event.data) if isinstance(event, JobSaid) else 0)
 
     def tell_now(self, event: FromLane) -> None:
+        self._marks.mark(event)
         self.tell(event)
 
     def tell_then(self, event: FromLane, call: Callable[[], None]) -> None:
+        self._marks.mark(event)
         self.tell(event)
         call()
 

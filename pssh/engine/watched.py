@@ -11,7 +11,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from pssh.model.outcome import Failure, Reply, StepResult
-from pssh.model.work import Input, Session, TransportError
+from pssh.model.work import Duplex, Input, Session, TransportError
 
 
 class Watched:
@@ -81,6 +81,19 @@ class Watched:
     async def again(self) -> None:
         await self._session.again()
 
+    async def subsystem(self, name: str) -> Duplex:
+        return await self.subsystem_at(self._session, name)
+
+    async def subsystem_at(self, session: Session, name: str) -> Duplex:
+        """Open a subsystem of one of the two sessions."""
+        if self._why is not None:
+            raise TransportError(replace(self._why, remote_end=self.left))
+        self._at = session
+        return await session.subsystem(name)
+
+    def moved(self, done: int, total: int) -> None:
+        self._session.moved(done, total)
+
     def end(self, why: Failure) -> None:
         """End the command under way, and let others begin."""
         self._at.end(why)
@@ -105,6 +118,7 @@ class _Beside:
         self.seconds: dict[str, float] = {}
         self._watched, self._session = watched, session
         self.again, self.end, self.host_key = session.again, session.end, session.host_key
+        self.moved = session.moved
 
     @property
     def banner(self) -> str:
@@ -113,6 +127,9 @@ class _Beside:
     @property
     def input(self) -> Input:
         return self._session.input
+
+    async def subsystem(self, name: str) -> Duplex:
+        return await self._watched.subsystem_at(self._session, name)
 
     async def exec(self, command: str, **how: Any) -> Reply:
         return await self._watched.exec_at(self._session, command, **how)

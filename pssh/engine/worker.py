@@ -25,6 +25,7 @@ from pssh.engine.clock import Clock
 from pssh.engine.given import Given
 from pssh.engine.lanes import UNUSABLE, Lane, Transports
 from pssh.engine.link import Link
+from pssh.engine.marks import Marks
 from pssh.model.event import Begun, JobEnded
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
@@ -48,6 +49,7 @@ class Worker:
         self._operations: dict[int, Operation] = {}
         self._transports = Transports({}, {}, 1, 1)
         self._clock = Clock()
+        self._marks = Marks()
         self._sent = 0
         self._released = False
         self._held: list[Callable[[], None]] | None = None  # what begins once all are told of
@@ -59,6 +61,7 @@ class Worker:
             input.want = self._want
 
     def tell_now(self, event: wire.FromLane) -> None:
+        self._marks.mark(event)
         if not self._link.send_now(event):
             os._exit(0)  # with the parent gone nobody would know that the command ran
 
@@ -75,6 +78,7 @@ class Worker:
                 self._define(message)
             case wire.Setup():
                 self._number = message.number
+                self._marks = Marks(message.marks)
                 _allow_files(message.files)
                 self._transports = Transports(
                     message.transports, message.secrets, message.connect_limit, message.jump_limit
@@ -97,6 +101,7 @@ class Worker:
                 self._release()
 
     def tell_then(self, event: wire.FromLane, call: Callable[[], None]) -> None:
+        self._marks.mark(event)
         if self._held is None:
             self._link.send_then(event, call)
         else:

@@ -10,7 +10,7 @@ from fnmatch import translate
 from typing import Any, Protocol
 
 from pssh.errors import NoHosts, TargetsError
-from pssh.inventory.expr import Chain, FromFile, FromStdin, Group, Match, Named, Operator, Regex, Term
+from pssh.inventory.expr import Chain, FromFile, FromStdin, Group, Match, Named, OfRun, Operator, Regex, Term
 from pssh.inventory.nearest import meant
 from pssh.model import names
 from pssh.model.host import Settings
@@ -92,6 +92,8 @@ class Evaluator:
                 return self.named(term)
             case Group():
                 return self.group(term)
+            case OfRun():
+                return self.run(term)
             case Regex(pattern=pattern):
                 return self.search(re.compile(pattern).search, term)
             case Match():
@@ -155,6 +157,9 @@ class Evaluator:
         word = "hosts" if len(missing) > 1 else "host"
         shown = names.clipped(names.fold(missing), 120)
         return NoHosts(f"No {word} `{shown}` in {self.scope.shown}", hint=meant(name, self.scope.hosts))
+
+    def run(self, term: OfRun) -> Members:
+        raise TargetsError(f"`{term}` has no place in an inventory", hint="name hosts and groups")
 
     def file(self, term: FromFile) -> Members:
         raise TargetsError(f"`{term}` has no place in an inventory", hint="name hosts and groups")

@@ -26,6 +26,7 @@ _VALUE = re.compile(r'"([^"]*+)"|([^\s,&!()"]++)')
 _FILE = re.compile(r'\^(?:"([^"]++)"|([^\s,&!()"]++))')
 _HOST = re.compile(r"(?:\[[^\[\]]*+\]|[A-Za-z0-9._*?-])++")
 _RUN = re.compile(r"last(~[0-9]+)?|r[0-9]+")
+_OF_RUN = re.compile(r'@(last(?:~[0-9]+)?|r[0-9]+)(?::([a-z-]*+)(?:=(?:"([^"]*+)"|([^\s,&!()"]*+)))?)?(?=[\s,&!()]|\Z)')
 _BRACKETS = re.compile(r"\[[^\[\]]*+\]")
 _BLANK = re.compile(r"\s*+")
 
@@ -49,6 +50,19 @@ class Group(Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         return f"@{self.name}"
+
+
+class OfRun(Struct, frozen=True, gc=False):
+    """Hosts of an earlier run: all of them, or those that `word`, or `word=value`, says of how they did."""
+
+    run: str  # "last", "last~1", "r42"
+    word: str = ""
+    value: str = ""
+
+    def __str__(self) -> str:
+        bare = re.fullmatch(r'[^\s,&!()"]+', self.value)
+        said = (f"={self.value}" if bare else f'="{self.value}"') if self.value else ""
+        return f"@{self.run}{':' if self.word else ''}{self.word}{said}"
 
 
 class Regex(Struct, frozen=True):
@@ -98,7 +112,7 @@ class Chain(Struct, frozen=True):
         )
 
 
-Term = Named | Group | Regex | Match | FromFile | FromStdin | Chain
+Term = Named | Group | OfRun | Regex | Match | FromFile | FromStdin | Chain
 
 
 def is_run(name: str) -> bool:
@@ -219,13 +233,16 @@ class _Parser:
         self.place += 1
         return chain
 
-    def group(self) -> Group:
+    def group(self) -> Group | OfRun:
+        if found := _OF_RUN.match(self.text, self.place):
+            self.place = found.end()
+            return OfRun(found[1], found[2] or "", found[4] or "" if found[3] is None else found[3])
         name = self.take(_GROUP)[1]
         source, colon, rest = name.partition(":") if ":" in _BRACKETS.sub("", name) else ("", "", name)
         run = _RUN.match(name)
         if run and run.end() in (len(name), name.find(":")):
-            hint = "name the hosts or groups themselves"
-            raise TargetsError(f"`@{name}` names an earlier run, and this version keeps none", hint=hint)
+            hint = f"write `@{run[0]}:failed`, or `@{run[0]}:cause=connect/*`"
+            raise TargetsError(f"`@{name}` means no hosts of a run", hint=hint)
         if colon:
             raise TargetsError(f"`@{name}` names the source `{source}`, and this version reads none")
         if not _GROUP_NAME.fullmatch(rest):

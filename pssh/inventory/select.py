@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.errors import InventoryError, NoHosts, TargetsError, UsageError
 from pssh.inventory.ansible import rewritten
 from pssh.inventory.evaluate import Evaluator, Members
-from pssh.inventory.expr import FromFile, FromStdin, Named, parse
+from pssh.inventory.expr import FromFile, FromStdin, Named, OfRun, parse
 from pssh.inventory.lines import expression, statements
 from pssh.inventory.model import RESERVED, Conflict, Inventory
 from pssh.inventory.safety import decoded, read_text
 from pssh.model import names
-from pssh.model.host import Host
+from pssh.model.host import Host, Settings
+
+# The hosts of an earlier run, given its name, a word and its value: of each its name, what was typed for it, and what
+# the inventory of then said of it.
+Runs = Callable[[str, str, str], Iterable[tuple[str, Settings, Settings]]]
 
 MOST_HOSTS = 100_000
 _MOST_FILES = 8  # one inside another
@@ -42,14 +47,15 @@ def select(
     exclude: str = "",
     is_named: Callable[[str], bool] = lambda name: False,
     read_stdin: Callable[[], str] = lambda: "",
+    runs: Runs | None = None,
     cwd: Path | None = None,
 ) -> Selection:
     """Return the hosts that the targets name, without those that `exclude` names.
 
-    `is_named`: whether ssh_config knows a host by that name. Raises TargetsError, NoHosts, and InventoryError where
-    groups of a selected host disagree.
+    `is_named`: whether ssh_config knows a host by that name; `runs` gives the hosts of earlier runs. Raises
+    TargetsError, NoHosts, and InventoryError where groups of a selected host disagree.
     """
-    targets = _Targets(inventory, is_named, read_stdin, cwd or Path())
+    targets = _Targets(inventory, is_named, read_stdin, runs, cwd or Path())
     found = targets.read(text)
     total = len(found)
     if exclude:
@@ -149,7 +155,12 @@ class _Targets(Evaluator):
     """Expressions as a person types them: with hosts beyond the inventory, files and standard input."""
 
     def __init__(
-        self, inventory: Inventory, is_named: Callable[[str], bool], read_stdin: Callable[[], str], cwd: Path
+        self,
+        inventory: Inventory,
+        is_named: Callable[[str], bool],
+        read_stdin: Callable[[], str],
+        runs: Runs | None,
+        cwd: Path,
     ) -> None:
         super().__init__(_Scope(inventory))
         self.inventory = inventory
@@ -157,6 +168,8 @@ class _Targets(Evaluator):
         self.read_stdin: Callable[[], str] | None = read_stdin
         self.folder = cwd
         self.open: list[Path] = []
+        self.runs = runs
+        self.known: dict[str, Settings] = {}  # of hosts of earlier runs, which the inventory need not have any more
         self.local = False
 
     def read(self, text: str) -> Members:
@@ -181,7 +194,12 @@ class _Targets(Evaluator):
                 )
             if not known:
                 return Host(name, settings={"transport": "local"}, groups=("local",))
-        return self.inventory.host(name, found[name])
+        host = self.inventory.host(name, found[name])
+        return (
+            replace(host, settings=self.known[name])
+            if name in self.known and name not in self.inventory.hosts
+            else host
+        )
 
     def members_of_none(self, what: str) -> NoHosts:
         hint = "`-i FILE` names one, or put it in `inventory/`"
@@ -205,6 +223,16 @@ class _Targets(Evaluator):
             return
         if strange := [name for name in missing if "." not in name and ":" not in name and not self.is_named(name)]:
             raise self.no_host(term, strange)
+
+    def run(self, term: OfRun) -> Members:
+        if self.runs is None:
+            raise TargetsError(f"`{term}` names an earlier run, and none are kept here", hint="name hosts and groups")
+        found: Members = {}
+        for name, typed, known in self.runs(term.run, term.word, term.value):
+            found[name], self.known[name] = typed, known
+        if not found:
+            self.notices.append(f"`{term}` has no host; `pssh show {term.run}` shows how each did")
+        return found
 
     def file(self, term: FromFile) -> Members:
         path = self.folder / Path(term.path).expanduser()

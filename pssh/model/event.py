@@ -1,7 +1,7 @@
 """What happens in a run, one object each; a listener has one method, `on(event)`.
 
-For one job the order is: started, ready, connected, said* and steps*, ended; ready only behind a barrier. A job that
-waits for a retry may start again; it ends once.
+For one job the order is: started, ready, connected, said*, moved* and steps*, ended; ready only behind a barrier. A job
+that waits for a retry may start again; it ends once.
 """
 
 from msgspec import Struct
@@ -54,6 +54,15 @@ class StepEnded(Struct, frozen=True, tag=True):
     job_id: int
     host: str
     step: StepResult
+
+
+class JobMoved(Struct, frozen=True, tag=True):
+    """How far the content of files has come, in bytes; a few times a second at most. `total` 0 is not known."""
+
+    job_id: int
+    host: str
+    done: int
+    total: int
 
 
 class HostKeyLearned(Struct, frozen=True, tag=True):
@@ -138,6 +147,7 @@ Event = (
     | JobConnected
     | JobSaid
     | StepEnded
+    | JobMoved
     | HostKeyLearned
     | JobEnded
     | WaveEnded

@@ -17,7 +17,7 @@ from pssh.model.rollout import Halt, Launch, Pace, Rollout, Share, Tail
 from pssh.model.work import Limits
 
 LockMode = Literal["skip", "wait", "fail"]
-Format = Literal["auto", "table", "gather", "lines", "json", "ndjson"]  # how results are shown
+Format = Literal["auto", "table", "gather", "lines", "json", "ndjson", "csv", "md", "junit"]  # how results are shown
 _LOCK = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63})(?::(skip|fail|wait=(.+)))?", re.ASCII)
 
 

@@ -68,6 +68,7 @@ class Reply(Output, frozen=True, tag="reply", omit_defaults=True):
 
     exit_code: int | None = None
     signal: str = ""
+    changed: bool | None = None  # what an operation says of the host; None: nothing
 
     def __post_init__(self) -> None:
         if (self.exit_code is None) == (not self.signal):

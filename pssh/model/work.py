@@ -68,12 +68,43 @@ NO_INPUT: Input = _NoInput()  # of a run that was given none
 HELD_OPEN: Input = _HeldOpen()  # of a command that wants to see its connection end: there is never more, nor an end
 
 
+class Sink(Protocol):
+    """Where the output of a command goes that is content and not words: into a file, say."""
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> Awaitable[None] | None:
+        """Take the next bytes of stdout. If something is returned, await it before asking the host for more.
+
+        What is under way already still comes before that is over: 2 MiB at most. `data` may be a view of a buffer that
+        is used again: what is kept beyond the return must be copied. What this raises ends the command, and is raised
+        by `exec`.
+        """
+
+
+class Duplex(Protocol):
+    """A subsystem's channel: bytes both ways."""
+
+    def send(self, data: bytes | memoryview) -> Awaitable[None] | None:
+        """Send bytes, in order, without a copy where that can be: they must not change any more.
+
+        If something is returned, more than enough is under way: await it before sending on. Nothing is raised here;
+        that the channel ended is heard by `receive`.
+        """
+
+    async def receive(self) -> bytes:
+        """Return the next bytes, empty at the end; raises TransportError. Waiting here counts for `Limits.stall`."""
+
+    async def close(self) -> None:
+        """Send the end, and wait a moment for the other side's; raises nothing."""
+
+
 class Prompt(Struct, frozen=True):
     """How a command asks for a password before it runs, and how it says that it now runs."""
 
     asks: str  # a regular expression, found on stderr or on the terminal, before the mark and nowhere else
     mark: str  # what is printed there once the password was taken, or was not needed; empty: nothing is
     secret: str = ""  # the name of the secret that answers, once; empty: there is none
+    through: str = ""  # words that run a command as the same user and ask nobody; empty: there are none
+    told: bool = False  # once it runs, it is ended by the words `TERM` and `KILL`, each a line, on its standard input
 
 
 class Listener(Protocol):
@@ -94,6 +125,9 @@ class Listener(Protocol):
 
     def learned(self, line: str) -> None:
         """A host key was accepted on first sight; `line` is the known_hosts line to append."""
+
+    def moved(self, done: int, total: int) -> None:
+        """So many bytes of file content, of so many, have gone over to the other side; `total` 0 is not known."""
 
 
 class Session(Protocol):
@@ -119,14 +153,27 @@ class Session(Protocol):
         quiet: bool = False,
         tty: bool = False,
         prompt: Prompt | None = None,
+        sink: Sink | None = None,
     ) -> Reply:
         """Run a command with the host's shell and return its reply; raises TransportError.
+
+        `sink`: stdout goes there, unaltered, and is neither in the reply nor said; when the reply is returned, the
+        sink has taken all of it. What the sink or the input raises ends the command and is raised here.
 
         `quiet`: what it prints is not what the user asked for, and is not said. `tty`: on a terminal of its own, 80x24,
         on which stdout and stderr are one. `prompt`: it asks for a password first; what it prints until its mark, there
         where it asks, is not part of the reply, and `stdin` follows after the mark. Surrogate escapes in `command` are
         sent as the bytes they stand for.
         """
+
+    async def subsystem(self, name: str) -> Duplex:
+        """Open a subsystem, such as `sftp`; raises TransportError `transfer/no-sftp` if the host has none.
+
+        It may be open beside commands, and more than one of them. Nobody hears what it prints.
+        """
+
+    def moved(self, done: int, total: int) -> None:
+        """Tell whoever watches how far the content of files has come; see `Listener.moved`."""
 
     def end(self, why: Failure) -> None:
         """End what runs: TERM, and KILL after `Limits.kill_after` seconds; called again, KILL at once.

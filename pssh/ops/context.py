@@ -17,7 +17,7 @@ from msgspec import Struct
 from pssh.errors import UsageError
 from pssh.model.host import Become
 from pssh.model.outcome import Reply
-from pssh.model.work import HELD_OPEN, Input, Prompt, Session
+from pssh.model.work import HELD_OPEN, Input, Prompt, Session, Sink
 from pssh.ops.shellwords import exact, quote, shown
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -34,6 +34,23 @@ _LEASH = (
     "exec 3<&0 </dev/null; "
     '( trap "" HUP INT TERM; { while read -r x; do :; done; '
     "kill -0 $$ && kill -s TERM 0 && sleep 1 && kill -s KILL 0; } <&3 3<&- >/dev/null 2>&1 & ); "
+    "exec 3<&-; "
+)
+
+
+# Beside a command under sudo for which a password was given: nobody else may end it, since the login may signal nothing
+# of another user's and a password is sent once. It does so for words on the command's input, which is empty otherwise,
+# and reaches whoever made a group of its own (`timeout`); its own group comes last. That the input ends means nothing,
+# unless there was such a word: then it kills what is left, such as what had begun in that very moment.
+_HEED = (
+    "exec 3<&0 </dev/null; "
+    '( trap "" HUP INT TERM; { s=; '
+    'end() { for g in $(ps -A -o sid= -o pgid= | while read -r a b; do [ "$a" = "$s" ] && echo "$b"; done '
+    "| sort -u); do "
+    '[ "$g" = "$o" ] || kill -s "$1" -- "-$g"; done; kill -s "$1" 0; }; '
+    'while read -r x; do case $x in TERM | KILL) [ "$s" ] || { '
+    "set -- $(ps -o sid= -o pgid= -p $(exec sh -c 'echo $PPID')); s=$1 o=$2; }; "  # the shell itself may be gone
+    'end "$x" ;; esac; done; [ "$s" ] && end KILL; } <&3 3<&- >/dev/null 2>&1 & ); '
     "exec 3<&-; "
 )
 
@@ -85,15 +102,29 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether the command needs one; su and doas ask for a password nowhere else."""
         return self.tty or self.become == "su" or (self.become == "doas" and self.become_password != "")
 
+    @property
+    def told(self) -> bool:
+        """Whether somebody beside the command ends it when told to, because nobody else may."""
+        password = self.become == "sudo" and self.become_password != ""
+        return password and self.shell and not (self.tty or self.input or self.leash)
+
     async def exec(
-        self, session: Session, line: str, *, before: str = "", given: bytes = b"", quiet: bool = False
+        self,
+        session: Session,
+        line: str,
+        *,
+        before: str = "",
+        given: bytes | Input = b"",
+        quiet: bool = False,
+        sink: Sink | None = None,
     ) -> Reply:
         """Run a command line so; raises TransportError.
 
-        `before`: what the same shell does first; it reads `given`, which stands before the command's own input.
+        `before`: what the same shell does first; it reads `given`, which stands before the command's own input. Where
+        `given` is an input it is all that the command reads. `sink`: takes stdout.
         """
-        if self == _PLAIN:
-            return await session.exec(line, quiet=quiet)
+        if self == PLAIN:
+            return await session.exec(line, stdin=given, quiet=quiet, sink=sink)
         nonce = token_hex(16)
         return await session.exec(
             self.line(line, nonce, before=before),
@@ -101,6 +132,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
             quiet=quiet,
             tty=self.terminal,
             prompt=self.prompt(nonce),
+            sink=sink,
         )
 
     def line(self, line: str, nonce: str, *, before: str = "") -> str:
@@ -111,7 +143,8 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         variables = " ".join(f"{name}={quote(value)}" for name, value in self.env)
         exported = f"export {variables}; " if variables else ""
         folder = f"CDPATH= cd -- {quote(self.chdir)} || exit; " if self.chdir else ""
-        inner = "".join((mark, exported, folder, before, _LEASH if self.leash else "", line))
+        beside = _LEASH if self.leash else _HEED if self.told else ""
+        inner = "".join((mark, exported, folder, before, beside, line))
         if not self.become:
             return inner
         program = f"sh -c {quote(inner)}"
@@ -126,7 +159,10 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         else:
             asks = ""
         mark = f"mark-{nonce}" if self.shell else ""
-        return Prompt(asks, mark, self.become_password) if asks or mark else None
+        if not (asks or mark):
+            return None
+        through = "" if self.become_password or self.become == "su" else f"{self._becoming(nonce)}"
+        return Prompt(asks, mark, self.become_password, through, self.told)
 
     def _becoming(self, nonce: str) -> str:
         user = quote(self.become_user or "root")
@@ -136,15 +172,17 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"doas -u {user} --" if self.become_password else f"doas -n -u {user} --"
         return f"sudo -S -p {_ask(nonce)} -u {user} --" if self.become_password else f"sudo -n -u {user} --"
 
-    def _stdin(self, session: Session, given: bytes) -> bytes | Input:
+    def _stdin(self, session: Session, given: bytes | Input) -> bytes | Input:
+        if not isinstance(given, bytes):
+            return given
         if self.input:
             return _Joined(given, session.input) if given else session.input
-        if self.leash:
+        if self.leash or self.told:
             return _Joined(given, HELD_OPEN)
         return given
 
 
-_PLAIN = Context()
+PLAIN = Context()
 
 
 def _ask(nonce: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from pssh.model.outcome import Failure, Reply, StepResult
-from pssh.model.work import Input, JobSession, Session, TransportError
+from pssh.model.work import Duplex, Input, JobSession, Session, TransportError
 
 # A failure in one of these stages means that nothing was requested of the host.
 NOT_BEGUN_STAGES = frozenset({"dns", "connect", "banner", "kex", "host-key", "auth"})
@@ -63,6 +63,14 @@ class Part:
         if self._late is not None and not quiet:
             raise TransportError(replace(self._late, remote_end="exited"))
         return await self._there.exec(command, quiet=quiet or self._quiet, **how)
+
+    async def subsystem(self, name: str) -> Duplex:
+        if self._late is not None:
+            raise TransportError(self._late)
+        return await self._there.subsystem(name)
+
+    def moved(self, done: int, total: int) -> None:
+        self._session.moved(done, total)
 
     def end(self, why: Failure) -> None:
         self._there.end(why)

@@ -12,20 +12,41 @@ import asyncio
 from collections.abc import Sequence
 from random import uniform
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, msgpack
+from msgspec.structs import force_setattr, replace
 
+from pssh import plugins
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply, Status, StepResult, status_of
-from pssh.model.work import JobSession, TransportError
+from pssh.model.work import JobSession, Operation, TransportError
 from pssh.ops.command import Command
+from pssh.ops.files.get import Get
+from pssh.ops.files.put import Put
 from pssh.ops.part import NOT_BEGUN_STAGES, Part
 from pssh.ops.said import first_line
 from pssh.ops.script import Script
 from pssh.ops.shellwords import shown
 
-# What a step does. Another operation joins by its name here; each is a Struct with a tag.
-Doing = Command | Script
+
+class Packed(Struct, frozen=True, tag=True):
+    """Any operation, by its import path and its bytes: as the workers get it."""
+
+    path: str  # "module:Class"
+    raw: bytes
+
+    @classmethod
+    def of(cls, operation: Operation) -> "Packed":
+        kind = type(operation)
+        return cls(f"{kind.__module__}:{kind.__qualname__}", msgpack.encode(operation))
+
+    def opened(self) -> Operation:
+        """Return the operation."""
+        operation: Operation = msgpack.decode(self.raw, type=plugins.resolve(self.path))
+        return operation
+
+
+# What a step does; whatever else is an operation is packed.
+Doing = Command | Script | Put | Get | Packed
 
 _RECONNECTS = 2  # per step, of a connection that was found gone before it
 _GONE = frozenset({"refused", "reset", "closed", "throttled"})
@@ -48,6 +69,10 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     undo: Doing | None = None  # takes it back once the host is through, where the step was begun
 
     def __post_init__(self) -> None:
+        for field in ("operation", "undo"):
+            operation = getattr(self, field)
+            if operation is not None and not isinstance(operation, Doing):
+                force_setattr(self, field, Packed.of(operation))
         if not self.name.strip() or not self.name.isprintable():
             raise UsageError(f"`{shown(self.name)}` is no name for a step")
         if min(self.timeout, self.retries, self.retry_for, self.every) < 0:
@@ -61,6 +86,12 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise UsageError(
                 f"The step `{self.name}` takes exit code 0 for a failure", hint="`ok` has 0 among its codes"
             )
+
+    @property
+    def all(self) -> list[Operation]:
+        """What it does, and what takes it back if anything does, unpacked."""
+        done: list[Doing] = [self.operation, *([self.undo] if self.undo is not None else [])]
+        return [one.opened() if isinstance(one, Packed) else one for one in done]
 
 
 class Steps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -116,6 +147,7 @@ class _Way:
         """Do the steps until one is not ok; raises TransportError."""
         done: list[str] = []
         notes: list[str] = []
+        changed: bool | None = None  # whether anything was, of the steps that say so
         for step in steps:
             if (why := self._session.ending) is not None:
                 raise TransportError(self.named(why))
@@ -127,8 +159,10 @@ class _Way:
                     raise TransportError(end)  # nothing has run, and the host may be tried again
                 return _ended_by(step.name, end, *notes)
             done.append(step.name)
+            if isinstance(end, Reply) and end.changed is not None:
+                changed = changed or end.changed
             notes += [f"{step.name}: {end.note}"] if end.note else []
-        return Reply(exit_code=0, stdout=f"{', '.join(done)} ok\n".encode(), note=_joined(*notes))
+        return Reply(exit_code=0, stdout=f"{', '.join(done)} ok\n".encode(), note=_joined(*notes), changed=changed)
 
     async def back(self) -> list[tuple[str, Reply | Failure]]:
         """Take back what is to be, the latest first; return what did not work."""
@@ -181,7 +215,7 @@ class _Way:
         begun = True
         try:
             with Part(self._session, there, seconds=step.timeout, quiet=quiet) as part:
-                return await step.operation.perform(part)
+                return await step.all[0].perform(part)
         except TransportError as error:
             begun = error.failure.stage not in NOT_BEGUN_STAGES
             return error.failure
@@ -204,6 +238,7 @@ class _Way:
                 status=status,
                 cause="" if status == "ok" else end.cause,
                 seconds=seconds,
+                changed=end.changed if isinstance(end, Reply) else None,
                 attempts=tries,
                 note=end.message if isinstance(end, Failure) else first_line(end),
                 undo=undo,

@@ -7,10 +7,16 @@ from the report. An `OSError` of stdout leaves `on`; the caller decides what it 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Literal, Protocol
 
 from pssh.model.event import Event
 from pssh.model.options import Format
+from pssh.report import csvout, junit, markdown
+from pssh.report.blocks import EXACT, Compare
+from pssh.report.folders import Folders
+from pssh.report.forms import Whole, saved
 from pssh.report.gather import Auto, Gather
 from pssh.report.jsonout import Json, NdJson
 from pssh.report.lines import Lines
@@ -43,6 +49,18 @@ class Display:
     err_color: bool | None = None  # None: as stdout
     live: bool = False  # stderr is a terminal
     labels: bool = True  # of the format `lines`
+    gathered: bool = False  # after `lines`, the blocks of `gather` too
+    compare: Compare = EXACT  # of the blocks of `gather`
+    output: bool = False  # among the events of `ndjson`
+    outdir: str = ""  # the folder of a file for each host; empty: none
+    errdir: str = ""
+    append: bool = False  # to files that are there
+    saved: tuple[Path, ...] = ()  # further reports, each in the form that its suffix says
+
+    @property
+    def says(self) -> bool:
+        """Whether output is wanted while it comes."""
+        return bool(self.format == "lines" or self.output or self.outdir or self.errdir)
 
     @property
     def beside(self) -> int:
@@ -64,7 +82,8 @@ def reporters(
 ) -> list[Reporter]:
     """Return the reporters of a display, in the order in which they hear; `clock` for intervals, `now` for times.
 
-    `shows` makes the reporter that writes stdout, where it is none of the known formats.
+    `shows` makes the reporter that writes stdout, where it is none of the known formats. Raises UsageError for a file
+    or folder that cannot be written.
     """
     width = display.beside or 80
     status = Status(screen, width=width, quiet=display.quiet, clock=clock)
@@ -72,6 +91,9 @@ def reporters(
     if display.live and not display.quiet:
         made.append(Live(screen, width=width, color=display.color_beside, clock=clock))
     made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
+    if display.outdir or display.errdir:
+        made.append(Folders(display.outdir, display.errdir, append=display.append))
+    made.extend(saved(path, now, output=display.output) for path in display.saved)
     if not display.quiet:
         made.append(Summary(screen))
     return made
@@ -80,7 +102,7 @@ def reporters(
 def _results(display: Display, screen: Screen, clock: Callable[[], float], now: Callable[[], float]) -> list[Reporter]:
     width, rows, color = display.width, display.rows, display.color
     table = Table(screen, width=width, rows=rows, color=color)
-    gather = Gather(screen, width=width, rows=rows, color=color)
+    gather = Gather(screen, width=width, rows=rows, color=color, compare=display.compare)
     match display.format:
         case "auto":
             return [Auto(table, gather)]
@@ -91,9 +113,17 @@ def _results(display: Display, screen: Screen, clock: Callable[[], float], now: 
         case "json":
             return [Json(screen)]
         case "ndjson":
-            return [NdJson(screen, now=now)]
+            return [NdJson(screen, now=now, output=display.output)]
+        case "csv":
+            return [Whole(screen, csvout.render)]
+        case "md":
+            return [Whole(screen, partial(markdown.render, rows=rows))]
+        case "junit":
+            return [Whole(screen, junit.render)]
         case "lines":
             lines = Lines(screen, clock=clock, labels=display.labels)
+            if display.gathered:
+                return [lines, gather]
             if display.quiet:
                 return [lines]
             beside = Table(screen, width=display.beside, rows=rows, color=display.color_beside, causes=True)

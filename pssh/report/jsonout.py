@@ -8,10 +8,10 @@ nothing for a reader. Every host has exactly one `host.end`.
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, Struct, structs
 
 from pssh.model.event import (
     Event,
@@ -30,13 +30,16 @@ from pssh.model.event import (
     WaveEnded,
     WaveStarted,
 )
-from pssh.model.outcome import Failure, Reply, Result, StepResult
+from pssh.model.outcome import Failure, Result, StepResult
 from pssh.model.report import Report, Run
+from pssh.model.work import StreamName
+from pssh.report import records as rec
 from pssh.report.lines import complete
+from pssh.report.records import VERSION
 from pssh.report.safe import UNSAFE, speakable
 from pssh.report.screen import Screen
+from pssh.report.words import moment
 
-VERSION = 1
 Fields = dict[str, Any]
 
 
@@ -53,11 +56,12 @@ class Json:
 
 
 class NdJson:
-    """Writes one event per line, numbered and with its time."""
+    """Writes one event per line, numbered and with its time; `output`: also what hosts print, as it comes."""
 
-    def __init__(self, screen: Screen, *, now: Callable[[], float]) -> None:
+    def __init__(self, screen: Screen, *, now: Callable[[], float], output: bool = False) -> None:
         self._screen = screen
         self._now = now
+        self._wants_output = output
         self._seq = 0
         self._run = ""
         self._wave = 1
@@ -67,35 +71,36 @@ class NdJson:
         match event:
             case RunStarted(run=run):
                 self._run = run.id
-                self._emit("run.start", **run_fields(run))
+                self._emit("run.start", run_start(run))
             case JobStarted(host=host, attempt=attempt, worker=worker):
                 name = "host.start" if attempt == 1 else "host.retry"
-                self._emit(name, host=host, attempt=attempt, wave=self._wave, worker=worker)
+                self._emit(name, rec.HostStart(host=host, attempt=attempt, wave=self._wave, worker=worker))
             case JobReady(host=host):
-                self._emit("host.ready", host=host)
+                self._emit("host.ready", rec.HostReached(host=host))
             case JobConnected(host=host):
-                self._emit("host.connected", host=host)
-            case JobSaid():
+                self._emit("host.connected", rec.HostReached(host=host))
+            case JobSaid() if self._wants_output:
                 self._said(event)
             case StepEnded(host=host, step=step):
-                self._emit("host.step", host=host, **step_fields(step))
+                self._emit("host.step", rec.HostStep(host=host, **structs.asdict(step_record(step))))
             case HostKeyLearned(host=host, file=file, line=line):
-                self._emit("host.key", host=host, file=file, line=line)
+                self._emit("host.key", rec.HostKey(host=host, file=file, line=line))
             case JobEnded(result=result):
                 self._ended(result)
             case WaveStarted(number=number, of=of, hosts=hosts):
                 self._wave = number
-                self._emit("wave.start", wave=number, of=of, hosts=hosts)
+                self._emit("wave.start", rec.WaveStart(wave=number, of=of, hosts=hosts))
             case WaveEnded(number=number, of=of, asks=asks, report=report):
-                self._emit("wave.end", wave=number, of=of, asks=asks, counts=report and report.counts)
+                counts = report.counts if report else None
+                self._emit("wave.end", rec.WaveEnd(wave=number, of=of, asks=asks, counts=counts))
             case Released(ready=ready, missing=missing):
-                self._emit("barrier", ready=ready, missing=missing)
+                self._emit("barrier", rec.Barrier(ready=ready, missing=missing))
             case Stopping(cause=cause, times=times):
-                self._emit("stop", cause=cause, times=times)
+                self._emit("stop", rec.Stop(cause=cause, times=times))
             case Notice(text=text, hint=hint):
-                self._emit("notice", text=text, hint=hint or None)
+                self._emit("notice", rec.Note(text=text, hint=hint or None))
             case RunEnded(report=report):
-                self._emit("run.end", **_end(report), seconds=round(report.seconds, 6))
+                self._emit("run.end", rec.RunEnd(**_end(report), seconds=round(report.seconds, 6)))
             case _:
                 pass
 
@@ -108,97 +113,99 @@ class NdJson:
         self._output(event.host, event.stream, data[:whole])
 
     def _ended(self, result: Result) -> None:
-        for stream in ("stdout", "stderr"):
+        streams: tuple[StreamName, ...] = ("stdout", "stderr")
+        for stream in streams:
             self._output(result.host, stream, self._tails.pop((result.job_id, stream), b""))
         if (failure := result.failure) and failure.remote_end:
-            self._emit("host.kill", host=result.host, cause=failure.cause, remote_end=failure.remote_end)
-        self._emit("host.end", **row(result))
+            kill = rec.HostKill(host=result.host, cause=failure.cause, remote_end=failure.remote_end)
+            self._emit("host.kill", kill)
+        self._emit("host.end", row(result))
 
-    def _output(self, host: str, stream: str, data: bytes) -> None:
+    def _output(self, host: str, stream: StreamName, data: bytes) -> None:
         if data:
-            self._emit("host.output", host=host, stream=stream, **_streams(text=data))
+            self._emit("host.output", rec.HostOutput(host=host, stream=stream, **_streams(text=data)))
 
-    def _emit(self, name: str, **fields: Any) -> None:
-        head = {"v": VERSION, "seq": self._seq, "t": _time(self._now()), "event": name, "run": self._run or None}
+    def _emit(self, name: str, body: Struct) -> None:
+        head = rec.Head(seq=self._seq, t=moment(self._now()), event=name, run=self._run or None)
         self._seq += 1
-        self._screen.write(encode({**head, **fields}) + b"\n")
+        self._screen.write(encode(head)[:-1] + b"," + encode(body)[1:] + b"\n")
 
 
 def document(report: Report) -> Iterable[bytes]:
     """Yield the pieces of one document, a result at a time, so that it is never in memory whole."""
-    run = {**run_fields(report.run), "seconds": round(report.seconds, 6)}
+    run = rec.WholeRun(**run_fields(report.run), seconds=round(report.seconds, 6))
     yield b'{"v":%d,"run":%s,"results":[' % (VERSION, encode(run))
     for number, result in enumerate(report.results):
         yield (b",\n" if number else b"\n") + encode(row(result))
-    groups = [_group(group) for group in report.groups()]
-    rest = {"groups": groups, **_end(report)}
+    rest = rec.Rest(groups=[_group(group) for group in report.groups()], **_end(report))
     yield b"\n]," + encode(rest)[1:] + b"\n"
 
 
+def run_start(run: Run) -> rec.RunStart:
+    """Return what is known of a run at its start."""
+    return rec.RunStart(
+        started=moment(run.started),
+        operation=run.operation,
+        text=run.text,
+        targets=run.targets,
+        inventory=run.inventory,
+        hosts=len(run.hosts),
+        user=run.user or None,
+        options=run.options,
+    )
+
+
 def run_fields(run: Run) -> Fields:
-    """Return what is known of a run at its start; `hosts` is their number."""
-    return {
-        "run": run.id or None,
-        "started": _time(run.started),
-        "operation": run.operation,
-        "text": run.text,
-        "targets": run.targets,
-        "inventory": run.inventory,
-        "hosts": len(run.hosts),
-        "user": run.user or None,
-        "options": run.options,
-    }
+    """Return the same by the names of the fields, with the run's own name."""
+    return {"run": run.id or None, **structs.asdict(run_start(run))}
 
 
-def row(result: Result) -> Fields:
+def row(result: Result) -> rec.Row:
     """Return how one host ended; what does not apply is null."""
-    end = result.end
-    reply = end if isinstance(end, Reply) else None
-    failure = end if isinstance(end, Failure) else None
-    return {
-        "host": result.host,
-        "status": result.status,
-        "state": result.state,
-        "cause": result.cause or None,
-        "code": reply and reply.exit_code,
-        "signal": (reply and reply.signal) or None,
-        "failure": failure
-        and {"stage": failure.stage, "kind": failure.kind, "message": failure.message, "hint": failure.hint or None},
-        "changed": result.changed,
-        "remote_end": (failure and failure.remote_end) or None,
+    end, reply, failure = result.end, result.reply, result.failure
+    return rec.Row(
+        host=result.host,
+        status=result.status,
+        state=result.state,
+        cause=result.cause or None,
+        code=reply.exit_code if reply else None,
+        signal=(reply.signal or None) if reply else None,
+        failure=_why(failure) if failure else None,
+        changed=result.changed,
+        remote_end=(failure.remote_end or None) if failure else None,
         **_streams(stdout=end.stdout, stderr=end.stderr),
-        "stdout_bytes": end.stdout_bytes,
-        "stderr_bytes": end.stderr_bytes,
-        "truncated": end.truncated,
-        "note": end.note or None,
-        "banner": result.banner or None,
-        "attempts": result.attempts,
-        "started": _time(result.started) if result.started else None,
-        "seconds": {phase: round(value, 6) for phase, value in result.seconds.items()},
-        **({"steps": [step_fields(step) for step in result.steps]} if result.steps else {}),
-    }
+        stdout_bytes=end.stdout_bytes,
+        stderr_bytes=end.stderr_bytes,
+        truncated=end.truncated,
+        note=end.note or None,
+        banner=result.banner or None,
+        attempts=result.attempts,
+        started=moment(result.started) if result.started else None,
+        seconds={phase: round(value, 6) for phase, value in result.seconds.items()},
+        steps=[step_record(step) for step in result.steps] or UNSET,
+    )
 
 
-def step_fields(step: StepResult) -> Fields:
+def step_record(step: StepResult) -> rec.Step:
     """Return how one step of a host ended."""
-    return {
-        "step": step.name,
-        "status": step.status,
-        "cause": step.cause or None,
-        "seconds": round(step.seconds, 6),
-        "changed": step.changed,
-        "attempts": step.attempts,
-        "note": step.note or None,
-        "undo": step.undo,
-    }
+    return rec.Step(
+        step=step.name,
+        status=step.status,
+        cause=step.cause or None,
+        seconds=round(step.seconds, 6),
+        changed=step.changed,
+        attempts=step.attempts,
+        note=step.note or None,
+        undo=step.undo,
+    )
 
 
-def encode(fields: Fields) -> bytes:
+def encode(value: Struct | Fields) -> bytes:
     """Return JSON of one line that is inert on a terminal."""
     try:
-        data = msgspec.json.encode(fields, enc_hook=str)
+        data = msgspec.json.encode(value, enc_hook=str)
     except UnicodeEncodeError:
-        data = msgspec.json.encode(_speakable(fields), enc_hook=str)
+        data = msgspec.json.encode(_speakable(value), enc_hook=str)
     if data.isascii() and b"\x7f" not in data:
         return data
     return UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], data.decode()).encode()
@@ -213,13 +220,17 @@ def _streams(**streams: bytes) -> Fields:
         except UnicodeDecodeError:
             fields[name] = b64encode(data).decode()
             encoding[name] = "base64"
-    return {**fields, "encoding": encoding} if encoding else fields
+    return {**fields, "encoding": encoding or UNSET}
 
 
-def _group(group: list[Result]) -> Fields:
+def _why(failure: Failure) -> rec.Why:
+    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.message, hint=failure.hint or None)
+
+
+def _group(group: list[Result]) -> rec.Group:
     first = row(group[0])
-    alike = {name: first[name] for name in ("status", "cause", "code", "signal", "remote_end")}
-    return {**alike, "count": len(group), "hosts": [result.host for result in group]}
+    alike = {name: getattr(first, name) for name in ("status", "cause", "code", "signal", "remote_end")}
+    return rec.Group(**alike, count=len(group), hosts=[result.host for result in group])
 
 
 def _end(report: Report) -> Fields:
@@ -231,11 +242,9 @@ def _end(report: Report) -> Fields:
     }
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _speakable(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return _speakable({name: part for name, part in structs.asdict(value).items() if part is not UNSET})
     if isinstance(value, str):
         return speakable(value)
     if isinstance(value, dict):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from pssh.model.names import fold
 from pssh.model.outcome import Failure, Output, Result
@@ -32,6 +33,11 @@ def clock(value: float) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(value: float) -> str:
+    """Return a time since 1970 as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def slowest(results: Iterable[Result]) -> str:
@@ -82,12 +88,26 @@ def notes(end: Output) -> str:
     return f"({', '.join(said)})" if said else ""
 
 
+def text(data: bytes, cut: int) -> str:
+    """Return all that was kept of a stream, with a newline at its end; where bytes were cut, a line counts them."""
+    if not cut:
+        return _ended(safe(data, newlines=True))
+    half = len(data) // 2
+    head, tail = (_ended(safe(part, newlines=True)) for part in (data[:half], data[half:]))
+    return f"{head}… {cut:,} bytes left out …\n{tail}"
+
+
 def block(end: Output) -> str:
     """Return all that was printed, with a newline at its end; a line that looks like one of ours gets a backslash."""
-    text = _OURS.sub(r"\\", _whole(end.stdout, end.stdout_cut))
+    said = _OURS.sub(r"\\", text(end.stdout, end.stdout_cut))
     if end.stderr:
-        text += f"{STDERR}\n" + _OURS.sub(r"\\", _whole(end.stderr, end.stderr_cut))
-    return text
+        said += f"{STDERR}\n" + _OURS.sub(r"\\", text(end.stderr, end.stderr_cut))
+    return said
+
+
+def printed(result: Result) -> bool:
+    """Whether the host printed anything."""
+    return bool(result.end.stdout or result.end.stderr)
 
 
 def is_short(result: Result) -> bool:
@@ -112,14 +132,6 @@ def _lines(data: bytes) -> int:
     """Return 0, 1, or 2 for more."""
     end = data.find(b"\n")
     return 2 if 0 <= end < len(data) - 1 else int(bool(data))
-
-
-def _whole(data: bytes, cut: int) -> str:
-    if not cut:
-        return _ended(safe(data, newlines=True))
-    half = len(data) // 2
-    head, tail = (_ended(safe(part, newlines=True)) for part in (data[:half], data[half:]))
-    return f"{head}… {cut:,} bytes left out …\n{tail}"
 
 
 def _ended(text: str) -> str:

@@ -6,7 +6,6 @@ says what becomes of it. A window is a promise to the hosts: nothing is made up 
 """
 
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Literal
 
 from msgspec import Struct
@@ -67,13 +66,15 @@ Decision = Run | Skip | Wait
 
 def decide(entry: Entry, now: datetime, last: datetime, *, running: bool = False, paused: bool = False) -> Decision:
     """Return what to do; `last` is the newest time that was answered, or when the job was first seen. All in UTC."""
-    first, second = (*islice(due(entry.rule, last), 2), None, None)[:2]
+    times = due(entry.rule, last)
+    first = next(times, None)
     if first is None:
         return Wait(None)
     if first + entry.jitter > now:
         return Wait(first + entry.jitter, first)
     if first + entry.jitter < (horizon := now - max(entry.grace, LATE)):
         return Skip(horizon - entry.jitter, "missed", first)
+    second = next(times, None)
     newer = second is not None and second + entry.jitter <= now
     late = newer or now - first - entry.jitter > LATE
     if late and (entry.catch_up == "none" or (entry.catch_up == "once" and newer)):

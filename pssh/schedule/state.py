@@ -17,6 +17,7 @@ from msgspec import Struct
 from platformdirs import user_state_path
 
 from pssh.errors import PsshError
+from pssh.history.place import state_folder
 from pssh.schedule.decide import Skip
 
 _KEEP = 1_000  # answers per job
@@ -72,8 +73,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 def folder_of(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder for what is kept between runs."""
-    said = environ.get("PSSH_STATE", "")
-    return Path(said).expanduser().absolute() if said else user_state_path("pssh")
+    return state_folder(environ, user_state_path("pssh"))
 
 
 def secured(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 Promises: each command reads at its own place, and nothing is read ahead of the room that there is; what the user gave
 waits while the feed is held, so that a password asked for before is all that a password prompt can read; once closed it
-gives nothing, and keeps nothing alive.
+gives nothing, and keeps nothing alive. Input that breaks off has no end: whoever reads it must not take it for whole.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,7 @@ class Feed:
 
     def __init__(self, stdin: bytes | Input, *, tty: bool = False) -> None:
         self.on_more: Callable[[], None] = _nothing  # there may be more to take
+        self.on_broken: Callable[[Exception], None] = _ignore  # what the input raised; it is closed
         self._input: Input = _Whole(stdin) if isinstance(stdin, bytes) else stdin
         self._at = 0
         self._tty = tty
@@ -40,7 +41,10 @@ class Feed:
     @property
     def empty(self) -> bool:
         """Whether the user gave nothing at all."""
-        return self._input.read(0, 1) == b""
+        try:
+            return self._input.read(0, 1) == b""
+        except Exception:  # noqa: BLE001  it is raised again to whoever reads it
+            return False
 
     def hold(self) -> None:
         """Keep the input back until `release`."""
@@ -62,7 +66,7 @@ class Feed:
     def close(self) -> None:
         """Give nothing at all from here on."""
         self._closed = True
-        self.on_more = _nothing
+        self.on_more, self.on_broken = _nothing, _ignore
 
     def next(self, most: int) -> bytes | None:
         """Return up to `most` bytes; empty at the end, for which no room is needed; None if there are none for now."""
@@ -78,7 +82,13 @@ class Feed:
     def _read(self, most: int) -> None:
         if self._more_there and not most:
             return  # whoever asks without room is asking for the end
-        data = self._input.read(self._at, max(most, 1))
+        try:
+            data = self._input.read(self._at, max(most, 1))
+        except Exception as error:  # noqa: BLE001  whatever it is, it ends this command and no other
+            broken = self.on_broken
+            self.close()
+            broken(error)
+            return
         if data is None:
             if not self._waiting:
                 self._waiting = True
@@ -98,3 +108,6 @@ class Feed:
 
 
 def _nothing() -> None: ...
+
+
+def _ignore(error: Exception) -> None: ...

@@ -1,4 +1,7 @@
-"""What one command prints: passed by whoever looks for a password prompt in it, kept as far as wanted, and said."""
+"""What one command prints: passed by whoever looks for a password prompt in it, kept as far as wanted, and said.
+
+With a sink its stdout is content: that is taken as it is, without being kept, said, or cleaned of secrets.
+"""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -6,9 +9,19 @@ from typing import Any
 from pssh.model.outcome import Failure, Reply
 from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
-from pssh.model.work import Listener, StreamName
+from pssh.model.work import Listener, Sink, StreamName
 from pssh.transport.hiding import Hiding
 from pssh.transport.prompting import Prompting
+
+# Ends a command whose sink or input raised; nobody reads it, because that is what is raised.
+BROKEN = Failure(stage="local", kind="file", message="what was to be written or read here broke off")
+
+
+class _Nowhere:
+    def write(self, data: bytes | bytearray | memoryview, /) -> None: ...
+
+
+_NOWHERE = _Nowhere()
 
 
 class Printed:
@@ -22,18 +35,22 @@ class Printed:
         *,
         tty: bool,
         hides: Sequence[Secret] = (),
+        sink: Sink | None = None,
     ) -> None:
         """`hides`: what the command was given and is not to be in its output."""
+        self._sink = sink
         self._heard: dict[StreamName, Heard] = {"stdout": Heard(keep), "stderr": Heard(keep)}
         self._hiding: dict[StreamName, Hiding] = {name: Hiding(hides) for name in self._heard} if hides else {}
         self._listener, self._prompting, self._tty = listener, prompting, tty
 
     def take(self, name: StreamName, data: bytes) -> Awaitable[None] | None:
-        """Take the next bytes. If something is returned, await it before asking for more."""
+        """Take the next bytes. If something is returned, await it before asking for more. Raises what the sink does."""
         if self._tty:
             name = "stdout"
         if self._prompting is not None:
             data = self._prompting.take(name, data)
+        if self._sink is not None and name == "stdout":
+            return self._sink.write(data) if data else None
         return self._keep(name, self._hiding[name].take(data) if self._hiding else data)
 
     def fields(self) -> dict[str, Any]:
@@ -50,8 +67,10 @@ class Printed:
         return reply if self._prompting is None else self._prompting.judge(reply)
 
     def hush(self) -> None:
-        """Say nothing more."""
+        """Say nothing more, and give the sink nothing more."""
         self._listener = None
+        if self._sink is not None:
+            self._sink = _NOWHERE
 
     def _keep(self, name: StreamName, data: bytes) -> Awaitable[None] | None:
         self._heard[name].add(data)

@@ -14,7 +14,8 @@ engine's tests need neither host nor network:
     raise                 an exception that nobody foresaw
     die [NAME]            the worker gets the signal, KILL if none is named
 
-Limits, listeners and `end` are served as a real transport serves them.
+Limits, listeners, sinks and `end` are served as a real transport serves them. A subsystem is whatever Duplex the
+session was given for it, and is held in `asked` as `subsystem NAME`.
 """
 
 import asyncio
@@ -33,7 +34,8 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Stage, StepResult
 from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
-from pssh.model.work import NO_INPUT, Input, Limits, Listener, Prompt, StreamName, TransportError
+from pssh.model.work import NO_INPUT, Duplex, Input, Limits, Listener, Prompt, Sink, StreamName, TransportError
+from pssh.transport.duplex import no_subsystem
 from pssh.transport.feed import Feed
 from pssh.transport.waiting import released
 
@@ -55,6 +57,7 @@ class ScriptedSession:
         listener: Listener | None = None,
         handshakes: asyncio.Semaphore | None = None,
         tries: int = 1,
+        subsystems: Mapping[str, Duplex] | None = None,
     ) -> None:
         self.seconds: dict[str, float] = {}
         self.banner = "SSH-2.0-scripted"
@@ -66,7 +69,9 @@ class ScriptedSession:
         self.ending: Failure | None = None  # why the job is to end, if a test says so
         self.connections = 1  # how often it was connected
         self._where = ""  # what stands before its commands in `asked`
+        self.moves: list[tuple[int, int]] = []  # what was told of how far content has come
         self._replies = replies or {}
+        self._subsystems = subsystems or {}
         self._key = key
         self._limits = limits or Limits()
         self._listener = listener
@@ -87,6 +92,7 @@ class ScriptedSession:
         quiet: bool = False,
         tty: bool = False,
         prompt: Prompt | None = None,
+        sink: Sink | None = None,
     ) -> Reply:
         """Return the scripted reply or raise the scripted failure; play the acts of any other command."""
         self.asked.append(self._where + command)
@@ -98,7 +104,7 @@ class ScriptedSession:
         reply = next((reply for words, reply in self._replies.items() if words in command), None)
         acts = [act.split() for act in command.split(";")] if reply is None else []
         feed = Feed(stdin)
-        scene = self._running = _Scene(self._limits, None if quiet else self._listener, feed)
+        scene = self._running = _Scene(self._limits, None if quiet else self._listener, feed, sink)
         try:
             await self._reach(acts, scene)
             if isinstance(reply, Failure):
@@ -106,7 +112,8 @@ class ScriptedSession:
             if self._listener is not None and not quiet:
                 await released(self._listener)
             self._connected()
-            return await (scene.play(acts) if reply is None else scene.answer(reply))
+            ending = await (scene.play(acts) if reply is None else scene.answer(reply))
+            return ending if sink is None else replace(ending, stdout=b"", stdout_cut=0)
         finally:
             self._running = None
             feed.close()
@@ -124,6 +131,21 @@ class ScriptedSession:
 
     def step(self, result: StepResult) -> None:
         self.steps.append(result)
+
+    async def subsystem(self, name: str) -> Duplex:
+        """Return what the session was given for it; raises TransportError `transfer/no-sftp` if that is nothing."""
+        self.asked.append(f"subsystem {name}")
+        if name not in self._subsystems:
+            raise TransportError(no_subsystem(name, "the script has none"))
+        if self._listener is not None:
+            await released(self._listener)
+        self._connected()
+        return self._subsystems[name]
+
+    def moved(self, done: int, total: int) -> None:
+        self.moves.append((done, total))
+        if self._listener is not None:
+            self._listener.moved(done, total)
 
     async def host_key(self) -> str:
         """Return the key that the session was made with."""
@@ -164,8 +186,11 @@ class ScriptedSession:
 class _Scene:
     """One command that plays its acts within the limits."""
 
-    def __init__(self, limits: Limits, listener: Listener | None, feed: Feed) -> None:
+    def __init__(self, limits: Limits, listener: Listener | None, feed: Feed, sink: Sink | None) -> None:
         self._limits = limits
+        self._sink = sink
+        self._broken: Exception | None = None  # what the input raised
+        feed.on_broken = self._break
         self._feed = feed
         self._listener = listener if limits.say else None
         self._heard: dict[StreamName, Heard] = {"stdout": Heard(limits.keep), "stderr": Heard(limits.keep)}
@@ -240,6 +265,8 @@ class _Scene:
             more = self._loop.create_future()
             self._feed.on_more = partial(_wake, more)
             data = self._feed.next(_PIECE)
+            if self._broken is not None:
+                raise self._broken
             if data is not None:
                 return data
             await self._pass(math.inf, more)
@@ -250,7 +277,15 @@ class _Scene:
             await self._say(name, piece[:size])
             size -= _PIECE
 
+    def _break(self, error: Exception) -> None:
+        self._broken = error
+
     async def _say(self, name: StreamName, data: bytes) -> None:
+        if self._sink is not None and name == "stdout":
+            wait = self._sink.write(data) if data else None
+            if wait is not None:
+                await wait
+            return
         self._heard[name].add(data)
         wait = self._listener.said(name, data) if data and self._listener is not None else None
         if wait is not None:

@@ -56,7 +56,7 @@ RUN_HELP = "  `pssh run --help` shows how"
         (["run"], ["TARGETS is missing", RUN_HELP]),
         (["run", "@web"], ["COMMAND... is missing", RUN_HELP]),
         (["run", "@web", "--"], ["There is no command after the targets", "  `pssh run TARGETS COMMAND`"]),
-        (["run", "-g", "-L", "@web", "true"], ["`gather` and `lines` are two formats", "  give one of them"]),
+        (["run", "-f", "csv", "-L", "@web", "true"], ["`csv` and `lines` are two formats", "  give one of them"]),
         (
             ["run", "-p", "0", "@web", "true"],
             ["Invalid value for `-p` / `--parallel`: `0` is no number from 1 on", RUN_HELP],

@@ -333,7 +333,7 @@ GROUPS = {
 async def test_a_stop_ends_all_that_stayed_in_the_commands_group(
     opened: Open, command: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pssh.transport.local._AFTER_KILL", 30)  # on a busy machine half a second shows nothing
+    monkeypatch.setattr("pssh.transport.process._AFTER_KILL", 30)  # on a busy machine half a second shows nothing
     monkeypatch.setattr("pssh.transport.ssh.ending.AFTER_KILL", 30)
     mark = f"6{time.monotonic_ns() % 10**10}"  # seconds that no other process sleeps
     async with opened(kill_after=0.3) as session:

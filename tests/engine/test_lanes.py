@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from pssh.engine.clock import Clock
 from pssh.engine.lanes import Lane, Transports
-from pssh.model.event import JobConnected, JobStarted, StepEnded
+from pssh.engine.watched import Watched
+from pssh.model.event import JobConnected, JobMoved, JobStarted, StepEnded
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.work import Limits, Listener, Session, TransportError
@@ -551,6 +552,35 @@ async def test_nothing_of_a_failed_session_waits_for_the_collector() -> None:
         assert left[0]() is None
     finally:
         gc.enable()
+
+
+async def test_how_far_content_has_come_is_told_four_times_a_second_and_at_its_end() -> None:
+    now = [0.0]
+    outlet = Outlet()
+    (job,) = jobs("")
+    one = Lane(job, outlet, Clock(now=lambda: now[0]))
+    for step in range(101):
+        one.moved(step, 100)
+        now[0] += 0.01
+    one.moved(100, 100)
+    told = [event.done for event in outlet.told if isinstance(event, JobMoved)]
+    assert told == [0, 25, 50, 75, 100]
+
+
+@pytest.mark.parametrize("changed", [None, True, False])
+async def test_what_an_operation_says_it_changed_is_in_the_result(changed: bool | None) -> None:
+    (job,) = jobs("")
+    result = await Lane(job, Outlet(), Clock()).run(Played(Reply(0, changed=changed)))  # type: ignore[arg-type]
+    assert result.changed is changed
+
+
+async def test_no_subsystem_is_opened_for_a_job_that_is_to_end() -> None:
+    session = ScriptedSession()
+    watched = Watched(session, session.beside, session.step)
+    watched.halt(Failure(stage="stop", kind="interrupt", message="stopped"))
+    with pytest.raises(TransportError) as caught:
+        await watched.subsystem("sftp")
+    assert caught.value.failure.cause == "stop/interrupt"
 
 
 def test_a_transport_is_made_once() -> None:

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pssh.engine import wire
-from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobReady, JobSaid, JobStarted
+from pssh.model.event import HostKeyLearned, JobConnected, JobEnded, JobMoved, JobReady, JobSaid, JobStarted
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.secret import Secret
 from pssh.model.work import Limits
 
 odd_text = st.text(st.characters(codec=None), max_size=20)  # lone surrogates, as undecodable bytes give
-REPLY = Reply(exit_code=3, stdout=b"\xff\x00", stderr=b"", stdout_cut=7, note="n")
+REPLY = Reply(exit_code=3, stdout=b"\xff\x00", stderr=b"", stdout_cut=7, note="n", changed=True)
 RESULT = Result(job_id=1, host="h", operation="", status="failed", state="finished", end=REPLY, seconds={"total": 0.5})
 FROM_WORKER: list[Any] = [
     wire.Ready(),
@@ -25,6 +25,7 @@ FROM_WORKER: list[Any] = [
     JobStarted(1, "h", 2, 3),
     JobConnected(1, "h"),
     JobSaid(1, "h", "stderr", b"\xff"),
+    JobMoved(1, "h", 3, 1 << 40),
     HostKeyLearned(1, "h", "/f", "line"),
     JobEnded(RESULT),
 ]

@@ -161,7 +161,7 @@ def test_groups_that_hold_each_other_are_found(tmp_path: Path, groups: str, circ
         ("x:22", "belong in `connection`"),
         ("y.example.net", "No host `y.example.net`"),
         ("@ungrouped", "No group `@ungrouped`"),
-        ("@last", "names an earlier run"),
+        ("@last", "no place in an inventory"),
     ],
 )
 def test_a_group_holds_only_what_the_inventory_itself_knows(tmp_path: Path, hosts: str, says: str) -> None:

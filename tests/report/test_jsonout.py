@@ -31,7 +31,7 @@ from pssh.model.secret import Secret
 from pssh.report.base import Display
 from tests.support.runs import example, failed, ok, report, result, shown
 
-NDJSON = Display(format="ndjson", quiet=True)
+NDJSON = Display(format="ndjson", quiet=True, output=True)
 JSON = Display(format="json", quiet=True)
 
 LINES = """\
@@ -61,6 +61,10 @@ def test_ndjson_is_one_event_per_line_to_the_character() -> None:
         RunEnded(run),
     ]
     assert shown(events, NDJSON) == (LINES, "")
+
+
+def test_what_hosts_print_is_an_event_only_where_it_is_wanted() -> None:
+    assert shown([JobSaid(0, "a", "stdout", b"x")], Display(format="ndjson"))[0] == ""
 
 
 def test_every_kind_of_event_has_a_name_of_its_own() -> None:
@@ -124,7 +128,7 @@ def test_the_spread_of_a_release_is_in_seconds() -> None:
 
 def test_json_is_one_document_with_every_result() -> None:
     document = json.loads(shown(example(), JSON)[0])
-    assert list(document) == ["v", "run", "results", "groups", "counts", "exit", "stopped", "spread"]
+    assert list(document) == ["v", "run", "results", "counts", "exit", "stopped", "spread", "groups"]
     assert document["run"]["hosts"] == len(document["results"]) == 23
     assert document["results"][2]["failure"] == {
         "stage": "connect",

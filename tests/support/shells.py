@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pssh.model.outcome import Reply
-from pssh.model.work import NO_INPUT, Input, Prompt
+from pssh.model.outcome import Failure, Reply
+from pssh.model.work import NO_INPUT, Duplex, Input, Prompt, Sink, TransportError
 
 SHELLS = [words for words in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(words[0])]
 
@@ -71,6 +71,7 @@ class Shell:
         quiet: bool = False,
         tty: bool = False,
         prompt: Prompt | None = None,
+        sink: Sink | None = None,
     ) -> Reply:
         self.asked.append(command)
         self.quietly.append(quiet)
@@ -91,9 +92,18 @@ class Shell:
         out, err = await process.communicate((self.answer if asks else b"") + given)
         if prompt is not None and prompt.mark:
             err = err.partition(prompt.mark.encode())[2]
+        if sink is not None:
+            if (wait := sink.write(out)) is not None:
+                await wait
+            out = b""
         if process.returncode is not None and process.returncode >= 0:
             return Reply(process.returncode, stdout=out, stderr=err)
         return Reply(signal=signal.Signals(-(process.returncode or 0)).name[3:], stdout=out, stderr=err)
+
+    async def subsystem(self, name: str) -> Duplex:
+        raise TransportError(Failure(stage="transfer", kind="no-sftp", message="there is only a shell"))
+
+    def moved(self, done: int, total: int) -> None: ...
 
     def end(self, why: object) -> None: ...
 

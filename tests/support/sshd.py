@@ -41,7 +41,6 @@ PrintMotd no
 PrintLastLog no
 LogLevel VERBOSE
 SetEnv HOME={folder}/home
-Subsystem sftp internal-sftp
 """
 
 
@@ -123,8 +122,13 @@ class Sshd:
 
 
 @contextmanager
-def sshd_fleet(folder: Path, *, config: str = "", host_keys: Sequence[str] = ("ed25519",)) -> Iterator[Sshd]:
-    """Run an sshd with its files in `folder`; lines of `config` win over the usual ones."""
+def sshd_fleet(
+    folder: Path, *, config: str = "", host_keys: Sequence[str] = ("ed25519",), within: Sequence[str] = ()
+) -> Iterator[Sshd]:
+    """Run an sshd with its files in `folder`; lines of `config` win over the usual ones.
+
+    `within`: a command that runs the one behind it in its own place.
+    """
     required()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "home").mkdir(exist_ok=True)
@@ -133,7 +137,8 @@ def sshd_fleet(folder: Path, *, config: str = "", host_keys: Sequence[str] = ("e
     (folder / "authorized_keys").write_bytes((folder / "id_ed25519.pub").read_bytes())
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    daemon = _start(folder, config + "".join(f"HostKey {folder}/host_{kind}\n" for kind in host_keys))
+    keys = "".join(f"HostKey {folder}/host_{kind}\n" for kind in host_keys)
+    daemon = _start(folder, config + keys, within)
     try:
         yield daemon
     finally:
@@ -146,17 +151,18 @@ def _key(file: Path) -> None:
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", file], check=True)
 
 
-def _start(folder: Path, config: str) -> Sshd:
+def _start(folder: Path, config: str, within: Sequence[str]) -> Sshd:
     for _ in range(5):  # another process may take the port between our looking and sshd's asking
         port = _free_port()
         usual = _CONFIG.format(folder=folder, port=port)
         startups = "" if "MaxStartups" in config else "MaxStartups 2000\n"  # here the last value wins, not the first
-        (folder / "sshd_config").write_text(f"{config}\n{startups}{usual}")
+        files = "" if "Subsystem" in config else "Subsystem sftp internal-sftp\n"  # it may be said once only
+        (folder / "sshd_config").write_text(f"{config}\n{startups}{files}{usual}")
         log = folder / "sshd.log"
         log.write_bytes(b"")
         with (folder / "sshd.err").open("wb") as err:
             process = subprocess.Popen(
-                [path(), "-D", "-f", folder / "sshd_config", "-E", log],
+                [*within, path(), "-D", "-f", folder / "sshd_config", "-E", log],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=err,

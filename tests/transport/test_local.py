@@ -14,7 +14,7 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Prompt, TransportError
-from pssh.transport import local
+from pssh.transport import local, process
 from pssh.transport.local import LocalSession, LocalTransport
 from tests.support.inputs import Endless, Growing
 from tests.support.listeners import Quiet
@@ -180,7 +180,7 @@ async def test_a_second_cancel_kills_at_once(tmp_path: Path):
 async def test_a_stop_during_the_drain_keeps_the_reply():
     async with opened(Limits(drain=60)) as session:
         running = asyncio.ensure_future(session.exec("sleep 1 & echo done; exit 3"))
-        await until(lambda: session._running and session._running._exited.done())
+        await until(lambda: session._running and session._running[0]._exited.done())
         running.cancel()
         reply = await running
         assert (reply.exit_code, reply.stdout, reply.note) == (3, b"done\n", "stream-left-open")
@@ -221,7 +221,7 @@ async def test_no_descriptor_and_no_child_stays_behind():
 
 
 def test_a_signal_without_a_name_is_a_number():
-    assert (local._signal_name(11), local._signal_name(40)) == ("SEGV", "40")
+    assert (process._signal_name(11), process._signal_name(40)) == ("SEGV", "40")
 
 
 async def test_input_through_a_pipe_can_be_opened_by_its_name_too():

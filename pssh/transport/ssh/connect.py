@@ -3,24 +3,29 @@
 Promises: the host key is decided before any byte of authentication; connecting and logging in have a deadline each on
 the monotonic clock, and waiting for a handshake slot does not count; what was not requested is `unreachable`,
 `host-key` or `auth`, what may have run and has no end is `lost`. A session connects at its first command, so that the
-command's channel is opened together with the login.
+command's channel is opened together with the login; what is asked for meanwhile waits for that. What a host that
+allows one channel per connection refuses goes over another connection, as soon as or as long as there is no other way.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Self
 
+from msgspec.structs import replace
+
 from pssh.model.host import Connection
-from pssh.model.outcome import Failure, Reply
+from pssh.model.outcome import Failure, Phase, Reply
 from pssh.model.secret import Secret
-from pssh.model.work import Input, Limits, Listener, Prompt, TransportError
+from pssh.model.work import Duplex, Input, Limits, Listener, Prompt, Sink, TransportError
+from pssh.transport.duplex import Piped
 from pssh.transport.hiding import given
 from pssh.transport.ssh.auth import Login
-from pssh.transport.ssh.channel import Exec, OpenRefused
+from pssh.transport.ssh.channel import OpenRefused
 from pssh.transport.ssh.credentials import Keyring
 from pssh.transport.ssh.driver import Channel, Driver
+from pssh.transport.ssh.exec import Exec
 from pssh.transport.ssh.failures import Closed, timed_out
 from pssh.transport.ssh.hostkeys import HostKeys
 from pssh.transport.ssh.link import Link, prepare
@@ -62,7 +67,7 @@ class SSHSession:
     ) -> None:
         self.seconds: dict[str, float] = {}
         self.banner = ""
-        self._transport = transport
+        self._transport, self._host = transport, host
         self._connection = connection
         # Whoever is on the way to a host that is not checked would read them.
         self._secrets = transport.secrets if connection.host_keys != "off" else {}
@@ -73,7 +78,11 @@ class SSHSession:
         self._loop = asyncio.get_running_loop()
         self._driver: Driver | None = None
         self._link: Link | None = None
-        self._running: Exec | None = None
+        self._running: list[Exec] = []
+        self._piped: list[Piped] = []
+        self._beside: SSHSession | None = None  # another connection, where this one allows no further channel
+        self._entry = asyncio.Lock()  # held by who connects, until others may use the connection
+        self._entering: object = None  # who holds it
         self._timer: asyncio.TimerHandle | None = None
         self._phase, self._since = "", 0.0
         self._slot = False
@@ -86,6 +95,10 @@ class SSHSession:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._drop()
+        for piped in self._piped:
+            await piped.abandon()
+        if self._beside is not None:
+            self._beside._drop()
 
     @property
     def input(self) -> Input:
@@ -99,29 +112,50 @@ class SSHSession:
         quiet: bool = False,
         tty: bool = False,
         prompt: Prompt | None = None,
+        sink: Sink | None = None,
     ) -> Reply:
         """Run a command with the host's shell; raises TransportError. Cancelled, it first ends the command."""
-        fresh = self._driver is None
-        try:
-            return await self._exec(command, stdin, quiet=quiet, tty=tty, prompt=prompt)
-        except OpenRefused as error:
-            if fresh:
-                raise TransportError(Failure(stage="exec", kind="denied", message=str(error))) from None
-        except TransportError as error:
-            if not self._was_piped(error.failure):
-                raise
-            self._cautious = True
-        # Either the host allows one session per connection, or it hung up over what came behind the login request: both
-        # mean that nothing was run, and another connection may do.
-        self._drop()
-        try:
-            return await self._exec(command, stdin, quiet=quiet, tty=tty, prompt=prompt)
-        except OpenRefused as error:
-            raise TransportError(Failure(stage="exec", kind="denied", message=str(error))) from None
+        hides = given(command, prompt, self._secrets)
+        make = partial(
+            Exec,
+            command=unveiled(command, self._secrets),
+            stdin=stdin,
+            limits=self._limits,
+            listener=self._listener,
+            quiet=quiet,
+            tty=tty,
+            prompt=prompt,
+            secrets=self._secrets,
+            hides=hides,
+            sink=sink,
+        )
+        return await self._somewhere(make, "run")
+
+    async def subsystem(self, name: str) -> Duplex:
+        """Open a subsystem on a channel of its own; raises TransportError `transfer/no-sftp` if there is none."""
+        piped = Piped(name, self._limits.stall)
+        make = partial(
+            Exec,
+            command=name,
+            stdin=piped.outbox,
+            limits=replace(self._limits, stall=0.0, say=False),
+            listener=self._listener,
+            quiet=False,
+            sink=piped.inbox,
+            subsystem=piped.started,
+        )
+        self._piped.append(piped)
+        await piped.run(self._somewhere(make, "transfer"))
+        return piped
+
+    def moved(self, done: int, total: int) -> None:
+        self._listener.moved(done, total)
 
     async def again(self) -> None:
         """Leave the connection, whatever became of it: the next command makes a new one."""
         self._drop()
+        if self._beside is not None:
+            await self._beside.again()
 
     async def host_key(self) -> str:
         """Return the host's proven key as `type base64`, ending the connection before any login."""
@@ -132,46 +166,76 @@ class SSHSession:
         return await scan.done
 
     def end(self, why: Failure) -> None:
-        """End the running command; its `exec` raises `why`, completed by what was printed and what became of it."""
-        if self._running is not None:
-            self._running.end(why)
+        """End what runs; its `exec` raises `why`, completed by what was printed and what became of the command."""
+        for running in tuple(self._running):
+            running.end(why)
+        if self._beside is not None:
+            self._beside.end(why)
 
-    async def _exec(
-        self, command: str, stdin: bytes | Input, *, quiet: bool, tty: bool, prompt: Prompt | None
-    ) -> Reply:
-        hides = given(command, prompt, self._secrets)
-        command = unveiled(command, self._secrets)
+    async def _somewhere(self, make: Callable[[Driver], Exec], phase: Phase) -> Reply:
+        """Run a command on the connection, made if there is none, or on another one if this is refused."""
+        who = object()
+        await self._entry.acquire()
+        self._entering = who
+        fresh = self._driver is None
+        try:
+            try:
+                return await self._run(make, phase, who)
+            except OpenRefused as error:
+                if fresh:
+                    raise TransportError(_denied(error)) from None
+                if self._running:
+                    return await self._aside(make, phase)
+            except TransportError as error:
+                if not fresh or not self._was_piped(error.failure):
+                    raise
+                self._cautious = True
+            # Either the host allows one session per connection, or it hung up over what came behind the login request:
+            # both mean that nothing was run, and another connection may do.
+            self._drop()
+            return await self._again(make, phase)
+        finally:
+            self._admit(who)
+
+    async def _again(self, make: Callable[[Driver], Exec], phase: Phase) -> Reply:
+        try:
+            return await self._run(make, phase, None)
+        except OpenRefused as error:
+            raise TransportError(_denied(error)) from None
+
+    async def _aside(self, make: Callable[[Driver], Exec], phase: Phase) -> Reply:
+        if self._beside is None:
+            self._beside = SSHSession(self._transport, self._host, self._connection, self._limits, self._listener)
+        return await self._beside._somewhere(make, phase)
+
+    def _admit(self, who: object = None) -> None:
+        """Let others use the connection; `who`: only if it is he who holds them up."""
+        if self._entering is not None and who in (None, self._entering):
+            self._entering = None
+            self._entry.release()
+
+    async def _run(self, make: Callable[[Driver], Exec], phase: Phase, who: object) -> Reply:
         fresh = self._driver is None
         driver = self._driver or await self._prepare()
-        running = self._running = Exec(
-            driver,
-            command,
-            stdin,
-            self._limits,
-            self._listener,
-            quiet=quiet,
-            tty=tty,
-            prompt=prompt,
-            secrets=self._secrets,
-            hides=hides,
-        )
+        since = self._loop.time()
+        running = make(driver)
+        self._running.append(running)
         try:
             if fresh:
                 await self._dial(driver)
             elif self._link is None:
                 running.fail(Closed())
             else:
-                self._enter("open")
                 running.logged_in()
                 driver.open(running)
+                self._admit(who)
             return await self._outcome(running)
         finally:
-            self._running = None
+            self._running.remove(running)
             running.let_go()
             if running.answered:
-                self._add("open", running.answered - self._since)
-                self._add("run", self._loop.time() - running.answered)
-                self._phase = ""
+                self._add("open", running.answered - max(since, self._since))
+                self._add(phase, self._loop.time() - running.answered)
 
     async def _outcome(self, running: Exec) -> Reply:
         """Wait for the reply; whoever cancels that, however often, ends the command."""
@@ -225,18 +289,19 @@ class SSHSession:
             self._enter("auth")
             self._arm(self._connection.auth_timeout)
         else:
-            self._enter("open")
+            self._enter("")
             self._arm(0)
             self._free_slot()
             self._transport.watch.add(self._link, self._driver, self._connection.keepalive)
-            if self._running is not None:
-                self._running.logged_in()
+            for running in self._running:
+                running.logged_in()
+            self._admit()
 
     def _late(self) -> None:
         if self._link is not None and self._driver is not None:
             seconds = self._connection.auth_timeout if self._phase == "auth" else self._connection.connect_timeout
             failure = timed_out(self._phase, seconds, self._destination, self._driver.before_banner)
-            if self._running is not None and self._running.sent:
+            if any(running.sent for running in self._running):
                 failure = Failure(stage="exec", kind="no-answer", message=failure.message)
             self._link.fail(TransportError(failure))
 
@@ -288,6 +353,10 @@ class SSHSession:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + max(0.0, seconds)
 
 
+def _denied(error: OpenRefused) -> Failure:
+    return Failure(stage="exec", kind="denied", message=str(error))
+
+
 class _Once:
     """Tells the listener once that a command is about to be requested, however many a session runs."""
 
@@ -298,6 +367,7 @@ class _Once:
         self.ready = listener.ready
         self.input = listener.input
         self.learned = listener.learned
+        self.moved = listener.moved
 
     def connected(self) -> None:
         if not self._told:

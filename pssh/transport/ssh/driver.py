@@ -6,21 +6,21 @@ key-exchange messages leave (RFC 4253 section 7.1); messages out of order end th
 hold is bounded.
 
 Why not `Transport.start()`: one thread and several timers a connection, polled every 0.1 s, cost five times the CPU
-and report a failure as whatever exception came last. Private names of paramiko are used here and in `wire`; they are
-checked when this module is imported, so that an unsupported release is one clear line and not a failure in mid-run.
+and report a failure as whatever exception came last.
 """
 
 import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import paramiko
 from paramiko import Message, Transport, common
 from paramiko.ssh_exception import IncompatiblePeer
 
+from pssh.transport.ssh import supported
 from pssh.transport.ssh.failures import Closed
-from pssh.transport.ssh.kex import Curve25519, mpint
-from pssh.transport.ssh.wire import MAX_PACKET, BufferPacketizer, Fields, NoSocket, ProtocolError, message
+from pssh.transport.ssh.kex import Curve25519
+from pssh.transport.ssh.keys import HANDLERS, Keyed
+from pssh.transport.ssh.wire import MAX_PACKET, Fields, ProtocolError, message
 
 MAX_BANNER_BYTES, MAX_BANNER_LINES, MAX_VERSION, MAX_BEFORE_LOGIN = 16 << 10, 64, 255, 1 << 20
 MAX_UNSENT = 4 << 20  # bytes that wait for the host to read, or for new keys
@@ -36,15 +36,7 @@ HOST_KEYS = (
     "rsa-sha2-256",
 )
 
-_PRIVATE = """_handler_table _expected_packet _expect_packet _enforce_strict_kex _send_kex_init _parse_kex_init
-    _parse_newkeys _activate_outbound _activate_inbound _verify_key _send_message _log _compute_key _negotiate_keys
-    _parse_ext_info _parse_global_request _parse_channel_open _kex_info _cipher_info kex_engine
-    initial_kex_done authenticated remote_version local_version session_id server_extensions host_key_type
-    agreed_on_strict_kex local_kex_init remote_kex_init H K""".split()
-_probe = Transport(NoSocket())
-_missing = [name for name in _PRIVATE if not hasattr(_probe, name)]
-if _missing:
-    raise ImportError(f"paramiko {paramiko.__version__} is not supported (>=5.1,<6): it lacks {', '.join(_missing)}")
+supported.check()
 
 # What _parse_kex_init decides; the same offers decide the same, so it is kept and not worked out for every host.
 _AGREED = """host_key_type local_cipher remote_cipher local_mac remote_mac local_compression remote_compression
@@ -69,7 +61,7 @@ class Login(Protocol):
     def on(self, kind: int, fields: Fields) -> None: ...
 
 
-class Driver(Transport):
+class Driver(Keyed):
     """One connection. `check(key type, blob)` raises if the host key is not to be trusted."""
 
     _CLIENT_ID = "pssh"
@@ -91,12 +83,6 @@ class Driver(Transport):
         "hmac-sha2-512",
     )
     preferred_keys: tuple[str, ...] = ()  # set for each host; plain types only: certificates are checked by nobody here
-    packetizer: BufferPacketizer
-    authenticated: bool
-    kex_engine: Any
-    local_kex_init: bytes
-    remote_kex_init: bytes
-    _expected_packet: tuple[int, ...]
 
     def __init__(
         self,
@@ -114,7 +100,7 @@ class Driver(Transport):
         may be opened behind it on any server. `cautious`: open nothing behind a login request. `speculate`: request
         the command with the login where the server is OpenSSH.
         """
-        super().__init__(NoSocket(), packetizer_class=BufferPacketizer)
+        super().__init__()
         self.preferred_keys = _host_key_order(known)
         self.phase = "banner"
         self.channels: dict[int, Channel] = {}
@@ -122,7 +108,7 @@ class Driver(Transport):
         self.flush: Callable[[], None] = lambda: None
         self.on_phase: Callable[[str], None] = lambda what: None
         self.on_answer: Callable[[], None] = lambda: None  # a global request of ours was answered
-        self.on_room: Callable[[], None] = lambda: None  # much of what was to be sent has left
+        self.senders: list[Callable[[], None]] = []  # called when much of what was to be sent has left
         self.on_error: Callable[[Exception], None] = lambda what: None  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
@@ -133,7 +119,6 @@ class Driver(Transport):
         self.held: list[bytes] | None = []  # what waits for the end of a key exchange; None: there is none
         self._host_key = b""
         self._taken = 0
-        self._secret: Any = None  # the hash of K and H, from which every key is made
 
     def begin(self) -> None:
         """Put our banner and KEXINIT into the first segment (saves a round trip)."""
@@ -180,6 +165,11 @@ class Driver(Transport):
             self.held.append(payload)
         else:
             self.packetizer.send(payload)
+
+    def on_room(self) -> None:
+        """Much of what was to be sent has left."""
+        for pump in tuple(self.senders):
+            pump()
 
     def ping(self) -> bool:
         """Ask the host for a sign of life; False while keys change, when nothing may be asked."""
@@ -248,8 +238,8 @@ class Driver(Transport):
             self._connection_message(kind, body, seqno)
         elif kind >= 50:
             self._login_message(kind, body)
-        elif kind in self._handler_table:
-            self._handler_table[kind](message(body, seqno))
+        elif kind in HANDLERS:
+            getattr(self, HANDLERS[kind])(message(body, seqno))
         elif kind not in (common.MSG_UNIMPLEMENTED, common.MSG_SERVICE_ACCEPT):
             raise ProtocolError(f"unexpected packet {kind}")
         elif kind == common.MSG_SERVICE_ACCEPT:
@@ -281,8 +271,8 @@ class Driver(Transport):
             if channel is None:
                 raise ProtocolError(f"packet {kind} for a channel that is not open")
             channel.on(kind, fields)
-        elif kind in self._handler_table:
-            self._handler_table[kind](message(body, seqno))
+        elif kind in HANDLERS:
+            getattr(self, HANDLERS[kind])(message(body, seqno))
         else:
             raise ProtocolError(f"unexpected packet {kind}")
 
@@ -355,24 +345,6 @@ class Driver(Transport):
             self._login.begin(self)
         for payload in held:
             self.send(payload)
-
-    def _parse_newkeys(self, m: Message) -> None:
-        super()._parse_newkeys(m)
-        self._secret = None
-
-    def _compute_key(self, id: str, nbytes: int) -> bytes:
-        """RFC 4253 section 7.2; the part that all six keys share is hashed once."""
-        if nbytes > 32 or isinstance(self.K, bytes):
-            key: bytes = super()._compute_key(id, nbytes)
-            return key
-        if id in "EF" and self._cipher_info[self.local_cipher if id == "E" else self.remote_cipher].get("is_aead"):
-            return b""  # no MAC goes with a cipher that checks itself
-        if self._secret is None:
-            self._secret = self.kex_engine.hash_algo(mpint(self.K) + self.H)
-        hashed = self._secret.copy()
-        hashed.update(id.encode() + self.session_id)
-        digest: bytes = hashed.digest()
-        return digest[:nbytes]
 
     def _log(self, level: int, msg: object, *args: object) -> None: ...
 

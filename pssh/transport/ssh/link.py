@@ -1,8 +1,9 @@
 """A socket with a driver behind it: reads and writes when the kernel is ready, and tells once how it ended.
 
 The loop is given descriptor numbers: with socket objects `selectors` formats their `repr` at each registration. One
-`recv` of at most 256 KiB per readiness, so that one loud host cannot starve the others; everything a turn produces
-leaves in one `send`.
+`recv` of at most 256 KiB per readiness, so that one loud host cannot starve the others, and of 16 KiB until a host has
+filled that: the buffer of a large one is mapped and unmapped for each call. Everything a turn produces leaves in one
+`send`.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 from pssh.transport.ssh.driver import Driver
 
-_MOST_READ = 256 << 10
+_FIRST_READ, _MOST_READ = 16 << 10, 256 << 10
 _LITTLE = 256 << 10  # bytes still to be sent, below which more is asked for
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 _USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -37,6 +38,7 @@ class Link:
         self._on_end = on_end
         self._writing = False
         self._open = True
+        self._most = _FIRST_READ
         self.heard = self._loop.time()  # when the host last sent anything
         self.misses = 0  # signs of life asked for and not answered
         driver.flush = self.flush
@@ -94,7 +96,9 @@ class Link:
 
     def _readable(self) -> None:
         try:
-            data = self._sock.recv(_MOST_READ)
+            data = self._sock.recv(self._most)
+            if len(data) == self._most:
+                self._most = _MOST_READ
             if _QUICKACK is not None:
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel clears it after each
             self.heard = self._loop.time()

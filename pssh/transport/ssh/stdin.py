@@ -20,7 +20,7 @@ class Stdin:
 
     def __init__(self, driver: Driver, feed: Feed) -> None:
         self.moved = 0.0  # when bytes last left
-        self._driver, self._feed = driver, feed
+        self._driver, self._feed, self._senders = driver, feed, driver.senders
         self._loop = asyncio.get_running_loop()
         self._remote = 0
         self._room = self._packet = 0  # bytes that the host's window has room for; bytes in one packet
@@ -29,9 +29,10 @@ class Stdin:
     def begin(self, remote: int) -> None:
         """The command was requested: send the end of an empty input at once, or `cat` would wait for ever."""
         self._remote, self._ended = remote, False
-        self._driver.on_room = self.pump
         self._feed.on_more = self._go_on
         self.pump()
+        if not self._ended and self.pump not in self._senders:
+            self._senders.append(self.pump)
 
     def passed_over(self) -> None:
         """The request, and all that went with it, was not looked at: there will be another."""
@@ -69,6 +70,8 @@ class Stdin:
     def close(self) -> None:
         """Send nothing more."""
         self._ended = True
+        if self.pump in self._senders:
+            self._senders.remove(self.pump)
         self._feed.close()
 
     def _go_on(self) -> None:

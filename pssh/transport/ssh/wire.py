@@ -127,19 +127,26 @@ class BufferPacketizer(Packetizer):
         self.out += out
         self.used += len(out)
 
+    def seal_with(self, engine: Any, iv: bytes) -> None:
+        """Seal with AES-GCM from the next packet on."""
+        self._seal, self._nonces_out, self.used = engine, _Nonces(iv), 0
+
+    def open_with(self, engine: Any, iv: bytes) -> None:
+        """Open with AES-GCM from the next packet on."""
+        self._open, self._nonces_in, self._clear = engine, _Nonces(iv), None
+
     def set_outbound_cipher(self, block_engine: Any, *args: Any, **kw: Any) -> None:
         super().set_outbound_cipher(block_engine, *args, **kw)
-        self.used = 0
-        self._seal = block_engine if kw["aead"] else None
-        self._nonces_out = _Nonces(kw["iv_out"]) if kw["aead"] else _UNUSED
+        self._seal, self.used = None, 0
+        if kw["aead"]:
+            self.seal_with(block_engine, kw["iv_out"])
 
     def set_inbound_cipher(self, block_engine: Any, *args: Any, **kw: Any) -> None:
         super().set_inbound_cipher(block_engine, *args, **kw)
+        self._open, self._clear = None, block_engine
+        self._mac = (kw["mac_engine"], kw["mac_size"], kw["mac_key"], kw["etm"])
         if kw["aead"]:
-            self._open, self._nonces_in, self._clear = block_engine, _Nonces(kw["iv_in"]), None
-        else:
-            self._open, self._clear = None, block_engine
-            self._mac = (kw["mac_engine"], kw["mac_size"], kw["mac_key"], kw["etm"])
+            self.open_with(block_engine, kw["iv_in"])
 
     def reset_seqno_in(self) -> None:
         super().reset_seqno_in()

@@ -20,7 +20,7 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Reply, Result
 from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
-from pssh.model.work import Input, Job, Limits, Listener, Prompt, Session, Transport
+from pssh.model.work import Input, Job, Limits, Listener, Prompt, Session, Sink, Transport
 from pssh.transport.scripted import ScriptedSession, ScriptedTransport
 
 TOY = {
@@ -64,6 +64,7 @@ class ToySession:
         self._host, self._inner, self._listener, self._about = host, inner, listener, about
         self.seconds, self.banner, self.end, self.host_key = inner.seconds, inner.banner, inner.end, inner.host_key
         self.again = inner.again
+        self.subsystem, self.moved = inner.subsystem, inner.moved
 
     @property
     def input(self) -> Input:
@@ -77,13 +78,14 @@ class ToySession:
         quiet: bool = False,
         tty: bool = False,
         prompt: Prompt | None = None,
+        sink: Sink | None = None,
     ) -> Reply:
         words = command.split(";")
         while words and (reply := await self._own(*words[0].split())) is not None:
             if isinstance(reply, Reply):
                 return reply
             del words[0]
-        return await self._inner.exec(";".join(words), stdin=stdin, quiet=quiet, tty=tty, prompt=prompt)
+        return await self._inner.exec(";".join(words), stdin=stdin, quiet=quiet, tty=tty, prompt=prompt, sink=sink)
 
     async def _own(self, word: str, *more: str) -> Reply | bool | None:
         match word, more:

@@ -9,7 +9,8 @@ from pssh.model.outcome import Reply
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, TransportError
 from pssh.transport.ssh.auth import Password
-from pssh.transport.ssh.channel import WINDOW, Exec, OpenRefused
+from pssh.transport.ssh.channel import WINDOW, OpenRefused
+from pssh.transport.ssh.exec import Exec
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.wire import ProtocolError, text, u32
 from tests.support.peer import STOP, Pair, Silent, command_of

@@ -348,7 +348,7 @@ async def test_a_command_dropped_while_it_is_ended_leaves_no_timer_behind(sshd: 
         task = asyncio.ensure_future(session.exec("trap '' TERM; sleep 0.4"))
         for _ in range(100):
             await asyncio.sleep(0.01)
-            if session._running is not None and session._running.answered:
+            if session._running and session._running[0].answered:
                 break
         for _ in range(2):
             task.cancel()

@@ -4,8 +4,8 @@ from paramiko import common
 from pssh.model.outcome import Failure
 from pssh.model.work import Limits, TransportError
 from pssh.transport.ssh import driver as module
-from pssh.transport.ssh.channel import Exec
 from pssh.transport.ssh.driver import Driver
+from pssh.transport.ssh.exec import Exec
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.wire import ProtocolError, text, u32
 from tests.support.peer import HOST_KEY, Pair, Silent

@@ -16,8 +16,8 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Limits, TransportError
 from pssh.transport.ssh import ending
-from pssh.transport.ssh.channel import Exec
 from pssh.transport.ssh.connect import SSHSession, SSHTransport
+from pssh.transport.ssh.exec import Exec
 from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.wire import ProtocolError, text, u32
 from tests.support import processes
@@ -522,7 +522,7 @@ async def test_a_stop_that_is_cut_short_still_ends_the_command(sshd: Sshd, mark:
     async with opened(sshd, kill_after=60) as session:
         failure = await started(session, STUBBORN["ignores"][0].format(m=mark), mark)
         session.end(STOP)
-        helper = session._running and session._running._ending
+        helper = session._running and session._running[0]._ending
         await until(lambda: helper and helper._left)
         assert session._link is not None
         session._link.fail(Closed())

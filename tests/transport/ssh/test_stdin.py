@@ -9,9 +9,9 @@ from paramiko import common
 from pssh.model.outcome import Reply
 from pssh.model.secret import Secret
 from pssh.model.work import Input, Limits, Prompt, TransportError
-from pssh.transport.ssh import channel
+from pssh.transport.ssh import exec as channel
 from pssh.transport.ssh.auth import Password
-from pssh.transport.ssh.channel import Exec
+from pssh.transport.ssh.exec import Exec
 from pssh.transport.ssh.wire import text, u32
 from tests.support.inputs import Endless, Growing
 from tests.support.peer import STOP, Pair, Silent, command_of

@@ -1,0 +1,113 @@
+"""`pssh show`: what came of an earlier run, as it was shown then or in another form."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from pssh.cli import options, past, start, terminal
+from pssh.cli.help import Page
+from pssh.errors import NoHosts, UsageError
+from pssh.model.report import Report
+from pssh.report.base import Display, Reporter, reporters
+from pssh.report.ping import PingTable
+from pssh.report.replay import Then, replay
+from pssh.report.screen import Screen
+from pssh.report.summary import summary
+
+EXAMPLES = """
+  pssh show
+  pssh show --failed last~1
+  pssh show --host web07 -g r42
+  pssh show --host web07 --raw r42 > core
+  pssh show -f json r42 | jq .counts
+"""
+
+
+@click.command(cls=Page, examples=EXAMPLES)
+@click.argument("run", default="last")
+@options.option("Show", "--failed", is_flag=True, help="Only hosts that are neither ok nor skipped.")
+@options.named("Show", "--host", metavar="HOST", multiple=True, help="Only this host; repeatable.")
+@options.named("Show", "--status", metavar="STATUS,...", default="", help="Only hosts of these statuses.")
+@options.option(
+    "Show", "--raw", is_flag=True, value_for="--raw-to", help="The bytes that they printed, and nothing else."
+)
+@click.option("--raw-to", type=click.Choice(["always"]), hidden=True)
+@options.together(options.output, options.compare)
+def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: bool, **flags: Any) -> int:
+    """Show what came of RUN (default: last), as it was shown then or in another form.
+
+    Runs are `last`, `last~1` and so on, and numbers such as r42; `pssh log` lists them.
+    """
+    how = start.display(flags)
+    with past.history() as queries:
+        number = queries.number(run)
+        kept = queries.run(number)
+        report = queries.report(number)
+    chosen = _chosen(report, failed, host, past.statuses(status, "--status") if status else [])
+    if raw:
+        _raw(chosen, flags["raw_to"] == "always")
+        return 0
+    whole = len(chosen.results) == len(report.results)
+    screen = Screen(*terminal.streams())
+    replay(chosen, partial(_reporters, _still(how, whole), screen, report), said=how.says)
+    if not how.quiet:
+        if not whole:
+            screen.say(f"\n{len(chosen.results):,} of {summary(report)}")
+        if kept.state != "ended":
+            screen.say(f"pssh: {_left(kept.name, kept.state)}\n")
+    return 0
+
+
+def _still(how: Display, whole: bool) -> Display:
+    """Return the display of a replay: nothing moves, and the last lines are those of the whole run."""
+    return dataclasses.replace(how, live=False, quiet=how.quiet or not whole)
+
+
+def _reporters(how: Display, screen: Screen, report: Report, then: Then) -> Sequence[Reporter]:
+    pings = report.run.operation == "ping" and how.format in ("auto", "table")
+    shows = partial(PingTable, width=how.width, color=how.color) if pings else None
+    return reporters(how, screen, now=then, shows=shows)
+
+
+def _chosen(report: Report, failed: bool, hosts: Sequence[str], statuses: Sequence[str]) -> Report:
+    """Return the report of the hosts that were asked for; raises NoHosts for one that was not in the run."""
+    known = set(report.run.hosts)
+    if unknown := [name for name in hosts if name not in known]:
+        raise NoHosts(f"The run `{report.run.id}` had no host `{unknown[0]}`", hint=f"`pssh show {report.run.id}`")
+    results = tuple(
+        one
+        for one in report.results
+        if (not hosts or one.host in hosts)
+        and (not failed or one.status not in ("ok", "skipped"))
+        and (not statuses or _has(one, statuses))
+    )
+    return replace(report, results=results)
+
+
+def _has(one: Any, statuses: Sequence[str]) -> bool:
+    bad = one.status not in ("ok", "skipped")
+    return one.status in statuses or ("bad" in statuses and bad) or ("changed" in statuses and bool(one.changed))
+
+
+def _raw(report: Report, always: bool) -> None:
+    if sys.stdout.isatty() and not always:
+        hint = "write them to a file, or say `--raw=always`"
+        raise UsageError("Raw bytes of a host can do anything to a terminal", hint=hint)
+    out, err = terminal.streams()
+    for one in report.results:
+        out.write(one.end.stdout)
+        out.flush()
+        if always or not sys.stderr.isatty():
+            err.write(one.end.stderr)
+            err.flush()
+
+
+def _left(name: str, state: str) -> str:
+    if state == "running":
+        return f"{name} goes on; this is what there is so far"
+    return f"{name} was ended from outside; `pssh rerun {name}` runs what had not begun"

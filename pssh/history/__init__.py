@@ -1,0 +1,1 @@
+"""What became of earlier runs: kept on disk before it is shown, and read back as it was."""

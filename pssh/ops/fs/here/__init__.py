@@ -1,0 +1,1 @@
+"""File operations on this machine, as a program of our own: nothing is imported here but the standard library."""

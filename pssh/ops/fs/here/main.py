@@ -1,0 +1,65 @@
+"""The program: one request on standard input, one answer on standard output, exit code 1 if anything went wrong.
+
+Why a process of its own and not a thread of the worker: it ends when it is told to, at once and wholly; several use
+several processors; `sudo` runs it; and a worker's connections never wait for a disk.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from pssh.ops.fs.here import changing, looking, packing
+from pssh.ops.fs.here.globs import expanded
+from pssh.ops.fs.here.say import Out
+
+Verb = Callable[[Out, bytes, dict[str, Any]], None]
+VERBS: dict[str, Verb] = {
+    "list": looking.listed,
+    "hash": looking.hashed,
+    "sum": looking.summed,
+    "mkdir": changing.mkdir,
+    "rm": changing.rm,
+    "chmod": changing.chmod,
+    "chown": changing.chown,
+    "touch": changing.touch,
+    "place": changing.place,
+    "link": changing.link,
+    "archive": packing.archive,
+    "extract": packing.extract,
+}
+
+
+def main() -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard >= 0 else 65536, hard))
+    sys.setrecursionlimit(20_000)
+    request = json.loads(sys.stdin.buffer.readline())
+    out = Out()
+    out.say(b"pssh-fs")
+    out.did("now", b"%d" % time.time())
+    verb, options = VERBS[request["verb"]], request["options"]
+    for path in _paths(out, request["paths"]):
+        try:
+            verb(out, path, options)
+        except (OSError, RecursionError, ValueError, EOFError) as error:
+            out.no(path, error)
+    out.say(b".")
+    out.flush()
+    sys.stderr.flush()
+    os._exit(out.bad)
+
+
+def _paths(out: Out, words: list[str]) -> Iterator[bytes]:
+    for word in words:
+        found = expanded(word)
+        if not found:
+            out.no(os.fsencode(word), "nothing matches")
+        yield from map(os.fsencode, found)
