@@ -294,6 +294,7 @@ sending = together(
     option("Files", "--preserve", is_flag=True, help="Keep mode and times of SRC; as root owner and group too."),
     option("Files", "--backup", is_flag=True, help="Keep what is replaced as `NAME~`."),
     option("Files", "--in-place", "inplace", is_flag=True, help="Write into the old file: for what keeps its inode."),
+    option("Files", "--diff", is_flag=True, help="With --dry-run: how texts would change."),
     option("Files", "--render", is_flag=True, help="Fill in {host} and the like in each file."),
 )
 fetching = together(
