@@ -25,6 +25,8 @@ COMMANDS = {
     "put": ("Copy files and folders to every target", "Work"),
     "get": ("Fetch files and folders from every target", "Work"),
     "fs": ("Look at and change files and folders", "Work"),
+    "job": ("Maintenance jobs: check, explain, run, install", "Work"),
+    "sched": ("Run the jobs of a folder when they are due", "Work"),
     "ping": ("Log in everywhere and time each phase", "Look"),
     "hosts": ("Show which hosts some targets mean", "Look"),
     "log": ("List earlier runs", "History"),

@@ -138,7 +138,7 @@ def _wants_output(flags: dict[str, Any], form: Format) -> bool:
 
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
-    sources = Sources.found(flags["inventory"], wanted.config_file)
+    sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
     if not (selection := _selected(sources, targets, flags, wanted)):
         return None
     return prepare(operation, targets, sources, selection, wanted, flags["seed"])
@@ -185,7 +185,7 @@ def carried_out(
         if worker:
             engine.adopt(worker)
         engine.warm()
-        sources = Sources.found(flags["inventory"], wanted.config_file)
+        sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
         if not (selection := _selected(sources, targets, flags, wanted)):
             return None
         with ExitStack() as stack:

@@ -61,6 +61,7 @@ _HINTS = {
     "not-run stop/canary": f"a host of `--canary` was not ok; {_ALONE}",
     "not-run stop/auth-brake": f"give the right password, before accounts are locked; {_ALONE}",
     "not-run stop/deadline": f"`--deadline` or `--tail` set this limit; {_ALONE}",
+    "not-run stop/window": f"the window had closed; {_ALONE}",
     "not-run stop/history": f"make room for the history; {_ALONE}",
     "not-run stop": f"they were not reached; {_ALONE}",
     "rule/lock-held": "wait for it with `--lock NAME:wait=60s`",
