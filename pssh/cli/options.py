@@ -241,6 +241,16 @@ compare = together(
     option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
     option("Output", "--mask", type=REGEX, multiple=True, metavar="REGEX", help="Gather but for this; repeatable."),
 )
+raw = together(
+    option(
+        "Output",
+        "--raw",
+        is_flag=True,
+        value_for="--raw-to",
+        help="The bytes of one host as they are; --raw=always: also to a terminal.",
+    ),
+    option("Output", "--raw-to", type=click.Choice(["always"]), hidden=True),
+)
 output = together(
     option("Output", "-f", "--format", type=click.Choice(FORMATS), help="How results are shown.  [auto]"),
     option("Output", "-g", "--gather", is_flag=True, help="The same as --format gather."),
@@ -287,6 +297,7 @@ sending = together(
     option("Files", "--preserve", is_flag=True, help="Keep mode and times of SRC; as root owner and group too."),
     option("Files", "--backup", is_flag=True, help="Keep what is replaced as `NAME~`."),
     option("Files", "--in-place", "inplace", is_flag=True, help="Write into the old file: for what keeps its inode."),
+    option("Files", "--diff", is_flag=True, help="With --dry-run: how texts would change."),
     option("Files", "--render", is_flag=True, help="Fill in {host} and the like in each file."),
 )
 fetching = together(
@@ -330,6 +341,8 @@ def chosen_format(flags: dict[str, Any]) -> Format:
     """Return the one format asked for; `lines` may be gathered too. Raises UsageError for two."""
     short: dict[Format, bool] = {"lines": flags.get("lines", False), "gather": _gathers(flags)}
     asked: set[Format] = {flags["format"], *(name for name, wanted in short.items() if wanted)} - {None}
+    if asked and flags.get("raw"):
+        raise UsageError("`--raw` is a format of its own", hint="leave the other out")
     if len(asked) == 1 or asked == {"lines", "gather"}:
         return "lines" if "lines" in asked else asked.pop()
     if asked:
