@@ -57,6 +57,7 @@ _HINTS = {
     "worker": "this is a bug of pssh: please report it with this line",
     "local/disk-full": "make room on this machine",
     "local/key-file": "check the key file on this machine",
+    "stop/output-limit": "`--max-output` set this limit, and `--on-overflow kill` this end",
     "not-run stop/budget": f"`--max-fail` was used up; {_ALONE}",
     "not-run stop/canary": f"a host of `--canary` was not ok; {_ALONE}",
     "not-run stop/auth-brake": f"give the right password, before accounts are locked; {_ALONE}",
