@@ -6,7 +6,7 @@ The first worker is started before the inventory is read, so that its imports ov
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -70,7 +70,7 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else _own_table(operation, how, flags)
+    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
@@ -87,9 +87,9 @@ def _raw(*, always: bool) -> Callable[[Screen], Reporter]:
     return partial(Raw, shows=sys.stderr.isatty() and not always)
 
 
-def _own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
-    """Return what makes the table of an operation that has one of its own."""
-    if how.format != "table":
+def own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
+    """Return what makes the table of an operation that has one of its own, where no other form was asked for."""
+    if how.format not in ("auto", "table"):
         return None
     if isinstance(operation, Ping):
         return partial(PingTable, width=how.width, color=how.color)
@@ -192,7 +192,7 @@ def carried_out(
         with ExitStack() as stack:
             keeper = None
             if not (flags.get("no_history") or isinstance(operation, Scan)):
-                history = stack.enter_context(closing(History.usual()))
+                history = History.usual()  # closing it would wait for the disk, and this process ends soon
                 keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)

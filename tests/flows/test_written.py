@@ -36,11 +36,12 @@ def hosts(path: Path) -> list[str]:
 
 
 def test_a_run_writes_as_many_reports_as_are_asked_for(fleet: Path) -> None:
-    names = ("r.csv", "r.md", "r.json", "r.xml", "r.ndjson")
+    names = ("r.html", "r.csv", "r.md", "r.json", "r.xml", "r.ndjson")
     flags = [word for name in names for word in ("--report", name)]
     done = pssh("run", *flags, "--events", "output", "@all", "echo hello", cwd=fleet)
     assert done.code == 0 and "hello" in done.out
     assert hosts(fleet / "r.csv") == ["web1", "web2", "web3", "db1"]
+    assert "<b>All 4 hosts are ok</b>" in (fleet / "r.html").read_text()
     assert "| db1,web\\[1-3\\] | 4 | ok |" in (fleet / "r.md").read_text()
     assert json.loads((fleet / "r.json").read_text())["counts"] == {"ok": 4}
     assert len(ElementTree.parse(fleet / "r.xml").findall("testsuite/testcase")) == 4
