@@ -271,7 +271,6 @@ output = together(
     option("Output", "-L", "--lines", is_flag=True, help="The same as --format lines: as it comes, `host: text`."),
     option("Output", "--no-labels", is_flag=True, help="With --lines: without the host."),
     option("Output", "--rows", type=click.Choice(["result", "host"]), default="result", help="One table row for each."),
-    folders,
     report,
     events,
     quiet,
@@ -279,7 +278,7 @@ output = together(
 )
 history = option("Output", "--no-history", is_flag=True, help="Keep nothing of this run.")
 work = together(
-    inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, budget, history
+    inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, folders, budget, history
 )
 
 files = together(
