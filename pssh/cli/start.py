@@ -58,6 +58,7 @@ def launch(
     """
     how = display(flags)
     wanted = structs.replace(again or options.run_options(flags), say=how.says or bool(flags.get("raw")))
+    how = replace(how, most=wanted.max_output, most_run=wanted.max_output_run)
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
