@@ -1,28 +1,44 @@
-"""The two streams a run is shown on, and the one line that comes and goes on the second.
+"""The two streams a run is shown on, and the few lines that come and go on the second.
 
 Results are written whole and flushed, and an `OSError` of theirs is the caller's to decide on. What goes to stderr only
-accompanies them, so a stderr that is closed or full costs nothing. The line is taken off the screen before anything
+accompanies them, so a stderr that is closed or full costs nothing. The lines are taken off the screen before anything
 else is written, because both streams usually end on the same terminal. A question stands in the place of progress.
 """
 
+import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO
 
-_CLEAR = "\r\x1b[K"
+from pssh.report.grid import width_of
+
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+Size = tuple[int, int]  # columns and rows; 0: not known
+
+
+def _unknown() -> Size:
+    return 0, 0
 
 
 class Screen:
-    """Where reporters write; text must have passed `safe`, apart from our own colours."""
+    """Where reporters write; text must have passed `safe`, apart from our own colours.
 
-    def __init__(self, out: BinaryIO, err: BinaryIO) -> None:
+    `size` tells how large the terminal of `err` is now; it is asked each time, so a change of it needs no signal.
+    """
+
+    def __init__(self, out: BinaryIO, err: BinaryIO, size: Callable[[], Size] = _unknown) -> None:
         self._out = out
         self._err = err
+        self.size = size
         self._progress = self._question = self._shown = ""
+        self._wide = 0  # columns when the lines were shown
 
     def write(self, data: str | bytes) -> None:
         """Write whole lines of results to stdout; raises OSError."""
         if self._shown:
-            self._tell(_CLEAR)
+            self._tell(self._clear())
         self._out.write(data if isinstance(data, bytes) else data.encode("utf-8", "backslashreplace"))
         self._out.flush()
         if self._shown:
@@ -30,11 +46,11 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Write whole lines to stderr."""
-        self._tell(f"{_CLEAR}{text}{self._shown}" if self._shown else text)
+        self._tell(f"{self._clear()}{text}{self._shown}" if self._shown else text)
 
-    def progress(self, line: str) -> None:
-        """Put the progress line on a terminal in place of the last one; empty: take it off."""
-        self._progress = line
+    def progress(self, lines: str) -> None:
+        """Put the lines of progress on a terminal in place of the last ones; empty: take them off."""
+        self._progress = lines
         self._draw()
 
     def ask(self, line: str) -> None:
@@ -43,15 +59,30 @@ class Screen:
         self._draw()
 
     def again(self) -> None:
-        """Show the line once more: whoever had the terminal meanwhile has written over it."""
+        """Show the lines once more, below what whoever had the terminal meanwhile has written."""
         if self._shown:
-            self._tell(f"{_CLEAR}{self._shown}")
+            self._tell(f"\r\x1b[K{self._shown}")
 
     def _draw(self) -> None:
-        line = self._question or self._progress
-        if line != self._shown:
-            self._shown = line
-            self._tell(f"{_CLEAR}{line}")
+        lines = self._question or self._progress
+        if lines != self._shown:
+            clear = self._clear()
+            self._shown, self._wide = lines, self.size()[0]
+            self._tell(f"{clear}{lines}")
+
+    def _clear(self) -> str:
+        """Return what takes the lines off; the cursor stands at the end of the last of them."""
+        if (up := self._rows() - 1) > 0:
+            return f"\r\x1b[{up}A\x1b[J"
+        return "\r\x1b[K"
+
+    def _rows(self) -> int:
+        """Return how many rows the lines take: a terminal that became narrower has broken them."""
+        lines = self._shown.split("\n")
+        wide = self.size()[0]
+        if not wide or wide >= self._wide:
+            return len(lines)
+        return sum(max(-(-width_of(_COLOR.sub("", line)) // wide), 1) for line in lines)
 
     def _tell(self, text: str) -> None:
         with suppress(OSError):
