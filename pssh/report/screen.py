@@ -44,9 +44,13 @@ class Screen:
         if self._shown:
             self._tell(self._shown)
 
-    def say(self, text: str) -> None:
-        """Write whole lines to stderr."""
-        self._tell(f"{self._clear()}{text}{self._shown}" if self._shown else text)
+    def say(self, text: str | bytes) -> None:
+        """Write whole lines to stderr, or the bytes of a host that are wanted as they are."""
+        if self._shown:
+            self._tell(self._clear())
+        self._tell(text)
+        if self._shown:
+            self._tell(self._shown)
 
     def progress(self, lines: str) -> None:
         """Put the lines of progress on a terminal in place of the last ones; empty: take them off."""
@@ -84,7 +88,7 @@ class Screen:
             return len(lines)
         return sum(max(-(-width_of(_COLOR.sub("", line)) // wide), 1) for line in lines)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str | bytes) -> None:
         with suppress(OSError):
-            self._err.write(text.encode("utf-8", "backslashreplace"))
+            self._err.write(text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace"))
             self._err.flush()
