@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 from pssh.report.grid import width_of
 
+_CLEAR = "\r\x1b[K"
+_CLEAR_ABOVE = "\x1b[A\x1b[K"  # line by line: tmux keeps a copy of what one erasure takes off the top of its screen
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -65,7 +67,7 @@ class Screen:
     def again(self) -> None:
         """Show the lines once more, below what whoever had the terminal meanwhile has written."""
         if self._shown:
-            self._tell(f"\r\x1b[K{self._shown}")
+            self._tell(f"{_CLEAR}{self._shown}")
 
     def _draw(self) -> None:
         lines = self._question or self._progress
@@ -76,9 +78,7 @@ class Screen:
 
     def _clear(self) -> str:
         """Return what takes the lines off; the cursor stands at the end of the last of them."""
-        if (up := self._rows() - 1) > 0:
-            return f"\r\x1b[{up}A\x1b[J"
-        return "\r\x1b[K"
+        return _CLEAR + _CLEAR_ABOVE * (self._rows() - 1)
 
     def _rows(self) -> int:
         """Return how many rows the lines take: a terminal that became narrower has broken them."""

@@ -102,7 +102,7 @@ def test_the_lines_are_gone_before_the_report() -> None:
     one = live(START, (1.0, JobEnded(ok("a"))), (1.0, RunEnded(report([ok("a")]))))
     assert one.endswith(CLEAR)
     more = live(START, (1.0, JobEnded(ok("a"))), (1.0, RunEnded(report([ok("a")]))), size=(80, 24))
-    assert more.endswith("\r\x1b[1A\x1b[J")
+    assert more.endswith("\r\x1b[K\x1b[A\x1b[K")
 
 
 def test_output_as_it_comes_leaves_a_single_line() -> None:
@@ -119,7 +119,7 @@ def test_what_is_below_does_not_jump_when_a_line_is_not_needed_any_more() -> Non
     text = live(START, *events, (10.0, JobEnded(ok("slow", job_id=0))), size=(80, 24))
     assert "longest  0:09 slow" in text
     assert text.endswith("running 0  eta 1:45\n")
-    assert "\r\x1b[2A\x1b[J" in text
+    assert "\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K" in text
 
 
 BUSY: list[Timed] = [

@@ -71,7 +71,10 @@ def test_several_lines_are_taken_off_from_the_first_of_them_on() -> None:
     screen.progress("a\nb\nc")
     screen.write("result\n")
     screen.progress("")
-    assert both.getvalue() == b"\r\x1b[Ka\nb\nc\r\x1b[2A\x1b[Jresult\na\nb\nc\r\x1b[2A\x1b[J"
+    assert (
+        both.getvalue()
+        == b"\r\x1b[Ka\nb\nc\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[Kresult\na\nb\nc\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K"
+    )
 
 
 def test_lines_that_a_narrower_terminal_has_broken_are_taken_off_whole() -> None:
@@ -80,7 +83,7 @@ def test_lines_that_a_narrower_terminal_has_broken_are_taken_off_whole() -> None
     screen.progress(f"\x1b[32m{'a' * 50}\x1b[0m\n{'機' * 15}")
     size[0] = (20, 24)
     screen.progress("")
-    assert err.getvalue().endswith(b"\r\x1b[4A\x1b[J")  # three rows and two
+    assert err.getvalue().endswith(b"\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K")  # three rows and two
 
 
 def test_what_others_have_written_below_the_lines_is_not_taken_off() -> None:
