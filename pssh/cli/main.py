@@ -34,6 +34,7 @@ COMMANDS = {
     "show": ("Show what came of an earlier run", "History"),
     "rerun": ("Run the rest of an earlier run", "History"),
     "diff": ("Compare two runs", "History"),
+    "report": ("Write an earlier run to files", "History"),
     "trust": ("Collect host keys, show them, write them once", "Set up"),
     "demo": ("Start a fleet on this machine and show it all", "Set up"),
 }
