@@ -7,6 +7,7 @@ operation once.
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import structs
@@ -15,10 +16,12 @@ from pssh.errors import UsageError
 from pssh.inventory.model import Conflict, text_of
 from pssh.model.host import Host
 from pssh.model.options import LockOption, RunOptions
-from pssh.model.placeholders import fill, secrets
+from pssh.model.placeholders import fill, part, secrets
 from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
 from pssh.ops.context import Context
+from pssh.ops.files.get import Get
+from pssh.ops.files.put import Put
 from pssh.ops.fs.apart import apart
 from pssh.ops.fs.base import FileOperation
 from pssh.ops.lock import Locked
@@ -28,6 +31,7 @@ from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote
 
 LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
+FILES = (Put, Get)  # their paths are filled always
 # A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.
 MOST_OWN_BYTES = 1 << 20
 
@@ -58,7 +62,7 @@ def fitted(
 
 def looks(operation: Operation) -> bool:
     """Whether an operation changes nothing on a host."""
-    return isinstance(operation, LOOKING) or getattr(operation, "looks", False)
+    return isinstance(operation, LOOKING) or any(getattr(operation, word, False) for word in ("looks", "dry"))
 
 
 def parted(jobs: list[Job], hosts: Sequence[Host]) -> tuple[list[Job], Sequence[Host]]:
@@ -111,7 +115,8 @@ class _Fit:
         if any(isinstance(job.operation, FileOperation) and job.connection.transport == "local" for job in jobs):
             return True
         asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or _filled(options)
-        return bool(asked or self.told(jobs[0].operation) or any(job.connection.become for job in jobs))
+        own = self.told(jobs[0].operation) or isinstance(jobs[0].operation, FILES)
+        return bool(asked or own or any(job.connection.become for job in jobs))
 
     def told(self, operation: Operation) -> bool:
         """Whether an operation is told where and in which run it runs."""
@@ -140,8 +145,10 @@ class _Fit:
 
     def operation(self, job: Job, host: Host, names: Mapping[str, str]) -> Operation:
         found: Any = job.operation
-        if _filled(self.options):
-            found = self.filled(found, lambda text, quoted: self.text(text, host, names, quoted))
+        if isinstance(found, FILES):
+            found = self.placed(found, host, names)
+        elif _filled(self.options):
+            found = self.filled(found, lambda text, how: self.text(text, host, names, how))
         if isinstance(found, FileOperation) and job.connection.transport == "local":
             found = structs.replace(found, here=True)
         if isinstance(getattr(found, "context", None), Context):
@@ -151,23 +158,40 @@ class _Fit:
             found = Locked(name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait)
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
 
-    def filled(self, operation: Any, text: Callable[[str, bool], str]) -> Any:
+    def filled(self, operation: Any, text: Callable[[str, Callable[[str], str]], str]) -> Any:
         """Return a command or script with its placeholders filled."""
         if isinstance(operation, Command):
             line = operation.raw.decode("utf-8", "surrogateescape") or operation.text
             if self.options.shell:
-                return structs.replace(operation, text=text(line, True), raw=b"")
-            words = join(text(word, False) for word in shlex.split(line))
+                return structs.replace(operation, text=text(line, quote), raw=b"")
+            words = join(text(word, str) for word in shlex.split(line))
             return structs.replace(operation, text=words, raw=b"")
         if isinstance(operation, Script):
             line = operation.raw.decode("utf-8", "surrogateescape")
             args = shlex.split(line) if line else operation.args
-            return structs.replace(operation, args=tuple(text(arg, False) for arg in args), raw=b"")
+            return structs.replace(operation, args=tuple(text(arg, str) for arg in args), raw=b"")
         return operation
 
-    def text(self, text: str, host: Host, names: Mapping[str, str], quoted: bool) -> str:
+    def placed(self, operation: Put | Get, host: Host, names: Mapping[str, str]) -> Put | Get:
+        """Return an operation on files with its paths filled: on this machine a value is always one part of a path."""
+
+        def here(path: str) -> str:
+            return self.text(path, host, names, part)
+
+        def there(path: str) -> str:
+            return self.text(path, host, names, str)
+
+        if isinstance(operation, Get):
+            dest, path = (str(Path.cwd() / here(said)) if said else "" for said in (operation.dest, operation.path))
+            sources = tuple(map(there, operation.sources))
+            return structs.replace(operation, sources=sources, dest=dest, path=path, host=part(host.name))
+        sources, dest = tuple(map(here, operation.sources)), there(operation.dest)
+        found = structs.replace(operation, sources=sources, dest=dest)
+        return structs.replace(found, names=tuple(names.items())) if operation.render else found
+
+    def text(self, text: str, host: Host, names: Mapping[str, str], how: Callable[[str], str]) -> str:
         try:
-            return fill(text, names, quote, shell=True) if quoted else fill(text, names, str)
+            return fill(text, names, how, shell=how is quote)
         except UsageError as error:
             for (where, name), conflict in self.conflicts.items():
                 if where == host.name and (f"{{{name}}}" in error.message or f"{{var.{name}}}" in error.message):
@@ -183,7 +207,7 @@ class _Fit:
         if env := self.env(operation, host, names):
             said["env"] = (*operation.context.env, *env)
         if _filled(self.options) and "chdir" in said:
-            said["chdir"] = self.text(said["chdir"], host, names, False)
+            said["chdir"] = self.text(said["chdir"], host, names, str)
         own: Context = operation.context
         return structs.replace(own, **said) if said else own
 
@@ -199,7 +223,7 @@ class _Fit:
         }
         for said in self.options.env:
             name, _, value = said.partition("=")
-            ours[name] = self.text(value, host, names, False) if _filled(self.options) else value
+            ours[name] = self.text(value, host, names, str) if _filled(self.options) else value
         return tuple(ours.items())
 
 
@@ -221,8 +245,11 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     """Raise UsageError for options that the operation would not heed, or that no host does."""
     operation = jobs[0].operation
     heeds = isinstance(getattr(operation, "context", None), Context)
-    asked = fit.said or options.env or ((_filled(options) or fit.lock) and not isinstance(operation, Command | Script))
+    known = isinstance(operation, Command | Script | Put | Get)
+    asked = fit.said or options.env or ((_filled(options) or fit.lock) and not known)
     become = any(job.connection.become for job in jobs)
+    if isinstance(operation, FILES) and (fit.said or options.env):
+        raise UsageError("Files have no input, terminal, folder or variables", hint="these options are for commands")
     if (asked or (become and not isinstance(operation, LOOKING))) and not heeds:
         word = type(operation).__name__.lower()
         raise UsageError(f"`{word}` is neither a command nor a script, and some of the options are for these alone")

@@ -32,6 +32,9 @@ from pssh.model.host import Settings
 from pssh.model.options import RunOptions
 from pssh.model.report import Run
 from pssh.model.work import Job, Operation
+from pssh.ops.files.put import Put
+from pssh.ops.files.tree import Tree
+from pssh.ops.lock import Locked
 from pssh.plan import Plan, jobs_for
 from pssh.settings import defaults
 from pssh.transport.ssh.userconfig import UserConfig
@@ -137,6 +140,7 @@ def prepare(
     )
     if options.order == "random":
         random.Random(seed).shuffle(jobs)
+    jobs = with_trees(jobs)
     run = Run(
         id=number,
         started=began,
@@ -158,6 +162,29 @@ def prepare(
         exit=options.exit,
         dangers=getattr(operation, "dangers", False),
     )
+
+
+def with_trees(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs with what they send read once for all that send the same; raises UsageError."""
+    read: dict[int, Operation] = {}
+    trees: dict[tuple[object, ...], Tree] = {}
+
+    def once(operation: Operation) -> Operation:
+        if isinstance(operation, Locked):
+            return structs.replace(operation, operation=once(operation.operation))
+        if not isinstance(operation, Put) or operation.tree is not None:
+            return operation
+        key = (operation.sources, operation.follow, operation.skip_links)
+        if key not in trees:
+            trees[key] = operation.gathered()
+        return structs.replace(operation, tree=trees[key])
+
+    found = []
+    for job in jobs:
+        if id(job.operation) not in read:
+            read[id(job.operation)] = once(job.operation)
+        found.append(structs.replace(job, operation=read[id(job.operation)]))
+    return found
 
 
 def with_credentials(plan: Plan, options: RunOptions, ask: Ask) -> Plan:

@@ -63,11 +63,14 @@ class Verbs(Page, click.Group):
                 formatter.write_dl([(name, said) for name, (said, where) in VERBS.items() if where == section])
 
 
-@click.group(cls=Verbs, examples=EXAMPLES)
-def command() -> None:
+@click.group(cls=Verbs, examples=EXAMPLES, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Look at and change files and folders on every host that TARGETS name; @local is this machine.
 
     A path may hold `*`, `?` and `[...]`, which are matched on each host; quote it, so that your own shell leaves it
     alone. A relative path is from the login's home. On @local many paths are worked on at once, and each has a row of
     its own, `local:PATH`.
     """
+    if not ctx.invoked_subcommand:
+        click.echo(ctx.get_help())

@@ -22,6 +22,8 @@ from pssh.errors import PsshError
 COMMANDS = {
     "run": ("Run a command on every target", "Work"),
     "script": ("Upload a script, run it, remove it", "Work"),
+    "put": ("Copy files and folders to every target", "Work"),
+    "get": ("Fetch files and folders from every target", "Work"),
     "fs": ("Look at and change files and folders", "Work"),
     "ping": ("Log in everywhere and time each phase", "Look"),
     "hosts": ("Show which hosts some targets mean", "Look"),

@@ -13,6 +13,7 @@ import click
 from pssh.cli.help import Option
 from pssh.cli.types import (
     BATCH,
+    BYTES,
     CODES,
     COUNT,
     HANDSHAKES,
@@ -237,6 +238,16 @@ compare = together(
     option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
     option("Output", "--mask", type=REGEX, multiple=True, metavar="REGEX", help="Gather but for this; repeatable."),
 )
+raw = together(
+    option(
+        "Output",
+        "--raw",
+        is_flag=True,
+        value_for="--raw-to",
+        help="The bytes of one host as they are; --raw=always: also to a terminal.",
+    ),
+    option("Output", "--raw-to", type=click.Choice(["always"]), hidden=True),
+)
 output = together(
     option("Output", "-f", "--format", type=click.Choice(FORMATS), help="How results are shown.  [auto]"),
     option("Output", "-g", "--gather", is_flag=True, help="The same as --format gather."),
@@ -251,6 +262,45 @@ output = together(
 )
 history = option("Output", "--no-history", is_flag=True, help="Keep nothing of this run.")
 work = together(inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, history)
+
+files = together(
+    inventory,
+    narrowing,
+    reach,
+    login,
+    pace,
+    starting,
+    stopping,
+    privilege,
+    output,
+    option(
+        "Files",
+        "--via",
+        type=click.Choice(["auto", "stream", "sftp"]),
+        default="auto",
+        help="Over the host's shell, or SFTP.  [what works]",
+    ),
+    option("Files", "--force", is_flag=True, help="Also what is the same already."),
+    option("Files", "--follow", is_flag=True, help="Take symbolic links for what they point to."),
+    option("Files", "--times", is_flag=True, help="Keep the times of the source."),
+    option("Files", "--limit-rate", type=BYTES, default=0.0, metavar="SIZE", help="So much a second and host."),
+)
+sending = together(
+    option("Files", "--skip-links", is_flag=True, help="Leave symbolic links out."),
+    option("Files", "--mkdir", is_flag=True, help="Make the folders above DEST."),
+    option("Files", "--mode", metavar="MODE", default="", help="Of files, such as 0644.  [the old file's, or SRC's]"),
+    option("Files", "--owner", metavar="USER", default="", help="Of files.  [the old file's, or ours]"),
+    option("Files", "--group", metavar="GROUP", default="", help="Of files.  [the old file's, or ours]"),
+    option("Files", "--preserve", is_flag=True, help="Keep mode and times of SRC; as root owner and group too."),
+    option("Files", "--backup", is_flag=True, help="Keep what is replaced as `NAME~`."),
+    option("Files", "--in-place", "inplace", is_flag=True, help="Write into the old file: for what keeps its inode."),
+    option("Files", "--render", is_flag=True, help="Fill in {host} and the like in each file."),
+)
+fetching = together(
+    option("Files", "--flat", is_flag=True, help="DEST/NAME.HOST instead of DEST/HOST/NAME."),
+    named("Files", "--dest", metavar="PATH", default="", help="The whole path here, with {host} in it, and no DEST."),
+    option("Files", "--links", is_flag=True, help="Make symbolic links that stay within SRC."),
+)
 
 
 def run_options(flags: dict[str, Any]) -> RunOptions:
@@ -287,6 +337,8 @@ def chosen_format(flags: dict[str, Any]) -> Format:
     """Return the one format asked for; `lines` may be gathered too. Raises UsageError for two."""
     short: dict[Format, bool] = {"lines": flags.get("lines", False), "gather": _gathers(flags)}
     asked: set[Format] = {flags["format"], *(name for name, wanted in short.items() if wanted)} - {None}
+    if asked and flags.get("raw"):
+        raise UsageError("`--raw` is a format of its own", hint="leave the other out")
     if len(asked) == 1 or asked == {"lines", "gather"}:
         return "lines" if "lines" in asked else asked.pop()
     if asked:

@@ -22,7 +22,7 @@ EXAMPLES = """
 @click.command(cls=Page, examples=EXAMPLES, context_settings={"allow_interspersed_args": False})
 @click.argument("targets")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-@options.together(options.work, options.compare, options.no_shell)
+@options.together(options.work, options.compare, options.raw, options.no_shell)
 def command(targets: str, words: tuple[str, ...], **flags: Any) -> int:
     """Run COMMAND on every host that TARGETS name, and show one table.
 

@@ -22,7 +22,7 @@ EXAMPLES = """
 @click.argument("targets")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
-@options.together(options.work, options.compare)
+@options.together(options.work, options.compare, options.raw)
 def command(targets: str, file: Path, args: tuple[str, ...], **flags: Any) -> int:
     """Upload FILE to a private folder on every host, run it with ARGS, and remove it.
 

@@ -37,6 +37,7 @@ from pssh.report.base import Display, Reporter, reporters
 from pssh.report.files import FilesTable, Look
 from pssh.report.forms import EVENTS
 from pssh.report.ping import PingTable
+from pssh.report.raw import Raw
 from pssh.report.screen import Screen
 from pssh.runner import Attend, pool, run
 
@@ -56,7 +57,7 @@ def launch(
     `again` are the options of an earlier run, in the place of those among the flags; `first` is its number.
     """
     how = display(flags)
-    wanted = structs.replace(again or options.run_options(flags), say=how.says)
+    wanted = structs.replace(again or options.run_options(flags), say=how.says or bool(flags.get("raw")))
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
@@ -68,11 +69,21 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = own_table(operation, how, flags)
+    shows = raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
     screen = Screen(*terminal.streams())
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
+
+
+def raw(*, always: bool) -> Callable[[Screen], Reporter]:
+    """Return what passes on a host's bytes. Raises UsageError where they would reach a terminal unasked."""
+    if sys.stdout.isatty() and not always:
+        raise UsageError(
+            "`--raw` would let a host write to this terminal as it likes",
+            hint="`> FILE` or `|` takes the bytes; `--raw=always` lets them through",
+        )
+    return partial(Raw, shows=sys.stderr.isatty() and not always)
 
 
 def own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
@@ -135,11 +146,17 @@ def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: R
 
 def _selected(sources: Sources, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Selection | None:
     try:
-        return sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
+        selection = sources.select(targets, **options.narrowed(flags), stdin=wanted.stdin != "-")
     except NoHosts:
         if flags["allow_empty"]:
             return None
         raise
+    if flags.get("raw") and len(selection.hosts) > 1:
+        raise UsageError(
+            f"`--raw` is for one host, and the targets name {len(selection.hosts):,}",
+            hint="`-o DIR` has a file for each",
+        )
+    return selection
 
 
 def carried_out(

@@ -41,6 +41,23 @@ class Number(click.IntRange):
             self.fail(f"`{value}` is no number{ends}", param, ctx)
 
 
+class Size(click.ParamType[float]):
+    """A number of bytes: `64K`, `1.5M`; units of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = _SIZE.fullmatch(value)
+        if not found or not float(found[1]):
+            self.fail(f"`{value}` is no size such as `64K` or `1.5M`", param, ctx)
+        return float(found[1]) * float(1024 ** " KMGT".index((found[2] or " ").upper()))
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTkmgt]?)(?:i?[Bb])?(?:/s)?")
+
+
 class Readable(click.ParamType[str]):
     """A text that a reader understands; it stays a text."""
 
@@ -133,3 +150,4 @@ REGEX = Readable("regex", _regex)
 LAUNCH = Readable("launch", Launch.read)
 TAIL = Readable("tail", Tail.read)
 LOCK = Readable("lock", LockOption.read)
+BYTES = Size()

@@ -1,4 +1,4 @@
-"""The server's side of one SSH connection to a demo host: who may log in, and what an exec request starts.
+"""The server's side of one SSH connection to a demo host: who may log in, what an exec request starts, and its files.
 
 Commands are real: `/bin/sh -c`, in the host's home, with separate stdout and stderr, in a process group of their own
 that a `signal` request reaches and that ends with the connection. As with OpenSSH's sshd the exit status is sent when
@@ -22,10 +22,10 @@ from threading import Event, Thread
 from typing import cast
 
 import paramiko
-from paramiko import common
+from paramiko import SFTPServer, common
 from paramiko.message import Message
 
-from pssh.demo import sandbox
+from pssh.demo import files, sandbox
 from pssh.demo.faults import Fault
 from pssh.transport import terminal
 
@@ -79,7 +79,7 @@ class Connection(paramiko.Transport):
 
     def _request(self, channel: paramiko.Channel, message: Message) -> None:
         kind, answer = message.get_text(), message.get_boolean()
-        command = None
+        command: Command | SFTPServer | None = None
         done = False
         if kind in ("exec", "shell") and channel.chanid not in self.commands:
             argv: list[str | bytes] = ["/bin/sh"]
@@ -91,6 +91,9 @@ class Connection(paramiko.Transport):
                 self.terminals.discard(channel.chanid)
                 command = self.commands[channel.chanid] = Command(self, channel, argv, tty=tty)
                 done = True
+        elif kind == "subsystem" and channel.chanid not in self.commands and message.get_text() == "sftp":
+            command = files.serve(channel, _Rules(self.site), self.site.home)
+            done = True
         elif kind == "pty-req":
             self.terminals.add(channel.chanid)
             done = True
@@ -103,8 +106,10 @@ class Connection(paramiko.Transport):
             reply.add_byte(common.cMSG_CHANNEL_SUCCESS if done else common.cMSG_CHANNEL_FAILURE)
             reply.add_int(channel.remote_chanid)
             self._send_user_message(reply)
-        if command:
+        if isinstance(command, Command):
             command.begin()
+        elif command is not None:
+            command.start()
 
 
 class _Rules(paramiko.ServerInterface):

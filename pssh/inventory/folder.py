@@ -21,16 +21,20 @@ _FOREIGN = {
     ".conf": "ClusterShell",
     ".json": "JSON",
 }
+_NOTES = {"", ".md", ".rst", ".bak", ".old", ".orig"}  # nobody's inventory; else each would be a look at all plugs
 
 
 def files(folder: Path) -> list[Path]:
     """Return the inventory files of a folder in name order; hidden files, backups and notes are not among them."""
-    ours = set(plugins.names(POINT))
     try:
         names = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
     except OSError as error:
         raise InventoryError(f"`{folder}` cannot be read: {error.strerror}") from None
-    return [path for path in names if path.suffix in ours or path.suffix in _FOREIGN or _bare_ini(path)]
+    return [path for path in names if path.suffix in _FOREIGN or _bare_ini(path) or _read_by_us(path.suffix)]
+
+
+def _read_by_us(suffix: str) -> bool:
+    return suffix not in _NOTES and plugins.has(POINT, suffix)
 
 
 def source(path: Path) -> Callable[[Path], Document]:

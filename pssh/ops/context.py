@@ -17,7 +17,7 @@ from msgspec import Struct
 from pssh.errors import UsageError
 from pssh.model.host import Become
 from pssh.model.outcome import Reply
-from pssh.model.work import HELD_OPEN, Input, Prompt, Session
+from pssh.model.work import HELD_OPEN, Input, Prompt, Session, Sink
 from pssh.ops.shellwords import exact, quote, shown
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -86,14 +86,22 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.tty or self.become == "su" or (self.become == "doas" and self.become_password != "")
 
     async def exec(
-        self, session: Session, line: str, *, before: str = "", given: bytes = b"", quiet: bool = False
+        self,
+        session: Session,
+        line: str,
+        *,
+        before: str = "",
+        given: bytes | Input = b"",
+        quiet: bool = False,
+        sink: Sink | None = None,
     ) -> Reply:
         """Run a command line so; raises TransportError.
 
-        `before`: what the same shell does first; it reads `given`, which stands before the command's own input.
+        `before`: what the same shell does first; it reads `given`, which stands before the command's own input. Where
+        `given` is an input it is all that the command reads. `sink`: takes stdout.
         """
-        if self == _PLAIN and not before and not given:
-            return await session.exec(line, quiet=quiet)
+        if self == PLAIN:
+            return await session.exec(line, stdin=given, quiet=quiet, sink=sink)
         nonce = token_hex(16)
         return await session.exec(
             self.line(line, nonce, before=before),
@@ -101,6 +109,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
             quiet=quiet,
             tty=self.terminal,
             prompt=self.prompt(nonce),
+            sink=sink,
         )
 
     def line(self, line: str, nonce: str, *, before: str = "") -> str:
@@ -136,7 +145,9 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"doas -u {user} --" if self.become_password else f"doas -n -u {user} --"
         return f"sudo -S -p {_ask(nonce)} -u {user} --" if self.become_password else f"sudo -n -u {user} --"
 
-    def _stdin(self, session: Session, given: bytes) -> bytes | Input:
+    def _stdin(self, session: Session, given: bytes | Input) -> bytes | Input:
+        if not isinstance(given, bytes):
+            return given
         if self.input:
             return _Joined(given, session.input) if given else session.input
         if self.leash:
@@ -144,7 +155,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return given
 
 
-_PLAIN = Context()
+PLAIN = Context()
 
 
 def _ask(nonce: str) -> str:

@@ -28,6 +28,8 @@ from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Session, TransportError
 from pssh.ops.command import Command
+from pssh.ops.files.get import Get
+from pssh.ops.files.put import Put
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote, shown
@@ -70,7 +72,7 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An operation under a lock of the login user on the host; raises UsageError for a name that is none."""
 
     name: str  # up to 64 of letters, digits, `_`, `.`, `-`
-    operation: Command | Script
+    operation: Command | Script | Put | Get
     owner: str  # who holds it, for the others' rows: user, machine, run
     mode: Literal["skip", "fail"] = "skip"  # what becomes of the row of a host where another holds it
     wait: float = 0.0  # seconds to wait for it before that

@@ -133,14 +133,14 @@ class Folders:
     def on(self, event: Event, /) -> None:
         match event:
             case JobStarted(host=host):
-                new = host not in self._at_work
-                self._at_work.add(host)
-                for folder in self._folders:
-                    (folder.drop if new else folder.again)(host)
+                if not self._takes_up(host):
+                    for folder in self._folders:
+                        folder.again(host)
             case JobConnected(host=host):
                 for folder in self._folders:
                     folder.begin(host)
             case JobSaid(host=host, stream=stream, data=data):
+                self._takes_up(host)  # a run that is shown again has no starts
                 if stream in self._by_stream:
                     self._by_stream[stream].write(host, data)
             case JobEnded(result=result):
@@ -151,9 +151,17 @@ class Folders:
             case _:
                 pass
 
-    def _end(self, host: str) -> None:
+    def _takes_up(self, host: str) -> bool:
+        """Whether this host's turn has come only now; then what an earlier run left of it goes."""
+        if host in self._at_work:
+            return False
+        self._at_work.add(host)
         for folder in self._folders:
-            if host not in self._at_work:  # its turn never came
-                folder.drop(host)
-            folder.end(host)
+            folder.drop(host)
+        return True
+
+    def _end(self, host: str) -> None:
+        self._takes_up(host)
         self._at_work.discard(host)
+        for folder in self._folders:
+            folder.end(host)

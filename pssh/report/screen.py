@@ -28,9 +28,13 @@ class Screen:
         if self._shown:
             self._tell(self._shown)
 
-    def say(self, text: str) -> None:
-        """Write whole lines to stderr."""
-        self._tell(f"{_CLEAR}{text}{self._shown}" if self._shown else text)
+    def say(self, text: str | bytes) -> None:
+        """Write whole lines to stderr, or the bytes of a host that are wanted as they are."""
+        if self._shown:
+            self._tell(_CLEAR)
+        self._tell(text)
+        if self._shown:
+            self._tell(self._shown)
 
     def progress(self, line: str) -> None:
         """Put the progress line on a terminal in place of the last one; empty: take it off."""
@@ -53,7 +57,7 @@ class Screen:
             self._shown = line
             self._tell(f"{_CLEAR}{line}")
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str | bytes) -> None:
         with suppress(OSError):
-            self._err.write(text.encode("utf-8", "backslashreplace"))
+            self._err.write(text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace"))
             self._err.flush()

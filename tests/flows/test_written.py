@@ -97,7 +97,7 @@ def test_each_host_has_a_file_for_each_stream_with_its_exact_bytes(fleet: Path) 
 
 
 def test_a_disk_that_is_full_is_our_own_failure_and_no_result_is_lost(fleet: Path) -> None:
-    line = f"ulimit -f 8; exec {sys.executable} -m pssh run -f json -o out @all 'seq 20000'"
+    line = f"ulimit -f 8; exec {sys.executable} -m pssh run --no-history -f json -o out @all 'seq 20000'"
     done = subprocess.run(["sh", "-c", line], cwd=fleet, env=environment(fleet), capture_output=True, check=False)
     assert done.returncode == 1
     assert len(json.loads(done.stdout)["results"]) == 4
@@ -110,3 +110,29 @@ def test_what_comes_is_shown_and_then_gathered(fleet: Path) -> None:
     assert sorted(live.splitlines()) == ["db1: hello", "web1: hello", "web2: hello", "web3: hello"]
     assert gathered.startswith("db1,web[1-3] (4)\n---------------\nhello\n\nHOSTS ")
     assert done.err.startswith("\n4 hosts: 4 ok")
+
+
+def test_raw_is_the_bytes_of_one_host_and_of_no_more(fleet: Path) -> None:
+    argv = [sys.executable, "-m", "pssh", "run", "-q", "--raw", "web1", r"printf '\033[1m\000\377'; printf '\233' >&2"]
+    done = subprocess.run(argv, cwd=fleet, env=environment(fleet), capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\x1b[1m\x00\xff", b"\x9b")
+    refused = pssh("run", "--raw", "@web", "touch ran", cwd=fleet)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("pssh: `--raw` is for one host, and the targets name 3\n")
+    assert pssh("run", "--raw", "-g", "web1", "touch ran", cwd=fleet).code == 2
+    assert not (fleet / "ran").exists()
+
+
+def test_raw_reaches_a_terminal_only_where_that_is_said(fleet: Path) -> None:
+    def on_terminal(line: str) -> tuple[int, bytes]:
+        screen = run_on_pty(["sh", "-c", f"exec {sys.executable} -m pssh {line}"], env=environment(fleet), cwd=fleet)
+        return screen.exit_code, screen.data
+
+    code, seen = on_terminal(r"run --raw web1 'touch ran'")
+    assert code == 2 and seen.startswith(b"pssh: `--raw` would let a host write to this terminal as it likes")
+    assert not (fleet / "ran").exists()
+    command = r"""'printf "\033[5m"; printf "\033[7m" >&2'"""
+    assert b"\x1b[5m" in on_terminal(f"run -q --raw=always web1 {command}")[1]
+    code, seen = on_terminal(f"run -q --raw web1 {command} > file")
+    assert code == 0 and b"\x1b[7m" not in seen and rb"\x1b[7m" in seen
+    assert (fleet / "file").read_bytes() == b"\x1b[5m"

@@ -15,6 +15,7 @@ NOT_IN_THE_PARENT = (
     "pssh.engine.worker",
     "pssh.demo.server",
     "pssh.demo.connection",
+    "pssh.demo.files",
     "pssh.testing",
     "pssh.__main__",
 )

@@ -71,6 +71,13 @@ def test_what_an_earlier_run_left_is_gone_for_every_host_of_this_run_and_no_othe
     assert contents(tmp_path) == {"ran": b"new", "other": b"old"}
 
 
+def test_a_run_that_is_shown_again_has_its_output_in_files_too(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    reporter = Folders(str(tmp_path), "")
+    hear(reporter, JobSaid(0, "a", "stdout", b"x"), JobSaid(0, "a", "stdout", b"y"), JobEnded(ok("a")))
+    assert contents(tmp_path) == {"a": b"xy"}
+
+
 def test_to_append_keeps_what_was_there(tmp_path: Path) -> None:
     for number in range(2):
         hear(Folders(str(tmp_path), "", append=True), *ran("a", b"%d" % number), RunEnded(report([])))

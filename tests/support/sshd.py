@@ -41,7 +41,6 @@ PrintMotd no
 PrintLastLog no
 LogLevel VERBOSE
 SetEnv HOME={folder}/home
-Subsystem sftp internal-sftp
 """
 
 
@@ -151,7 +150,8 @@ def _start(folder: Path, config: str) -> Sshd:
         port = _free_port()
         usual = _CONFIG.format(folder=folder, port=port)
         startups = "" if "MaxStartups" in config else "MaxStartups 2000\n"  # here the last value wins, not the first
-        (folder / "sshd_config").write_text(f"{config}\n{startups}{usual}")
+        files = "" if "Subsystem" in config else "Subsystem sftp internal-sftp\n"  # it may be said once only
+        (folder / "sshd_config").write_text(f"{config}\n{startups}{files}{usual}")
         log = folder / "sshd.log"
         log.write_bytes(b"")
         with (folder / "sshd.err").open("wb") as err:

@@ -42,8 +42,7 @@ async def asked(session: Session, context: Context, program: str, given: bytes =
     Where it could not say anything, as where `sudo` was refused, what was said is not `whole`.
     """
     collected = Collected()
-    reply = await context.exec(session, join(("sh", "-c", program)), given=given, quiet=False)
-    collected.write(reply.stdout)
+    reply = await context.exec(session, join(("sh", "-c", program)), given=given, sink=collected)
     return heard(reply, bytes(collected.data))
 
 
@@ -54,8 +53,7 @@ async def asked_here(
     request = json.dumps({"verb": verb, "paths": paths, "options": options}).encode()
     line = "exec " + join((sys.executable, "-I", "-S", "-c", _BOOT, _ROOT))
     collected = Collected()
-    reply = await context.exec(session, line, given=request)
-    collected.write(reply.stdout)
+    reply = await context.exec(session, line, given=request, sink=collected)
     return heard(reply, bytes(collected.data))
 
 

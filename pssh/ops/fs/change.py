@@ -22,6 +22,12 @@ from pssh.ops.shellwords import exact, quote, shown
 
 MOST_ACTS = 10_000
 _UNCHANGED = ("same", "absent")
+# Where find cannot delete, as busybox's may not, `rm` and `rmdir` are told what by it.
+_DELETE = (
+    "empty() { if find . -maxdepth 0 -name .. -delete 2>/dev/null; then find . -xdev -depth ! -name . -delete; "
+    "else find . -xdev ! -type d -exec rm -f -- {} + && "
+    "find . -xdev -depth -type d ! -name . -exec rmdir -- {} +; fi; }; "
+)
 _HOME_IS = "W=$(pwd -P; echo x); W=${W%??}; "  # where we begin, which relative paths are from
 
 
@@ -48,9 +54,10 @@ class Changing(FileOperation, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     def answers(self, said: Said) -> Iterable[Answer]:
-        for number, (did, path) in enumerate(said.acts):
+        acts = [act for act in said.acts if act[0] != "now"]
+        for number, (did, path) in enumerate(acts):
             if number >= MOST_ACTS:
-                yield Act(path="…", did=f"and {len(said.acts) - number:,} more")
+                yield Act(path="…", did=f"and {len(acts) - number:,} more")
                 return
             yield Act(**field(joined(path, b"")), did=did)
 
@@ -72,14 +79,14 @@ class Rm(Changing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     def program(self) -> str:
         dry = "D=1; " if self.dry else "D=; "
         there = '( at "$1"; same_way "$1"; ' + self.body() + "; exit $bad ) || bad=1"
-        return shell.program(there, self.paths, needs=self.needs() + _HOME_IS + _SAME_WAY + dry)
+        return shell.program(there, self.paths, needs=self.needs() + _DELETE + _HOME_IS + _SAME_WAY + dry)
 
     def body(self) -> str:
         inner = (
             # From inside the folder that was seen: what is put in its place meanwhile is not touched.
             'i=$(id_of "./$n"); ( cd -P -- "./$n" && [ "$(id_of .)" = "$i" ] || '
             '{ no "$1" "it was replaced"; exit 1; }; '
-            "find . -xdev -depth ! -name . -delete; ) || exit 1; "
+            "empty; ) || exit 1; "
             'rmdir -- "./$n" || exit 1; o d removed "$1"'
         )
         listed = (

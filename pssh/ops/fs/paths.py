@@ -23,6 +23,7 @@ _KEPT = frozenset(
     "/usr/bin /usr/lib /usr/lib64 /usr/local /usr/sbin /usr/share /usr/include /usr/libexec /var/lib /var/log "
     "/var/cache /var/spool /var/tmp /var/mail /var/run /var/lock /var/backups /boot/efi /boot/grub /dev/shm".split()
 )
+_OPEN = ("/tmp", "/srv", "/opt", "/mnt", "/media", "/var/tmp", "/var/cache")  # all that is inside may be meant
 _HOMES = ("home", "Users")
 
 # The same for a shell: is the folder in $w one of them? `$HOME` is the login's there, and without its links.
@@ -52,19 +53,21 @@ def normal(path: str) -> str:
 
 def changeable(path: str) -> str:
     """Return the path if it may be removed, moved or changed as a whole; raises UsageError."""
-    path = normal(path)
-    parts = [part for part in path.split("/") if part not in ("", ".")]
+    exact = normal(path)
+    parts = [part for part in exact.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise UsageError(f"`{shown(path)}` goes up by `..`", hint="write where it leads to")
     if not parts or parts == ["~"]:
         raise UsageError(f"`{shown(path)}` is refused: it is all there is", hint="name what is inside")
-    if is_kept(path):
+    if is_kept(exact):
         raise UsageError(f"`{shown(path)}` is refused: a system or a person lives there", hint="name what is inside")
-    if is_pattern(path) and path.startswith("/") and len(parts) < 2:
-        raise UsageError(f"`{shown(path)}` is refused: it matches what a system cannot be without")
+    above = posixpath.dirname(exact)
+    everything = parts[-1] in ("*", ".*", "?*") and is_kept(above) and above not in _OPEN
+    if path.startswith("/") and is_pattern(path) and (everything or len(parts) < 2):
+        raise UsageError(f"`{shown(path)}` is refused: a system or a person lives there", hint="name them one by one")
     if parts in (["*"], [".*"], ["~", "*"], ["~", ".*"]) and not path.startswith("/"):
         raise UsageError(f"`{shown(path)}` is refused: it is all of a home", hint="name what is inside")
-    return path
+    return exact
 
 
 def is_kept(path: str) -> bool:

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -43,6 +44,7 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     out = Out()
     out.say(b"pssh-fs")
+    out.did("now", b"%d" % time.time())
     verb, options = VERBS[request["verb"]], request["options"]
     for path in _paths(out, request["paths"]):
         try:

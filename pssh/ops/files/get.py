@@ -1,0 +1,97 @@
+"""Files and folders of a host to this machine, each host's into a place of its own."""
+
+import os
+
+from msgspec import Struct
+
+from pssh.errors import UsageError
+from pssh.model.outcome import Reply
+from pssh.model.work import Session
+from pssh.ops.context import Context
+from pssh.ops.files.names import Place, size
+from pssh.ops.files.pull import Pulled, pull
+from pssh.ops.files.put import Via, count, listed
+from pssh.ops.shellwords import exact, join, shown
+
+
+class Get(Struct, frozen=True, omit_defaults=True, tag=True):
+    """What is fetched, and where to; `{host}` and the like in the paths are filled in for each host.
+
+    Each host's files go into a folder of its name below DEST; with `flat` next to each other, as `name.host`. A `path`
+    with `{host}` in it is instead the whole path of the one thing that is fetched.
+    """
+
+    sources: tuple[str, ...]
+    dest: str = "."
+    flat: bool = False
+    path: str = ""
+    host: str = ""  # its name as one part of a path; filled in for each host
+    via: Via = "auto"
+    force: bool = False  # also what is the same
+    follow: bool = False  # take links for what they point to
+    links: bool = False  # make links, as far as they stay within what is fetched
+    times: bool = False  # keep the source's
+    rate: float = 0.0  # bytes a second from one host; 0: no limit
+    dry: bool = False  # look, and say what would be done
+    context: Context = Context()
+
+    def __post_init__(self) -> None:
+        if not self.sources or "" in self.sources:
+            raise UsageError("There is nothing to fetch", hint="`pssh get TARGETS SRC... DEST`")
+        for path in self.sources:
+            exact(path)
+        if self.path and self.flat:
+            raise UsageError("`--flat` and `--dest` do not go together", hint="each of them says where the file goes")
+        if self.path and (self.path.endswith("/") or os.path.basename(self.path) in (".", "..")):
+            raise UsageError(f"`{shown(self.path)}` is no path of a file", hint="write `--dest 'logs/{host}.log'`")
+
+    @property
+    def label(self) -> str:
+        return shown(join((*self.sources, self.path or self.dest)))
+
+    async def perform(self, session: Session) -> Reply:
+        folder = os.path.dirname(self.path) or "." if self.path else self.dest
+        pulled = await pull(
+            session,
+            self.sources,
+            folder,
+            named=self._named,
+            context=self.context,
+            force=self.force,
+            follow=self.follow,
+            links=self.links,
+            times=self.times,
+            rate=self.rate,
+            dry=self.dry,
+            one=bool(self.path),
+        )
+        return Reply(exit_code=0, stdout=f"{_line(pulled)}\n".encode(), changed=pulled.changes, note=_note(pulled))
+
+    def _named(self, place: Place) -> Place:
+        """Return where in the folder something goes."""
+        if self.path:
+            return (os.fsencode(os.path.basename(self.path)), *place[1:])
+        if self.flat:
+            return (place[0] + b"." + os.fsencode(self.host), *place[1:])
+        return (os.fsencode(self.host), *place)
+
+
+def _line(pulled: Pulled) -> str:
+    if not pulled.changes:
+        return "same"
+    parts = [count(pulled.files, "file"), size(pulled.size)] if pulled.files else []
+    if pulled.links:
+        parts.append(count(pulled.links, "link"))
+    if pulled.folders:
+        parts.append(count(pulled.folders, "folder"))
+    return ", ".join(parts)
+
+
+def _note(pulled: Pulled) -> str:
+    notes = ["only sizes compared: the host has no tool for SHA-256"] if pulled.unchecked else []
+    notes += [f"{what}: {listed(names)}" for what, names in _left(pulled) if names]
+    return "; ".join(notes)
+
+
+def _left(pulled: Pulled) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return ("names refused", pulled.refused), ("skipped", pulled.skipped)

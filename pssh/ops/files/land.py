@@ -1,0 +1,252 @@
+"""Where fetched files come to lie on this machine: written aside, compared, and renamed, below one folder per host.
+
+Promises: every step is taken from the descriptor of the folder above, and through no link; a temporary name is made
+exclusively, is ours alone to read, and goes away whatever happens; a file never replaces a folder, nor the reverse;
+what a run that was killed left for the same target is removed by the next, unless its writer still lives.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from secrets import token_hex
+
+from pssh.model.outcome import Failure
+from pssh.model.work import TransportError
+from pssh.ops.files.names import Place, readable, tag
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ZEROS = bytes(64 << 10)
+
+
+class Ground:
+    """The folder of one host; it is made when the first file comes."""
+
+    def __init__(self, path: str) -> None:
+        self._path = os.fsencode(path)
+        self._base = -1
+        self.umask = _umask()
+
+    def close(self) -> None:
+        if self._base >= 0:
+            os.close(self._base)
+            self._base = -1
+
+    def there(self, place: Place) -> os.stat_result | None:
+        """Return what lies there already; a link is not followed."""
+        with self.errors(place), suppress(FileNotFoundError, NotADirectoryError):
+            if self._base < 0:
+                self._base = os.open(self._path, _FOLDER)
+            with self.within(place[:-1], make=False) as above:
+                return os.stat(place[-1], dir_fd=above, follow_symlinks=False)
+        return None
+
+    def digest(self, place: Place) -> bytes:
+        """Return the SHA-256 of a file that is there; empty if it cannot be read."""
+        with suppress(OSError, TransportError), self.within(place[:-1], make=False) as above:
+            number = os.open(place[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
+            with open(number, "rb", buffering=0) as file:
+                if stat.S_ISREG(os.fstat(number).st_mode):
+                    return hashlib.file_digest(file, "sha256").digest()
+        return b""
+
+    def folder(self, place: Place) -> None:
+        """Make a folder, and those above it."""
+        with self.errors(place):
+            self._begin()
+            with self.within(place, make=True):
+                pass
+
+    def link(self, place: Place, target: bytes) -> None:
+        """Make a link, or let it point elsewhere."""
+        with self.errors(place):
+            self._begin()
+            with self.within(place[:-1], make=True) as above:
+                self._refuse_folder(place, above)
+                name = _temporary(place[-1])
+                os.symlink(target, name, dir_fd=above)
+                try:
+                    os.rename(name, place[-1], src_dir_fd=above, dst_dir_fd=above)
+                except OSError:
+                    os.unlink(name, dir_fd=above)
+                    raise
+
+    def file(self, place: Place) -> "Landing":
+        """Return a new file that will get this place; raises TransportError."""
+        with self.errors(place):
+            self._begin()
+            with self.within(place[:-1], make=True) as above:
+                self.regular(place, above)
+                _sweep(place[-1], above)
+                return Landing(self, place, above)
+
+    def regular(self, place: Place, above: int) -> os.stat_result | None:
+        """Return the file that lies there, None if nothing does; raises TransportError for anything else."""
+        there = self._refuse_folder(place, above)
+        if there is None or stat.S_ISREG(there.st_mode):
+            return there
+        if stat.S_ISLNK(there.st_mode):
+            raise _failure("transfer", "symlink", f"`{self._shown(place)}` is a symbolic link here", "remove the link")
+        raise _failure("local", "denied", f"`{self._shown(place)}` is no regular file here")
+
+    def _refuse_folder(self, place: Place, above: int) -> os.stat_result | None:
+        try:
+            there = os.stat(place[-1], dir_fd=above, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(there.st_mode):
+            raise _failure("transfer", "is-directory", f"`{self._shown(place)}` is a folder here")
+        return there
+
+    def _begin(self) -> None:
+        if self._base < 0:
+            os.makedirs(self._path, exist_ok=True)
+            self._base = os.open(self._path, _FOLDER)
+
+    @contextmanager
+    def within(self, place: Place, *, make: bool) -> Iterator[int]:
+        """Give the descriptor of a folder below ours, reached through no link."""
+        here = os.dup(self._base)
+        try:
+            for name in place:
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(name, dir_fd=here)
+                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+                os.close(here)
+                here = below
+            yield here
+        finally:
+            os.close(here)
+
+    @contextmanager
+    def errors(self, place: Place) -> Iterator[None]:
+        """Word what this machine would not do."""
+        try:
+            yield
+        except OSError as error:
+            raise local(error, self._shown(place)) from None
+
+    def _shown(self, place: Place) -> str:
+        return readable(os.path.join(self._path, *place))
+
+
+class Landing:
+    """One file on its way: written, closed, and waiting for its name; `drop` removes it unless it got that."""
+
+    def __init__(self, ground: Ground, place: Place, above: int) -> None:
+        self.size = 0
+        self.place = place
+        self._hash = hashlib.sha256()
+        self._ground = ground
+        self._temporary = _temporary(place[-1])
+        self._file = os.open(self._temporary, _NEW, 0o600, dir_fd=above)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def write(self, data: memoryview) -> None:
+        """Take the next bytes; zeros become a hole."""
+        with self._ground.errors(self.place):
+            self._hash.update(data)
+            self.size += len(data)
+            if data == _ZEROS[: len(data)]:
+                os.lseek(self._file, self.size, os.SEEK_SET)
+                return
+            while data:
+                data = data[os.write(self._file, data) :]
+
+    def close(self) -> None:
+        """All of it has come."""
+        with self._ground.errors(self.place):
+            os.ftruncate(self._file, self.size)
+        self._shut()
+
+    @property
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+    def finish(self, mode: int, mtime: int | None) -> None:
+        """Give it its name, with the mode, owner and group of what it replaces; waits for the disk."""
+        with self._ground.errors(self.place), self._ground.within(self.place[:-1], make=False) as above:
+            name = self.place[-1]
+            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            try:
+                if (old := self._ground.regular(self.place, above)) is None:
+                    os.fchmod(file, mode & 0o777 & ~self._ground.umask)
+                else:
+                    _like(file, old)
+                if mtime is not None:
+                    os.utime(file, (mtime, mtime))
+                os.fsync(file)
+                os.rename(self._temporary, name, src_dir_fd=above, dst_dir_fd=above)
+                self._temporary = b""
+            finally:
+                os.close(file)
+
+    def drop(self) -> None:
+        """Leave nothing but what got its name; raises nothing."""
+        self._shut()
+        if self._temporary:
+            with suppress(OSError, TransportError), self._ground.within(self.place[:-1], make=False) as above:
+                os.unlink(self._temporary, dir_fd=above)
+            self._temporary = b""
+
+    def _shut(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def _like(file: int, old: os.stat_result) -> None:
+    """Give a file mode, owner and group of the one that it replaces; the latter as far as we may."""
+    with suppress(PermissionError):
+        if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+            os.fchown(file, old.st_uid, old.st_gid)
+    os.fchmod(file, old.st_mode & 0o777)
+
+
+def _temporary(name: bytes) -> bytes:
+    return f"{tag(name)}{token_hex(16)}".encode()
+
+
+def _sweep(name: bytes, above: int) -> None:
+    """Remove what was left for this name by a writer that is gone."""
+    begins = tag(name).encode()
+    for found in map(os.fsencode, os.listdir(above)):
+        if not found.startswith(begins):
+            continue
+        with suppress(OSError):
+            number = os.open(found, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(found, dir_fd=above)
+            finally:
+                os.close(number)
+
+
+def local(error: OSError, shown: str) -> TransportError:
+    """Return the error for what this machine would not do."""
+    words = error.strerror or str(error)
+    if error.errno in _FULL:
+        return _failure("local", "disk-full", f"`{shown}`: {words}")
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        return _failure("transfer", "symlink", f"`{shown}`: a link or a file lies on the way here")
+    return _failure("local", "denied", f"`{shown}`: {words}")
+
+
+def _failure(stage: str, kind: str, message: str, hint: str = "") -> TransportError:
+    made = Failure(stage="local" if stage == "local" else "transfer", kind=kind, message=message, hint=hint)
+    return TransportError(made)
+
+
+def _umask() -> int:
+    """Return this process's umask, as /proc shows it: to ask for it is to change it for a moment."""
+    with suppress(OSError, ValueError), open("/proc/self/status") as status:
+        return next(int(line.split()[1], 8) for line in status if line.startswith("Umask:"))
+    old = os.umask(0o077)
+    os.umask(old)
+    return old

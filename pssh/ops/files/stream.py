@@ -1,0 +1,210 @@
+"""Files over a host's own shell: one command that looks, one that sends, and nothing else left behind.
+
+A single file is read by `cat`, several come as one archive for the host's tar, in which a small list says what goes
+where. What the shell prints first is passed over; what its tools say becomes the row's cause.
+"""
+
+import time
+from collections.abc import Sequence
+from secrets import token_hex
+
+from pssh.model.outcome import Failure, Reply
+from pssh.model.work import Session, TransportError
+from pssh.ops.context import Context
+from pssh.ops.files import facts, programs, tree
+from pssh.ops.files.archive import archived
+from pssh.ops.files.decide import Attributes, Plan, Step
+from pssh.ops.files.facts import Facts
+from pssh.ops.files.listing import Found, Listing, Reader, settled
+from pssh.ops.files.names import Where, readable, tag
+from pssh.ops.files.streams import Answer, Marked, Progress, Sending, changed
+from pssh.ops.files.tree import Tree
+from pssh.ops.files.unpack import Taker, Unpacking
+from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
+
+
+class NoShell(TransportError):
+    """No POSIX shell answered: another way may do."""
+
+
+class Stream:
+    """The stream way to one host."""
+
+    def __init__(self, session: Session, context: Context, *, mkdir: bool = False, rate: float = 0.0) -> None:
+        self._session, self._context = session, context
+        self._mkdir, self._rate = mkdir, rate
+
+    async def look(self, where: Where, ours: Tree, *, follow: bool) -> Facts:
+        """Return what is there of what is to come; raises TransportError, NoShell if no shell answers."""
+        tops = ours.tops
+        only = tops[0] if len(tops) == 1 else b""
+        mark = _mark()
+        items = [_asked(entry, only) for entry in ours.entries]
+        paths = map(_text, (where.path, where.folder, where.name, only))
+        command = programs.line(programs.LOOK, mark, *paths, _flag(follow), _flag(where.home))
+        answer, reply = await self.ask(command, mark, b"".join(items))
+        if reply.exit_code != 0 and not answer.startswith(b"no "):
+            raise failed(reply)
+        return facts.read(answer, len(items), mark.encode())
+
+    async def ask(self, command: str, mark: str, stdin: bytes = b"") -> tuple[bytes, Reply]:
+        """Return what a program prints after its mark, and its reply; raises NoShell if it never came so far."""
+        sink = Answer(mark.encode())
+        with Sending([stdin]) as given:
+            reply = await self._exec(command, given, sink)
+        return bytes(sink.data), reply
+
+    async def _exec(self, command: str, given: Sending, sink: Marked, *, quiet: bool = False) -> Reply:
+        reply = await self._context.exec(self._session, command, given=given, sink=sink, quiet=quiet)
+        if not sink.found:
+            raise no_shell(reply, bytes(sink.noise))
+        return reply
+
+    async def send(self, plan: Plan, where: Where, wanted: Attributes, *, backup: bool, inplace: bool) -> None:
+        """Do what was planned; raises TransportError. What could not be finished is removed again."""
+        progress = Progress(self._session, plan.size)
+        mark, hexes, name = _mark(), token_hex(16), plan.facts.name
+        program, args, parts = _order(plan, wanted, backup=backup, inplace=inplace)
+        command = programs.line(
+            program,
+            mark,
+            _text(plan.facts.folder),
+            _text(name),
+            tag(name),
+            hexes,
+            _flag(self._mkdir),
+            _flag(where.home),
+            *args,
+        )
+        sink = Answer(mark.encode())
+        try:
+            with Sending(parts, progress, self._rate) as given:
+                reply = await self._exec(command, given, sink)
+        except TransportError as error:
+            if error.failure.kind not in NOT_BEGUN:
+                await self._remove(plan, where, tag(name), hexes)
+            raise
+        said = bytes(sink.data)
+        if reply.exit_code == 0 and said.endswith(b"done %s\n" % mark.encode()):
+            progress.end()
+            return
+        if reply.signal:
+            await self._remove(plan, where, tag(name), hexes)
+        await self._blame(plan, said, reply)
+
+    async def listing(self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool) -> Listing:
+        """Return what lies at these paths, patterns expanded; raises TransportError, NoShell if no shell answers."""
+        mark = _mark()
+        command = programs.line(programs.LIST, mark, _flag(follow), _flag(home))
+        answer, reply = await self.ask(command, mark, b"".join(path + b"\0" for path in paths))
+        end = b"end %s" % mark.encode()
+        if reply.exit_code != 0 or not answer.endswith(end + b"\n"):
+            raise failed(reply)
+        roots, missing, hashes = Reader(answer).roots(end)
+        if missing:
+            message = f"there is no `{readable(missing[0])}`"
+            raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
+        return settled(roots, hashes=hashes, links=links)
+
+    async def digests(self, found: Sequence[Found], *, home: bool) -> list[bytes]:
+        """Return the SHA-256 of files, empty where it cannot be had."""
+        mark = _mark()
+        command = programs.line(programs.HASH, mark, _flag(home))
+        answer, reply = await self.ask(command, mark, b"".join(b"h" + one.path + b"\0" for one in found))
+        end = b"end %s\n" % mark.encode()
+        if reply.exit_code != 0 or not answer.endswith(end):
+            raise failed(reply)
+        there = facts.groups(answer.removesuffix(end))
+        if len(there) != len(found):
+            raise facts.garbled()
+        return [one.digest if one is not None else b"" for one in there]
+
+    async def fetch(self, found: Sequence[Found], taker: Taker, *, home: bool, follow: bool) -> None:
+        """Hand the content of files to who takes it, and then their hashes; raises TransportError."""
+        mark = _mark()
+        command = programs.line(programs.FETCH, mark, _flag(home), _flag(follow))
+        sink = Unpacking(mark.encode(), found, taker)
+        with Sending([b"".join(one.path + b"\0" for one in found)]) as given:
+            reply = await self._exec(command, given, sink)
+        if not sink.over:
+            raise failed(reply)
+
+    async def _remove(self, plan: Plan, where: Where, tagged: str, hexes: str) -> None:
+        """Remove what a program that was cut off may have left; what cannot be removed, the next run removes."""
+        command = programs.line(programs.REMOVE, _text(plan.facts.folder), tagged, hexes, "", _flag(where.home))
+        try:
+            await self._context.bare.exec(self._session, command, quiet=True)
+        except TransportError:
+            return
+
+    async def _blame(self, plan: Plan, said: bytes, reply: Reply) -> None:
+        """Raise the reason why a program of ours did not do it."""
+        word = said.removeprefix(b"no ").strip().decode("ascii", "replace") if said.startswith(b"no ") else ""
+        if word in ("verify", "short"):
+            for step in plan.moved:
+                if step.entry.kind == "file" and not step.entry.content and not tree.still(step.entry):
+                    raise changed(step.entry)
+        if word:
+            raise TransportError(facts.refusal(word))
+        raise failed(reply)
+
+
+def failed(reply: Reply) -> TransportError:
+    """Return the error for a program that a tool of the host ended."""
+    words = first_line(reply)
+    cause = f"signal {reply.signal}" if reply.signal else f"exit {reply.exit_code}"
+    message = words or f"the host's shell ended with {cause}"
+    return TransportError(Failure(stage="transfer", kind=transfer_kind(words), message=message, stderr=reply.stderr))
+
+
+def no_shell(reply: Reply, noise: bytes) -> NoShell:
+    """Return the error for a login that does not run our program."""
+    said = first_line(Reply(0, stdout=noise, stderr=reply.stderr))
+    if (not noise.strip() and reply.exit_code in (126, 127)) or (reply.stderr and not noise.strip()):
+        kind = transfer_kind(said)
+        return NoShell(Failure(stage="transfer", kind=kind, message=said, stderr=reply.stderr))
+    if noise.strip():
+        message = f"`{said}` came where our own program was to answer"
+        return NoShell(Failure(stage="transfer", kind="noisy-login", message=message, stdout=noise))
+    return NoShell(Failure(stage="exec", kind="denied", message="the host runs no command of ours: a forced command"))
+
+
+def _asked(entry: tree.Entry, only: bytes) -> bytes:
+    kind = {"file": b"h", "folder": b"n", "link": b"l"}[entry.kind]
+    path = entry.path[len(only) :] if only else entry.path
+    return kind + path + b"\0"
+
+
+def _mark() -> str:
+    return f"pssh-{token_hex(16)}"
+
+
+def _order(
+    plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool
+) -> tuple[str, tuple[str, ...], list[bytes | tree.Entry]]:
+    """Return the program that does what was planned, what else it is told, and what it reads."""
+    step = plan.steps[0]
+    if len(plan.steps) > 1 or step.entry.kind != "file":
+        return programs.TREE, (_flag(wanted.wants_times),), archived(plan, wanted, backup=backup, inplace=inplace)
+    args = (
+        str(step.entry.size),
+        step.entry.digest.hex(),
+        f"{step.mode:o}",
+        step.owner,
+        _touched(step) if wanted.wants_times else "",
+        _flag(backup),
+        _flag(inplace),
+    )
+    return programs.ONE, args, [step.entry]
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else ""
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _touched(step: Step) -> str:
+    return time.strftime("%Y%m%d%H%M.%S", time.gmtime(step.entry.mtime))

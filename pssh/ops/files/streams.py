@@ -1,0 +1,179 @@
+"""The bytes of a transfer: a composed input that a host reads at its own pace, and sinks for what it answers.
+
+Promises: nothing is held of a file but the piece that is asked for; a source that shrinks ends the transfer; what a
+login prints in front of our mark is passed over, and never taken for content.
+"""
+
+import asyncio
+import os
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import accumulate
+from types import TracebackType
+from typing import Self
+
+from pssh.model.outcome import Failure
+from pssh.model.work import Session, TransportError
+from pssh.ops.files import tree
+from pssh.ops.files.tree import Entry
+from pssh.ops.shellwords import shown
+
+_TOLD = 0.2  # seconds between two words of how far it has come
+_BURST = 0.1  # seconds of a limited rate that may leave at once
+_MOST_BEFORE = 64 << 10  # bytes that a login may print before our mark
+MOST_ANSWER = 64 << 20  # bytes of a listing
+
+
+class Progress:
+    """Tells a session how much content has moved, now and then."""
+
+    def __init__(self, session: Session, total: int) -> None:
+        self._session, self._total = session, total
+        self._done = 0
+        self._told = 0.0
+        self._clock = asyncio.get_running_loop().time
+
+    def at(self, done: int) -> None:
+        """So many bytes have moved in all."""
+        self._done = max(self._done, min(done, self._total))
+        now = self._clock()
+        if now - self._told >= _TOLD:
+            self._told = now
+            self._session.moved(self._done, self._total)
+
+    def add(self, count: int) -> None:
+        self.at(self._done + count)
+
+    def end(self) -> None:
+        self._session.moved(self._total, self._total)
+
+
+class Sending:
+    """An input that is put together from bytes and from the content of entries, read where it lies."""
+
+    def __init__(self, parts: Iterable[bytes | Entry], progress: Progress | None = None, rate: float = 0.0) -> None:
+        """`rate`: bytes a second, 0 for no limit."""
+        self._parts = list(parts)
+        sizes = [len(part) if isinstance(part, bytes) else part.size for part in self._parts]
+        self._starts = list(accumulate(sizes, initial=0))
+        self.size = self._starts[-1]
+        self.reached = 0  # how far it was read
+        self._progress, self._rate = progress, rate
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._opened: tuple[int, int] | None = None  # the part whose file is open, and its descriptor
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+        for timer in self._timers:
+            timer.cancel()
+
+    def read(self, at: int, most: int) -> bytes | None:
+        """Return up to `most` bytes from `at` on, empty at the end; None while the rate allows no more."""
+        if at >= self.size:
+            return b""
+        if self._rate and at and self._wait(at) > 0:
+            return None
+        pieces, here, end = [], at, min(at + most, self.size)
+        index = bisect_right(self._starts, at) - 1
+        while here < end:
+            piece = self._piece(index, here - self._starts[index], end - here)
+            if piece:
+                pieces.append(piece)
+                here += len(piece)
+            if here >= self._starts[index + 1]:
+                index += 1
+        self.reached = max(self.reached, here)
+        if self._progress is not None:
+            self._progress.at(here)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def when_more(self, call: Callable[[], None]) -> None:
+        self._timers = [self._loop.call_later(max(self._wait(self.reached), 0.001), call)]
+
+    def _wait(self, at: int) -> float:
+        """Return in how many seconds the rate allows what follows."""
+        return at / self._rate - (self._loop.time() - self._began) - _BURST
+
+    def _piece(self, index: int, at: int, most: int) -> bytes:
+        part = self._parts[index]
+        if isinstance(part, bytes):
+            return part[at : at + most]
+        if part.content:
+            return part.content[at : at + most]
+        most = min(most, part.size - at)
+        if not most:
+            return b""
+        if self._opened is None or self._opened[0] != index:
+            self._close()
+            self._opened = index, _open(part)
+        data = os.pread(self._opened[1], most, at)
+        if not data:
+            raise changed(part)
+        return data
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            os.close(self._opened[1])
+            self._opened = None
+
+
+def _open(entry: Entry) -> int:
+    try:
+        with tree.opened(entry.source) as file:
+            return os.dup(file.fileno())
+    except OSError:
+        raise changed(entry) from None
+
+
+def changed(entry: Entry) -> TransportError:
+    """Return the error for a source that is no longer what was planned."""
+    name = shown(os.fsdecode(entry.source or entry.path))
+    message = f"`{name}` changed while it was read; what the host had is untouched"
+    return TransportError(Failure(stage="transfer", kind="changed-while-read", message=message))
+
+
+class Marked:
+    """A sink for what follows a mark at the beginning of a line; `noise` is what came before it."""
+
+    def __init__(self, mark: bytes) -> None:
+        self._mark = mark + b"\n"
+        self.found = False
+        self.noise = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> Awaitable[None] | None:
+        if self.found:
+            return self.take(memoryview(data))
+        self.noise += data
+        at = self.noise.find(self._mark)
+        if at < 0:
+            if len(self.noise) > _MOST_BEFORE + len(self._mark):
+                del self.noise[_MOST_BEFORE : -len(self._mark)]
+            return None
+        self.found = True
+        rest = bytes(self.noise[at + len(self._mark) :])
+        del self.noise[at:]
+        return self.take(memoryview(rest)) if rest else None
+
+    def take(self, data: memoryview) -> Awaitable[None] | None:
+        raise NotImplementedError
+
+
+class Answer(Marked):
+    """Keeps what a host answers, up to a limit."""
+
+    def __init__(self, mark: bytes) -> None:
+        super().__init__(mark)
+        self.data = bytearray()
+
+    def take(self, data: memoryview) -> None:
+        if len(self.data) + len(data) > MOST_ANSWER:
+            message = f"the host's listing has more than {MOST_ANSWER >> 20} MiB"
+            raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
+        self.data += data

@@ -1,0 +1,214 @@
+"""Archives as every host's own tar reads and writes them: ustar headers, with PAX records for what does not fit there.
+
+What a host sends is taken apart here and nowhere else: sizes, names and link targets come out as plain values, nothing
+is opened or made. Why not `tarfile`: it wants whole files, its text is not bytes, and its filters were passed by
+(CVE-2025-4517, -4138, -4330).
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+BLOCK = 512
+END = bytes(2 * BLOCK)
+_MOST_EXTENDED = 1 << 20  # bytes of a long name, or of PAX records
+_TYPES = {"file": b"0", "folder": b"5", "link": b"2"}
+_OCTAL_SIZE = 0o77777777777
+
+Found = Literal["file", "folder", "link", "hard-link", "other"]
+_FOUND: dict[bytes, Found] = {
+    b"0": "file",
+    b"\0": "file",
+    b"7": "file",
+    b"5": "folder",
+    b"2": "link",
+    b"1": "hard-link",
+}
+
+
+class Garbled(ValueError):
+    """What a host sent is no archive."""
+
+
+class Member(Struct, frozen=True):
+    """One header of an archive that a host made; every value is what it says, and none is to be trusted."""
+
+    name: bytes
+    kind: Found
+    mode: int
+    size: int  # bytes of content that follow
+    mtime: int
+    target: bytes
+
+
+def header(
+    name: bytes, kind: str, mode: int, *, size: int = 0, mtime: int = 0, uid: int = 0, gid: int = 0, target: bytes = b""
+) -> bytes:
+    """Return what stands before an entry's content: one block, or three and more where the name is long."""
+    if kind == "folder":
+        name += b"/"
+    records = []
+    split = _split(name)
+    if split is None:
+        records.append((b"path", name))
+        split = (b"", name[:100])
+    if len(target) > 100:
+        records.append((b"linkpath", target))
+    for key, value, most in ((b"uid", uid, 0o7777777), (b"gid", gid, 0o7777777), (b"size", size, _OCTAL_SIZE)):
+        if value > most:
+            records.append((key, b"%d" % value))
+    block = _block(*split, _TYPES[kind], mode, size, mtime, uid, gid, target)
+    return _extended(records) + block if records else block
+
+
+def padding(size: int) -> int:
+    """Return how many zero bytes follow a content of so many."""
+    return -size % BLOCK
+
+
+def _split(name: bytes) -> tuple[bytes, bytes] | None:
+    """Return prefix and name as ustar has them; None if it is too long for that."""
+    if len(name) <= 100:
+        return b"", name
+    at = name.rfind(b"/", 0, 156)
+    if at > 0 and 0 < len(name) - at - 1 <= 100:
+        return name[:at], name[at + 1 :]
+    return None
+
+
+def _extended(records: list[tuple[bytes, bytes]]) -> bytes:
+    data = b"".join(_record(key, value) for key, value in records)
+    return _block(b"", b"pax", b"x", 0o600, len(data), 0, 0, 0, b"") + data + bytes(padding(len(data)))
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    """Return `length key=value`, where the length counts itself too."""
+    bare = len(key) + len(value) + 3
+    length = bare + len(str(bare))
+    length = bare + len(str(length))
+    return b"%d %s=%s\n" % (length, key, value)
+
+
+def _block(
+    prefix: bytes, name: bytes, kind: bytes, mode: int, size: int, mtime: int, uid: int, gid: int, target: bytes
+) -> bytes:
+    fields = b"".join(
+        (
+            name.ljust(100, b"\0"),
+            b"%07o\0" % (mode & 0o7777),
+            b"%07o\0" % min(uid, 0o7777777),
+            b"%07o\0" % min(gid, 0o7777777),
+            b"%011o\0" % min(size, _OCTAL_SIZE),
+            b"%011o\0" % min(max(mtime, 0), _OCTAL_SIZE),
+            b" " * 8,
+            kind,
+            target[:100].ljust(100, b"\0"),
+            b"ustar\x0000",
+            bytes(80),
+            prefix.ljust(155, b"\0"),
+            bytes(12),
+        )
+    )
+    return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
+
+
+class Reader:
+    """Takes an archive apart as it comes; `next` is given whole blocks, in order, where a header is due."""
+
+    def __init__(self) -> None:
+        self._records: dict[bytes, bytes] = {}
+        self._kind = b""  # of the extension that is being read
+        self._data = bytearray()
+        self._left = 0
+
+    @property
+    def between(self) -> bool:
+        """Whether nothing has begun that is not over."""
+        return not self._left and not self._records
+
+    def next(self, block: bytes) -> Member | None:
+        """Return the member whose content follows, if this block ends a header; raises Garbled."""
+        if self._left:
+            self._data += block[: self._left]
+            self._left -= min(self._left, BLOCK)
+            if not self._left:
+                self._extend()
+            return None
+        if not any(block):
+            return None
+        _check(block)
+        kind, size = block[156:157], _number(block[124:136])
+        if kind in b"xgLK":
+            if size > _MOST_EXTENDED:
+                raise Garbled("a name in it is too long")
+            self._kind, self._left, self._data = kind, size, bytearray()
+            return None
+        return self._member(block, kind, size)
+
+    def _extend(self) -> None:
+        data = bytes(self._data)
+        if self._kind == b"x":
+            self._records.update(_records(data))
+        elif self._kind == b"L":
+            self._records[b"path"] = data.rstrip(b"\0")
+        elif self._kind == b"K":
+            self._records[b"linkpath"] = data.rstrip(b"\0")
+
+    def _member(self, block: bytes, kind: bytes, size: int) -> Member:
+        said, self._records = self._records, {}
+        name, prefix = _text(block[:100]), _text(block[345:500]) if block[257:263] == b"ustar\0" else b""
+        if prefix:
+            name = prefix + b"/" + name
+        if b"size" in said:
+            size = _decimal(said[b"size"])
+        found = _FOUND.get(kind, "other")
+        if found in ("link", "hard-link", "folder"):
+            size = 0
+        mtime = _number(block[136:148])
+        target = said.get(b"linkpath", _text(block[157:257]))
+        return Member(said.get(b"path", name), found, _number(block[100:108]) & 0o777, size, mtime, target)
+
+
+def _check(block: bytes) -> None:
+    try:
+        said = int(block[148:156].rstrip(b"\0 ") or b"0", 8)
+    except ValueError:
+        raise Garbled("a header is none") from None
+    if said != sum(block[:148]) + 256 + sum(block[156:]):
+        raise Garbled("a header has the wrong sum")
+
+
+def _number(field: bytes) -> int:
+    if field[0] & 0x80:  # GNU's and star's form for what eleven octal digits do not hold
+        value = int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
+        if field[0] & 0x40 or value >> 62:
+            raise Garbled("a number in it is too large")
+        return value
+    try:
+        return int(field.strip(b"\0 ") or b"0", 8)
+    except ValueError:
+        raise Garbled("a number in it is none") from None
+
+
+def _decimal(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 18:
+        raise Garbled("a number in it is none")
+    return int(text)
+
+
+def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    while data:
+        length, _, _ = data.partition(b" ")
+        size = _decimal(length)
+        if size <= len(length) + 1 or size > len(data) or data[size - 1 : size] != b"\n":
+            raise Garbled("a record in it is cut")
+        key, equals, value = data[len(length) + 1 : size - 1].partition(b"=")
+        if not equals:
+            raise Garbled("a record in it has no value")
+        yield key, value
+        data = data[size:]
+
+
+def _text(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]
