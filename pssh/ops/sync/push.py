@@ -18,7 +18,7 @@ from pssh.ops.files.decide import Attributes
 from pssh.ops.files.names import size
 from pssh.ops.files.put import count
 from pssh.ops.fs import shell
-from pssh.ops.fs.answer import Said
+from pssh.ops.fs.answer import Garbled, Said
 from pssh.ops.fs.asking import Collected, asked
 from pssh.ops.fs.here.folders import open_file
 from pssh.ops.fs.paths import is_kept, is_pattern, normal, word
@@ -82,7 +82,7 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     async def perform(self, session: Session) -> Reply:
         wanted = _unpacked(self.listing) if self.listing else await asyncio.to_thread(self._listed)
         said, exists = await self._look(session)
-        theirs, out = Rules(self.exclude).parted(of_host(said.trees[0]) if exists else {})
+        theirs, out = Rules(self.exclude).parted(self._theirs(said) if exists else {})
         what = plan(wanted, theirs, delete=self.delete, out=frozenset(out))
         self._stop_at_too_many(what, len(theirs) - 1)
         if what.stuck:
@@ -109,13 +109,20 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             f'if [ -d "$1" ]; then walk "$1"; {hashes}; elif [ -e "$1" ] || [ -L "$1" ]; then '
             'no "$1" "is no folder"; else o d none "$1"; fi'
         )
-        needs = shell.LISTING + (shell.HASHES if self.checksum else "")
+        needs = shell.BRIEF + (shell.HASHES if self.checksum else "")
         reply, said = await asked(
             session, self.context, shell.program(body, (self.dest.rstrip("/") or "/",), needs=needs)
         )
         if not said.whole or reply.exit_code:
             raise _failed(reply, "the folder there cannot be listed")
         return said, bool(said.trees)
+
+    def _theirs(self, said: Said) -> Items:
+        try:
+            return of_host(said.trees[0])
+        except Garbled as error:
+            message = f"what the host says of its files cannot be read: {error}"
+            raise TransportError(Failure(stage="transfer", kind="garbled", message=message)) from None
 
     def _stop_at_too_many(self, what: Plan, there: int) -> None:
         if what.removed * 100 > self.max_delete * max(there, 1):
