@@ -15,8 +15,8 @@ from pssh.ops.context import PLAIN, Context
 from pssh.ops.files.land import Ground, Landing
 from pssh.ops.files.listing import Found, Listing
 from pssh.ops.files.names import Place, readable
-from pssh.ops.files.stream import Stream
 from pssh.ops.files.streams import Progress
+from pssh.ops.files.ways import Via, Way, by_way
 from pssh.ops.shellwords import exact
 
 
@@ -43,6 +43,7 @@ async def pull(
     folder: str,
     *,
     named: Callable[[Place], Place] = lambda place: place,
+    via: Via = "auto",
     context: Context = PLAIN,
     force: bool = False,
     follow: bool = False,
@@ -57,18 +58,25 @@ async def pull(
     `named` says what becomes of a place below the folder; `one`: it must be a single source. `rate`: bytes a second.
     """
     paths, home = _paths(sources)
-    way = Stream(session, context, rate=rate)
-    listing = await way.listing(paths, home=home, follow=follow, links=links)
-    if one and len({found.place[0] for found in listing.found}) > 1:
-        message = "several files would get one name here"
-        hint = "put `{host}` into a folder and leave the name out"
-        raise TransportError(Failure(stage="transfer", kind="name-refused", message=message, hint=hint))
-    ground = Ground(folder)
-    pulling = _Pulling(session, way, ground, listing, named, home=home, follow=follow, times=times, rate=rate)
-    try:
-        return await pulling.all(force=force, dry=dry)
-    finally:
-        ground.close()
+
+    async def do(way: Way) -> Pulled:
+        listing = await way.listing(paths, home=home, follow=follow, links=links)
+        if one and len({found.place[0] for found in listing.found}) > 1:
+            raise _several()
+        ground = Ground(folder)
+        pulling = _Pulling(session, way, ground, listing, named, home=home, follow=follow, times=times, rate=rate)
+        try:
+            return await pulling.all(force=force, dry=dry)
+        finally:
+            ground.close()
+
+    return await by_way(session, via, do, context=context)
+
+
+def _several() -> TransportError:
+    message = "several files would get one name here"
+    hint = "put `{host}` into a folder and leave the name out"
+    return TransportError(Failure(stage="transfer", kind="name-refused", message=message, hint=hint))
 
 
 def _paths(sources: Sequence[str]) -> tuple[list[bytes], bool]:
@@ -89,7 +97,7 @@ class _Pulling:
     def __init__(
         self,
         session: Session,
-        way: Stream,
+        way: Way,
         ground: Ground,
         listing: Listing,
         named: Callable[[Place], Place],
