@@ -7,13 +7,14 @@ import pytest
 
 from pssh.model.work import TransportError
 from pssh.ops.files.get import Get
-from pssh.ops.files.put import Put, Via
+from pssh.ops.files.put import Put
+from pssh.ops.files.ways import Via
 from tests.contract.test_transport import Ear, Open, demo, local, opened, sshd
 from tests.support.trees import differences, leftovers, odd_tree
 
 __all__ = ["opened"]  # a fixture
 
-WAYS: list[Via] = ["stream"]
+WAYS: list[Via] = ["stream", "sftp"]
 by_every_way = pytest.mark.parametrize("via", WAYS)
 everywhere = pytest.mark.parametrize("opened", [local, demo, sshd], indirect=True, ids=lambda way: way.__name__)
 
