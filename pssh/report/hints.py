@@ -14,7 +14,6 @@ from pssh.report.safe import safe
 
 _LONGEST = 200  # letters of folded hosts in a hint; more cannot be read, and are in the table
 _LOOK_FIRST = "the command may have run: look before you run it again"
-_ALONE = "to run on them alone: `pssh run {hosts}`"
 _LOG = "the host's sshd log says why it ended the connection"
 
 # Looked up by status and cause, by cause, by status and stage, then by stage.
@@ -57,22 +56,22 @@ _HINTS = {
     "worker": "this is a bug of pssh: please report it with this line",
     "local/disk-full": "make room on this machine",
     "local/key-file": "check the key file on this machine",
-    "not-run stop/budget": f"`--max-fail` was used up; {_ALONE}",
-    "not-run stop/canary": f"a host of `--canary` was not ok; {_ALONE}",
-    "not-run stop/auth-brake": f"give the right password, before accounts are locked; {_ALONE}",
-    "not-run stop/deadline": f"`--deadline` or `--tail` set this limit; {_ALONE}",
-    "not-run stop/history": f"make room for the history; {_ALONE}",
-    "not-run stop": f"they were not reached; {_ALONE}",
+    "not-run stop/budget": "`--max-fail` was used up; {rest}",
+    "not-run stop/canary": "a host of `--canary` was not ok; {rest}",
+    "not-run stop/auth-brake": "give the right password, before accounts are locked; {rest}",
+    "not-run stop/deadline": "`--deadline` or `--tail` set this limit; {rest}",
+    "not-run stop/history": "make room for the history; {rest}",
+    "not-run stop": "they were not reached; {rest}",
     "rule/lock-held": "wait for it with `--lock NAME:wait=60s`",
 }
 
 
-def hint(results: Sequence[Result], given: str = "") -> str:
-    """Return the hint for results of one cause; empty if there is none."""
-    return "; ".join(filter(None, (_about(results, given), _left(results))))
+def hint(results: Sequence[Result], given: str = "", run: str = "") -> str:
+    """Return the hint for results of one cause; empty if there is none. `run` is the run's number, if it is kept."""
+    return "; ".join(filter(None, (_about(results, given, run), _left(results))))
 
 
-def _about(results: Sequence[Result], given: str) -> str:
+def _about(results: Sequence[Result], given: str, run: str) -> str:
     own = {result.failure.hint for result in results if result.failure}
     if len(own) == 1 and "" not in own:
         return safe(own.pop())
@@ -83,7 +82,11 @@ def _about(results: Sequence[Result], given: str) -> str:
             if name in _HINTS:
                 names = words.hosts(result.host for result in results)
                 told = shlex.quote(names) if len(names) <= _LONGEST else "TARGETS"
-                return _HINTS[name].format(hosts=f"{safe(given)} {told}" if given else told)
+                told = f"{safe(given)} {told}" if given else told
+                rest = (
+                    f"`pssh rerun {safe(run)}` runs what is left" if run else f"to run on them alone: `pssh run {told}`"
+                )
+                return _HINTS[name].format(hosts=told, rest=rest)
     return ""
 
 

@@ -83,3 +83,10 @@ def test_hosts_that_a_rule_kept_from_being_run_can_be_run_alone() -> None:
     assert hint([failed("web1", "stop/budget", started=False), failed("web2", "stop/budget", started=False)]) == (
         "`--max-fail` was used up; to run on them alone: `pssh run 'web[1-2]'`"
     )
+
+
+def test_of_a_run_that_is_kept_the_rest_is_its_rerun() -> None:
+    left = [failed("web1", "stop/deadline", started=False)]
+    assert hint(left, "-i x.toml", "r42") == (
+        "`--deadline` or `--tail` set this limit; `pssh rerun r42` runs what is left"
+    )
