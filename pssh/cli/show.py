@@ -31,7 +31,7 @@ EXAMPLES = """
 @options.option("Show", "--failed", is_flag=True, help="Only hosts that are neither ok nor skipped.")
 @options.named("Show", "--host", metavar="HOST", multiple=True, help="Only this host; repeatable.")
 @options.named("Show", "--status", metavar="STATUS,...", default="", help="Only hosts of these statuses.")
-@options.together(options.output, options.compare, options.raw)
+@options.together(options.output, options.folders, options.compare, options.raw)
 def command(run: str, failed: bool, host: tuple[str, ...], status: str, **flags: Any) -> int:
     """Show what came of RUN (default: last), as it was shown then or in another form.
 
