@@ -14,6 +14,8 @@ _PUBLIC = {
     "Results": "pssh.fleet",
     "Command": "pssh.ops.command",
     "Script": "pssh.ops.script",
+    "Step": "pssh.ops.steps",
+    "Steps": "pssh.ops.steps",
     "Failure": "pssh.model.outcome",
     "Reply": "pssh.model.outcome",
     "Result": "pssh.model.outcome",

@@ -9,6 +9,8 @@ from pssh.model.outcome import Result as Result
 from pssh.model.report import Report as Report
 from pssh.ops.command import Command as Command
 from pssh.ops.script import Script as Script
+from pssh.ops.steps import Step as Step
+from pssh.ops.steps import Steps as Steps
 
 __version__: str
 
@@ -24,4 +26,6 @@ __all__ = [
     "Results",
     "RunFailed",
     "Script",
+    "Step",
+    "Steps",
 ]

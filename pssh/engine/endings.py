@@ -20,6 +20,7 @@ _STOPS = {
     "budget": ("budget", "more hosts failed than `--max-fail` allows"),
     "canary": ("canary", "a host of the `--canary` was not ok"),
     "auth-brake": ("auth-brake", "five hosts in a row refused the password"),
+    "window": ("window", "the job's maintenance window had closed"),
     "deadline": ("deadline", "the run had taken as long as its `--deadline` allows"),
     "tail": ("deadline", "most hosts had ended, and the time that `--tail` gives the others had passed"),
 }
@@ -34,6 +35,8 @@ def stopped(cause: str, begun: bool = False) -> Failure:
         return Failure(stage="exec", kind=cause, message=message)
     if begun and cause in _RULES:
         kind, message = "halt", f"ended by `--halt now`: {message}"
+    if begun and cause == "window":
+        message = "ended by `must_stop`: the job's maintenance window had closed"
     if begun and cause == "operator":
         message = "it was ended while the run went on"
     return Failure(stage="stop", kind=kind, message=message)

@@ -91,7 +91,8 @@ def reporters(
     status = Status(screen, width=width, quiet=display.quiet, clock=clock)
     made: list[Reporter] = [Notices(screen), status, Waves(screen, quiet=display.quiet)]
     if display.live and not display.quiet:
-        made.append(Live(screen, width=width, color=display.color_beside, clock=clock))
+        slim = display.format == "lines"
+        made.append(Live(screen, color=display.color_beside, clock=clock, hears=display.says, slim=slim))
     made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
     if display.outdir or display.errdir:
         room = Room(display.most, display.most_run)

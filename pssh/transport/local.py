@@ -135,6 +135,9 @@ class LocalSession:
             running.leave()
             self._count("run" if piped is None else "transfer", began)
 
+    async def again(self) -> None:
+        """Do nothing: there is no connection to be gone."""
+
     async def host_key(self) -> str:
         """Raise: there is none."""
         message = "this machine is reached without SSH, so there is no host key"

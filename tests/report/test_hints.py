@@ -6,7 +6,7 @@ from pssh.model.outcome import _STATUS, Failure
 from pssh.report.hints import _HINTS, hint
 from tests.support.runs import failed, ok, result
 
-COMMANDS = {"run", "script", "ping", "hosts", "trust", "demo", "log", "show", "rerun", "diff"}
+COMMANDS = {"run", "script", "ping", "hosts", "trust", "demo", "log", "show", "rerun", "diff", "report"}
 CAUSES = (
     ("dns", ("unknown-name", "timeout")),
     ("connect", ("refused", "no-route", "timeout", "throttled")),

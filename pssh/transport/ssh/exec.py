@@ -134,7 +134,7 @@ class Exec:
             self._finish()
             return
         self._arm(0, self._leave)
-        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave)
+        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave, self._prompting)
         if self._driver.authenticated:
             self._ending.begin()
         if self._over:
@@ -225,7 +225,7 @@ class Exec:
         expect(self.sent, _UNREQUESTED)
         self._window.count(len(data))
         self.heard = self._loop.time()
-        if self._prompting is not None and self._why is not None:
+        if self._prompting is not None and self._why is not None and not self._prompting.stop():
             self._stdin.close()  # an answer might now begin what is to end
         try:
             wait = self._printed.take(name, data) if name is not None else None
