@@ -254,7 +254,13 @@ budget = together(
     ),
 )
 compare = together(
-    option("Output", "--diff", is_flag=True, help="Gather: the largest block, and how the others differ from it."),
+    option(
+        "Output",
+        "--diff",
+        "differing",
+        is_flag=True,
+        help="Gather: the largest block, and what differs in others.",
+    ),
     option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
     option("Output", "--mask", type=REGEX, multiple=True, metavar="REGEX", help="Gather but for this; repeatable."),
 )
@@ -375,13 +381,13 @@ def chosen_format(flags: dict[str, Any]) -> Format:
 
 
 def _gathers(flags: dict[str, Any]) -> bool:
-    return any(flags.get(name) for name in ("gather", "diff", "similar", "mask"))
+    return any(flags.get(name) for name in ("gather", "differing", "similar", "mask"))
 
 
 def gathering(flags: dict[str, Any]) -> dict[str, Any]:
     """Return how blocks are made of what hosts printed, as fields of a Display."""
     compare = Compare(
-        diff=bool(flags.get("diff")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
+        diff=bool(flags.get("differing")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
     )
     return {"gathered": _gathers(flags) or flags["format"] == "gather", "compare": compare}
 
