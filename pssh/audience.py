@@ -6,11 +6,13 @@ one transaction, and only then is any of them shown. That costs no time, because
 
 import asyncio
 import errno
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 from pssh.errors import HistoryError
 from pssh.model.event import Event, JobEnded, RunEnded, Tick
+from pssh.model.names import fold
 from pssh.model.outcome import Result
 from pssh.model.report import Report
 from pssh.report.base import Reporter
@@ -35,6 +37,29 @@ class Keeps(Protocol):
     def keep(self, results: Sequence[Result], /) -> None: ...
 
     def end(self, report: Report, /) -> None: ...
+
+
+async def kept(events: AsyncGenerator[Event, None], keeper: Keeps, stop: Stop) -> AsyncGenerator[Event, None]:
+    """Yield the events once what they bring is stored, each by itself; raises HistoryError at the end."""
+    told = False
+    async with aclosing(events) as happening:
+        async for event in happening:
+            if isinstance(event, JobEnded):
+                keeper.keep([event.result])
+            elif isinstance(event, RunEnded):
+                keeper.end(event.report)
+            if keeper.trouble and not told:
+                told = True
+                stop("history", finish=True)
+            yield event
+    unstored(keeper)
+
+
+def unstored(keeper: Keeps) -> None:
+    """Raise HistoryError, with the hosts whose results are not stored, if any could not be."""
+    if keeper.trouble:
+        left = f"; not stored: {fold(keeper.unstored)}" if keeper.unstored else ""
+        raise HistoryError(f"{keeper.trouble.message}{left}", hint=keeper.trouble.hint)
 
 
 class Audience:

@@ -10,18 +10,19 @@ import logging
 import queue
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing, suppress
+from contextlib import aclosing, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from msgspec import structs
 
+from pssh.audience import Keeps, kept
 from pssh.engine.base import Engine
 from pssh.errors import RunFailed, UsageError
 from pssh.inventory.select import Selection
 from pssh.model.event import Event, JobEnded, JobSaid, JobStarted, RunEnded
-from pssh.model.options import options_from
+from pssh.model.options import RunOptions, options_from
 from pssh.model.outcome import Result, Status
 from pssh.model.report import Report
 from pssh.model.secret import Secret
@@ -125,15 +126,20 @@ class Fleet:
         on_result: Callable[[Result], object] | None = None,
         reporters: Sequence[Reporter] = (),
         engine: Engine | None = None,
+        history: bool = False,
         **options: Any,
     ) -> Results:
         """Run a command or another operation on every host, and return the results once all have ended.
 
-        The options are those of `RunOptions`: `parallel=8, timeout=30, user="ops"`.
+        The options are those of `RunOptions`: `parallel=8, timeout=30, user="ops"`. With `history` the run is kept as
+        the command line keeps it: it has a number, and `pssh log`, `show` and `rerun` know it. A program's runs are
+        not kept unless it asks: they would push out those of the person. Raises HistoryError where they cannot be.
         """
-        plan = self._plan(operation, options, say=on_output is not None)
         hears = (_Callbacks(on_start, on_output, on_result), *reporters)
-        with closing(_in_a_thread(plan, engine or pool(options_from(options), plan.secrets))) as happening:
+        with (
+            self._ready(operation, options, engine, history, say=on_output is not None) as ready,
+            closing(_in_a_thread(ready)) as happening,
+        ):
             for event in happening:
                 for reporter in hears:
                     reporter.on(event)
@@ -142,35 +148,65 @@ class Fleet:
         return Results(report)
 
     def stream(
-        self, operation: str | Operation, *, engine: Engine | None = None, **options: Any
+        self, operation: str | Operation, *, engine: Engine | None = None, history: bool = False, **options: Any
     ) -> Generator[Result, None, None]:
-        """Yield each result as its host finishes. Leaving the loop early ends the run."""
-        plan = self._plan(operation, options)
-        with closing(_in_a_thread(plan, engine or pool(options_from(options), plan.secrets))) as happening:
+        """Yield each result as its host finishes. Leaving the loop early ends the run; `history` as in `run`."""
+        with (
+            self._ready(operation, options, engine, history) as ready,
+            closing(_in_a_thread(ready)) as happening,
+        ):
             yield from (event.result for event in happening if isinstance(event, JobEnded))
 
     async def astream(
-        self, operation: str | Operation, *, engine: Engine | None = None, **options: Any
+        self, operation: str | Operation, *, engine: Engine | None = None, history: bool = False, **options: Any
     ) -> AsyncGenerator[Result, None]:
         """Yield each result as its host finishes, in the running event loop. Closing it early ends the run."""
-        plan = self._plan(operation, options)
-        chosen = engine or pool(options_from(options), plan.secrets)
-        async with aclosing(events(plan, chosen, Stop(chosen))) as happening:
-            async for event in happening:
-                if isinstance(event, JobEnded):
-                    yield event.result
+        with self._ready(operation, options, engine, history) as ready:
+            async with aclosing(ready.events(Stop(ready.engine))) as happening:
+                async for event in happening:
+                    if isinstance(event, JobEnded):
+                        yield event.result
 
     def _selection(self) -> Selection:
         return self.sources.select(self.targets, **self.narrowing)
 
-    def _plan(self, operation: str | Operation, options: dict[str, Any], say: bool = False) -> Plan:
+    @contextmanager
+    def _ready(
+        self,
+        operation: str | Operation,
+        options: dict[str, Any],
+        engine: Engine | None,
+        history: bool,
+        say: bool = False,
+    ) -> "Iterator[_Ready]":
+        """Plan a run, and have it kept if that is wanted."""
         wanted = Command(operation) if isinstance(operation, str) else operation
         settled = structs.replace(options_from(options), say=say)
+        if not history:
+            plan = self._plan(wanted, settled, self._selection())
+            yield _Ready(plan, engine or pool(settled, plan.secrets))
+            return
+        from pssh.history.store import History  # SQLite, which other programs do not need
+        from pssh.keeping import begin, keeping
+
+        with closing(History.usual()) as opened, keeping(opened) as keeper:
+            selection = self._selection()
+            plan = self._plan(wanted, settled, selection, keeper.name)
+            begin(
+                *(keeper, plan, wanted, selection.hosts, settled),
+                inventory=self.sources.explicit,
+                unmarked=engine is not None,
+            )
+            ours = pool(settled, plan.secrets)
+            ours.mark_in(str(keeper.marks))
+            yield _Ready(plan, engine or ours, keeper)
+
+    def _plan(self, wanted: Operation, settled: RunOptions, selection: Selection, number: str = "") -> Plan:
         if settled.pause == "ask":
             raise UsageError(
                 "`pause='ask'` has nobody to ask", hint="a program pauses for so many seconds, `pause='30s'`"
             )
-        plan = prepare(wanted, self.targets, self.sources, self._selection(), settled, self.narrowing.get("seed"))
+        plan = prepare(wanted, self.targets, self.sources, selection, settled, self.narrowing.get("seed"), number)
         if plan.protected and not settled.yes:
             raise UsageError(
                 f"Some hosts are protected, the first is `{plan.protected[0]}`", hint="`yes=True` means them"
@@ -197,14 +233,27 @@ class _Callbacks:
             _log.exception("A callback of this run failed; the run goes on")
 
 
-def _in_a_thread(plan: Plan, engine: Engine) -> Generator[Event, None, None]:
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A run that can begin."""
+
+    plan: Plan
+    engine: Engine
+    keeper: Keeps | None = None
+
+    def events(self, stop: Stop) -> AsyncGenerator[Event, None]:
+        happening = events(self.plan, self.engine, stop)
+        return kept(happening, self.keeper, self.engine.stop) if self.keeper else happening
+
+
+def _in_a_thread(ready: _Ready) -> Generator[Event, None, None]:
     """Run the jobs in a thread of their own and yield the events in this one; closing it ends the run first."""
     handed: queue.Queue[Event | BaseException | None] = queue.Queue(_AHEAD)
-    stop = Stop(engine)
+    stop = Stop(ready.engine)
     loop = asyncio.new_event_loop()
 
     async def work() -> None:
-        async with aclosing(events(plan, engine, stop)) as happening:
+        async with aclosing(ready.events(stop)) as happening:
             async for event in happening:
                 handed.put(event)
 

@@ -26,7 +26,7 @@ def keeping(history: History, *, counts: bool = True) -> Iterator[Keeper]:
         yield keeper
     finally:
         with suppress(HistoryError):
-            keeper.drop()
+            keeper.close()
 
 
 def begin(
@@ -38,10 +38,12 @@ def begin(
     *,
     inventory: Sequence[str] = (),
     first: int = 0,
+    unmarked: bool = False,
 ) -> None:
     """Store the record of a planned run; `operation` as it was given, `inventory` as named, `first` what it repeats.
 
-    That somebody has said yes to protected hosts holds for this run alone, and is not kept. Raises HistoryError.
+    `unmarked`: its engine marks no host before a command leaves. That somebody has said yes to protected hosts holds
+    for this run alone, and is not kept. Raises HistoryError.
     """
     path, packed = _packed(operation)
     again = Again(
@@ -51,7 +53,7 @@ def begin(
         inventory=tuple(inventory),
         folder=_folder(),
     )
-    keeper.begin(plan.run, [KeptHost.of(host) for host in hosts], again, first)
+    keeper.begin(plan.run, [KeptHost.of(host) for host in hosts], again, first, unmarked=unmarked)
 
 
 def _packed(operation: Operation) -> tuple[str, bytes]:

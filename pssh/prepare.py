@@ -33,6 +33,7 @@ from pssh.model.options import RunOptions
 from pssh.model.report import Run
 from pssh.model.work import Job, Operation
 from pssh.ops.files.put import Put
+from pssh.ops.files.render import rendered
 from pssh.ops.files.tree import Tree
 from pssh.ops.lock import Locked
 from pssh.plan import Plan, jobs_for
@@ -183,8 +184,21 @@ def with_trees(jobs: Sequence[Job]) -> list[Job]:
     for job in jobs:
         if id(job.operation) not in read:
             read[id(job.operation)] = once(job.operation)
-        found.append(structs.replace(job, operation=read[id(job.operation)]))
+        operation = read[id(job.operation)]
+        _refuse_to_render(operation, job.host)
+        found.append(structs.replace(job, operation=operation))
     return found
+
+
+def _refuse_to_render(operation: Operation, host: str) -> None:
+    """Raise UsageError for what cannot be filled in into the files of a host, before anything is sent anywhere."""
+    if isinstance(operation, Locked):
+        _refuse_to_render(operation.operation, host)
+    elif isinstance(operation, Put) and operation.render and operation.tree is not None:
+        try:
+            rendered(operation.tree, dict(operation.names))
+        except UsageError as error:
+            raise UsageError(f"{error.message} for the host `{host}`", hint=error.hint) from None
 
 
 def with_credentials(plan: Plan, options: RunOptions, ask: Ask) -> Plan:

@@ -19,11 +19,11 @@ from typing import NoReturn
 
 from msgspec import structs
 
-from pssh.audience import Audience, Keeps
+from pssh.audience import Audience, Keeps, unstored
 from pssh.engine.base import Engine, EngineOptions, Order
 from pssh.engine.pool import Pool
 from pssh.engine.spool import Spool
-from pssh.errors import HistoryError, OutputFailed, UsageError
+from pssh.errors import OutputFailed, UsageError
 from pssh.model.event import (
     Begun,
     Event,
@@ -36,7 +36,6 @@ from pssh.model.event import (
     Stopping,
     WaveEnded,
 )
-from pssh.model.names import fold
 from pssh.model.options import RunOptions
 from pssh.model.outcome import Failure, Result
 from pssh.model.output import trim
@@ -320,9 +319,8 @@ async def arun(
         raise audience.bug from None
     if audience.trouble:
         raise OutputFailed(_unwritten(audience.trouble))
-    if keeper and keeper.trouble:
-        left = f"; not stored: {fold(keeper.unstored)}" if keeper.unstored else ""
-        raise HistoryError(f"{keeper.trouble.message}{left}", hint=keeper.trouble.hint)
+    if keeper:
+        unstored(keeper)
     assert report is not None  # events() ends with it
     return report
 

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pssh import Fleet, NoHosts, PsshError, Results, RunFailed
+from pssh.history.queries import Queries
+from pssh.history.store import History
 from pssh.model.event import Event, JobEnded, JobSaid
 from pssh.model.outcome import Result
 from pssh.model.work import Job
@@ -185,3 +188,45 @@ def test_it_works_without_a_main_guard(fleet: Fleet, tmp_path: Path, args: list[
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] == "b'42\\n' 4 0"
     assert len(done.stdout.splitlines()) == 5
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PSSH_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def test_a_programs_run_is_kept_only_if_it_asks(fleet: Fleet, state: Path) -> None:
+    assert fleet.select("web1").run("true").report.run.id == ""
+    assert not state.exists()
+    assert fleet.select("web1").run("true", history=True).report.run.id == "r1"
+    assert [result.host for result in fleet.select("web[1-2]").stream("true", history=True)] == ["web1", "web2"]
+    with closing(History(state)) as history:
+        queries = Queries(history)
+        assert [(run.number, run.state, run.counts) for run in queries.runs()] == [
+            (2, "ended", {"ok": 2}),
+            (1, "ended", {"ok": 1}),
+        ]
+        assert list(state.glob("r*")) == []
+
+
+@pytest.mark.usefixtures("state")
+async def test_runs_are_targets_in_a_program_too(fleet: Fleet) -> None:
+    fails = 'test "$PSSH_HOST" = web2'
+    results = fleet.select("@web").run(fails, env=("X=1",), history=True)
+    assert [result.host for result in results.ok] == ["web2"]
+    assert fleet.select("@last:failed").hosts == ("web1", "web3")
+    kept = [result.host async for result in fleet.select("@r1:ok").astream("true", history=True)]
+    assert kept == ["web2"]
+
+
+def test_a_run_that_is_left_early_is_kept_as_stopped(fleet: Fleet, state: Path) -> None:
+    stream = fleet.stream("true", parallel=1, workers=1, history=True)
+    first = next(stream)
+    stream.close()
+    with closing(History(state)) as history:
+        queries = Queries(history)
+        assert (queries.run(1).state, queries.run(1).stopped) == ("ended", "interrupt")
+        rows = {one.host: one.status for one in queries.results(1)}
+    assert rows[first.host] == "ok"
+    assert len(rows) == 4

@@ -5,10 +5,16 @@ from contextlib import closing, contextmanager
 
 import click
 
+from pssh import plugins
 from pssh.errors import UsageError
+from pssh.history.codec import unpack
 from pssh.history.queries import STATUSES, Queries
+from pssh.history.records import Again
 from pssh.history.store import History
+from pssh.model.work import Operation
 from pssh.report.safe import safe
+
+FILES = {"exact": False, "sort": "name", "reverse": False}  # how a table of files looks where nothing is said of it
 
 
 @contextmanager
@@ -18,6 +24,15 @@ def history() -> Iterator[Queries]:
         if opened.notice:
             click.echo(f"pssh: {safe(opened.notice)}", err=True)
         yield Queries(opened)
+
+
+def operation(again: Again) -> Operation | None:
+    """Return the operation of a run; None if it cannot be found any more."""
+    try:
+        found: Operation = unpack(again.operation, plugins.resolve(again.path))
+    except (ImportError, AttributeError, ValueError, TypeError, UsageError):
+        return None
+    return found
 
 
 def statuses(text: str, option: str) -> list[str]:

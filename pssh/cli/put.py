@@ -31,7 +31,7 @@ def command(targets: str, paths: tuple[str, ...], **flags: Any) -> int:
     if len(paths) < 2:
         raise UsageError("There is no SRC or no DEST", hint="`pssh put TARGETS SRC... DEST`")
     wanted = Attributes(**{name: flags[name] for name in ("mode", "owner", "group", "times", "preserve")})
-    own = ("via", "force", "follow", "skip_links", "mkdir", "backup", "inplace", "render")
+    own = ("via", "force", "follow", "skip_links", "mkdir", "backup", "inplace", "render", "diff")
     operation = Put(
         paths[:-1],
         paths[-1],

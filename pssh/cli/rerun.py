@@ -5,17 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from msgspec import ValidationError
 from msgspec.structs import replace
 
-from pssh import plugins
 from pssh.cli import options, past, start
 from pssh.cli.help import Page
 from pssh.errors import HistoryError, UsageError
-from pssh.history.codec import unpack
 from pssh.history.queries import Newest, picks
-from pssh.history.records import Again
-from pssh.model.work import Operation
 from pssh.report import words
 from pssh.report.safe import safe
 
@@ -34,7 +29,7 @@ EXAMPLES = """
 @options.option("Targets", "--all", "everything", is_flag=True, help="All hosts of the run, also those that are ok.")
 @options.option("Safety", "-n", "--dry-run", is_flag=True, help="Show what would be done, and connect nowhere.")
 @options.option("Safety", "-y", "--yes", is_flag=True, help="Do not ask about protected hosts.")
-@options.output
+@options.together(options.output, options.folders)
 def command(run: str, only: str, unknown: bool, everything: bool, yes: bool, **flags: Any) -> int:
     """Run RUN (default: last) again on the hosts that are not ok yet, with the same operation and options.
 
@@ -62,13 +57,18 @@ def command(run: str, only: str, unknown: bool, everything: bool, yes: bool, **f
     targets = ",".join(terms)
     if doubtful:
         targets += f"{',' if unknown else '!'}@r{number}:state=end-unknown"
-    operation = _operation(again, f"r{number}")
+    operation = past.operation(again)
+    if operation is None:
+        raise UsageError(
+            f"The operation of r{number} cannot be had again: "
+            + (f"`{again.path}` cannot be found" if again.path else "it was made in a program")
+        )
     _enter(again.folder)
     given = {**_NOTHING, "inventory": again.inventory, **flags}
     return start.launch(operation, targets, given, None, again=replace(again.options, yes=yes), first=first)
 
 
-_NOTHING = {"exclude": "", "first": None, "pick": None, "slice": "", "seed": None, "allow_empty": False}
+_NOTHING = {"exclude": "", "first": None, "pick": None, "slice": "", "seed": None, "allow_empty": False, **past.FILES}
 
 
 def _any(statuses: Sequence[str], one: Newest) -> bool:
@@ -86,15 +86,6 @@ def _counts(newest: Sequence[Newest]) -> str:
     for one in newest:
         found[one.status or "no result"] = found.get(one.status or "no result", 0) + 1
     return ", ".join(f"{number:,} {safe(status)}" for status, number in found.items())
-
-
-def _operation(again: Again, run: str) -> Operation:
-    try:
-        operation: Operation = unpack(again.operation, plugins.resolve(again.path))
-    except (ImportError, AttributeError, ValueError, TypeError, ValidationError):
-        what = f"`{again.path}` cannot be found" if again.path else "it was made in a program"
-        raise UsageError(f"The operation of {run} cannot be had again: {what}") from None
-    return operation
 
 
 def _enter(folder: str) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,6 @@ from pssh.cli.help import Page
 from pssh.errors import NoHosts, UsageError
 from pssh.model.report import Report
 from pssh.report.base import Display, Reporter, reporters
-from pssh.report.ping import PingTable
 from pssh.report.replay import Then, replay
 from pssh.report.screen import Screen
 from pssh.report.summary import summary
@@ -37,7 +36,7 @@ EXAMPLES = """
     "Show", "--raw", is_flag=True, value_for="--raw-to", help="The bytes that they printed, and nothing else."
 )
 @click.option("--raw-to", type=click.Choice(["always"]), hidden=True)
-@options.together(options.output, options.compare)
+@options.together(options.output, options.folders, options.compare)
 def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: bool, **flags: Any) -> int:
     """Show what came of RUN (default: last), as it was shown then or in another form.
 
@@ -48,13 +47,15 @@ def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: boo
         number = queries.number(run)
         kept = queries.run(number)
         report = queries.report(number)
+        operation = past.operation(queries.again(number))
     chosen = _chosen(report, failed, host, past.statuses(status, "--status") if status else [])
     if raw:
         _raw(chosen, flags["raw_to"] == "always")
         return 0
     whole = len(chosen.results) == len(report.results)
     screen = Screen(*terminal.streams())
-    replay(chosen, partial(_reporters, _still(how, whole), screen, report), said=how.says)
+    shows = start.own_table(operation, how, past.FILES) if operation else None
+    replay(chosen, partial(_reporters, _still(how, whole), screen, shows), said=how.says)
     if not how.quiet:
         if not whole:
             screen.say(f"\n{len(chosen.results):,} of {summary(report)}")
@@ -68,9 +69,9 @@ def _still(how: Display, whole: bool) -> Display:
     return dataclasses.replace(how, live=False, quiet=how.quiet or not whole)
 
 
-def _reporters(how: Display, screen: Screen, report: Report, then: Then) -> Sequence[Reporter]:
-    pings = report.run.operation == "ping" and how.format in ("auto", "table")
-    shows = partial(PingTable, width=how.width, color=how.color) if pings else None
+def _reporters(
+    how: Display, screen: Screen, shows: Callable[[Screen], Reporter] | None, then: Then
+) -> Sequence[Reporter]:
     return reporters(how, screen, now=then, shows=shows)
 
 

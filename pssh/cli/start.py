@@ -6,7 +6,7 @@ The first worker is started before the inventory is read, so that its imports ov
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -58,6 +58,7 @@ def launch(
     """
     how = display(flags)
     wanted = structs.replace(again or options.run_options(flags), say=how.says or bool(flags.get("raw")))
+    how = replace(how, most=wanted.max_output, most_run=wanted.max_output_run)
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
@@ -69,8 +70,8 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else _own_table(operation, how, flags)
-    screen = Screen(*terminal.streams())
+    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
+    screen = Screen(*terminal.streams(), terminal.size)
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
@@ -86,9 +87,9 @@ def _raw(*, always: bool) -> Callable[[Screen], Reporter]:
     return partial(Raw, shows=sys.stderr.isatty() and not always)
 
 
-def _own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
-    """Return what makes the table of an operation that has one of its own."""
-    if how.format != "table":
+def own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Callable[[Screen], Reporter] | None:
+    """Return what makes the table of an operation that has one of its own, where no other form was asked for."""
+    if how.format not in ("auto", "table"):
         return None
     if isinstance(operation, Ping):
         return partial(PingTable, width=how.width, color=how.color)
@@ -138,7 +139,7 @@ def _wants_output(flags: dict[str, Any], form: Format) -> bool:
 
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
-    sources = Sources.found(flags["inventory"], wanted.config_file)
+    sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
     if not (selection := _selected(sources, targets, flags, wanted)):
         return None
     return prepare(operation, targets, sources, selection, wanted, flags["seed"])
@@ -185,13 +186,13 @@ def carried_out(
         if worker:
             engine.adopt(worker)
         engine.warm()
-        sources = Sources.found(flags["inventory"], wanted.config_file)
+        sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
         if not (selection := _selected(sources, targets, flags, wanted)):
             return None
         with ExitStack() as stack:
             keeper = None
             if not (flags.get("no_history") or isinstance(operation, Scan)):
-                history = stack.enter_context(closing(History.usual()))
+                history = History.usual()  # closing it would wait for the disk, and this process ends soon
                 keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)

@@ -86,6 +86,7 @@ class Lane:
         self._barrier = barrier
         self._go: Callable[[], None] | None = None  # begins the command that waits
         self._told = False  # that it has begun
+        self._said = 0  # bytes that the host has printed
         self._tried = 0
         self._resting = False  # between two tries
         self._last = False  # no new try
@@ -139,6 +140,10 @@ class Lane:
             self._outlet.tell_now(JobConnected(self.job.id, self.job.host, login))
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
+        most = self.job.limits.output
+        self._said += len(data)
+        if most and self._said - len(data) <= most < self._said:  # not from within what a session is doing
+            asyncio.get_running_loop().call_soon(self._interrupt, endings.too_much(most))
         if not self.job.limits.say:
             return None
         for at in range(0, len(data), PIECE):
@@ -295,6 +300,7 @@ class Lane:
         self._resting = False
         self._tried += 1
         self._attempt += 1
+        self._said = 0
         self._outlet.tell(JobStarted(self.job.id, self.job.host, self._worker, self._attempt))
 
 

@@ -57,16 +57,15 @@ class Keeper:
         """The hosts whose results could not be stored."""
         return [result.host for result in self._unstored]
 
-    def begin(self, run: Run, hosts: Sequence[KeptHost], again: Again, first: int = 0) -> None:
+    def begin(
+        self, run: Run, hosts: Sequence[KeptHost], again: Again, first: int = 0, *, unmarked: bool = False
+    ) -> None:
         """Store what the run is, and forget what is too old; `first` is the run that it repeats a part of.
 
-        Raises HistoryError; then nothing may connect.
+        `unmarked`: its engine marks no host before a command leaves. Raises HistoryError; then nothing may connect.
         """
         with self._history.told():
-            try:
-                self._marks.fill(len(hosts))
-            except OSError as error:
-                raise HistoryError(f"The history `{self.marks}` cannot be written: {error.strerror}") from None
+            self._marks.fill(len(hosts), unknown=unmarked)
             about = replace(run, hosts=())
             values = (first or self.number, run.started, len(hosts), pack(about), pack(hosts), pack(again), self.number)
             with self._history.writing():
@@ -100,9 +99,14 @@ class Keeper:
             self._unstored.clear()
 
     def end(self, report: Report) -> None:
-        """Store how the run ended, with what could not be stored before; where that fails, `trouble` says why."""
+        """Store how the run ended, with what could not be stored before; where that fails, `trouble` says why.
+
+        Then the run counts as interrupted, so that it has a row for every host.
+        """
         if self._unstored:
             self._store()
+        if self._unstored:
+            return
         values = (report.seconds, report.stopped, report.exit_code, report.spread, self.number)
         try:
             with self._history.told(), self._history.writing():
@@ -113,15 +117,15 @@ class Keeper:
         except HistoryError as error:
             self.trouble = self.trouble or error
         else:
-            if not self._unstored:
-                self._marks.remove()
+            self._marks.remove()
 
-    def drop(self) -> None:
-        """Give the number back: the run did not begin."""
+    def close(self) -> None:
+        """Let go of the run: one that did not begin gives its number back, one that did not end is settled later."""
         if self._writer is None:
             with self._history.told(), self._history.writing():
                 self._history.database.execute("delete from runs where number = ?", (self.number,))
             self._marks.remove()
+        self._marks.close()
 
 
 class Writer:

@@ -7,18 +7,19 @@ over the run and all that repeat a part of the same one and came after it; so re
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pssh.errors import NoHosts, TargetsError
+from pssh.errors import HistoryError, NoHosts, TargetsError
 from pssh.history.codec import unpack
 from pssh.history.records import Again, KeptHost, KeptRun
 from pssh.history.store import History
 from pssh.model.outcome import Failure, Reply, Result, Status
 from pssh.model.report import BY_WEIGHT, Report, Run
 
+_Any = TypeVar("_Any")
 STATUSES: tuple[str, ...] = get_args(Status)
 STATES = ("not-started", "end-unknown", "finished")
 WORDS = (*STATUSES, "bad", "changed", "todo", "all")
@@ -96,10 +97,10 @@ class Queries:
         return [self._kept(row) for row in rows]
 
     def hosts(self, number: int) -> list[KeptHost]:
-        return unpack(self._one("select targets from runs where number = ?", number)[0], list[KeptHost])
+        return self._unpack(self._one("select targets from runs where number = ?", number)[0], list[KeptHost])
 
     def again(self, number: int) -> Again:
-        return unpack(self._one("select again from runs where number = ?", number)[0], Again)
+        return self._unpack(self._one("select again from runs where number = ?", number)[0], Again)
 
     def results(self, number: int) -> Iterator[Result]:
         """Yield the results that a run has, in the order of its targets."""
@@ -109,8 +110,8 @@ class Queries:
         for end, about in rows:
             if end not in known:
                 data = self._one("select data from ends where run = ? and number = ?", number, end)[0]
-                known[end] = unpack(data, Reply | Failure)  # type: ignore[arg-type]  # a union is a type to msgspec
-            result = unpack(about, Result)
+                known[end] = self._unpack(data, Reply | Failure)  # type: ignore[arg-type]  # a union is a type to msgspec
+            result = self._unpack(about, Result)
             yield replace(result, end=known[end], operation=result.operation or text)
 
     def report(self, number: int) -> Report:
@@ -173,13 +174,19 @@ class Queries:
             number=number,
             first=first,
             state=state,
-            run=unpack(about, Run),
+            run=self._unpack(about, Run),
             hosts=hosts,
             counts=counts,
             seconds=seconds,
             stopped=stopped,
             exit=code,
         )
+
+    def _unpack(self, raw: bytes, kind: type[_Any]) -> _Any:
+        try:
+            return unpack(raw, kind)
+        except (ValueError, TypeError) as error:
+            raise HistoryError(f"The history `{self._history.path}` is damaged: {error}") from None
 
     def _one(self, sql: str, *values: Any) -> Any:
         with self._history.told():

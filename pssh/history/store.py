@@ -17,7 +17,7 @@ from platformdirs import user_state_path
 from pssh.history import schema
 from pssh.history.codec import unpack
 from pssh.history.keeper import Keeper, Writer
-from pssh.history.marks import Left, Marks, left
+from pssh.history.marks import Left, Marks, forget, left
 from pssh.history.place import secure, state_folder
 from pssh.history.records import KeptHost
 from pssh.model.outcome import Failure, Result, status_of
@@ -59,7 +59,7 @@ class History:
         with self.told(), self.writing():
             highest = self.database.execute("select max(number) from runs").fetchone()[0]
             number = (highest or 0) + 1
-            marks = Marks(self.marks(number))
+            marks = Marks(self.folder, f"r{number}")
             values = (number, number, counts, time.time() if now is None else now)
             self.database.execute(
                 "insert into runs (number, first, state, counts, started) values (?, ?, 'preparing', ?, ?)", values
@@ -81,15 +81,12 @@ class History:
                 for table, column in (("results", "run"), ("ends", "run"), ("runs", "number")):
                     self.database.executemany(f"delete from {table} where {column} = ?", rows)
             for (number,) in rows:
-                self.marks(number).unlink(missing_ok=True)
+                forget(self.folder, f"r{number}")
             self.database.execute("pragma incremental_vacuum")
 
     def told(self) -> AbstractContextManager[None]:
         """Raise what SQLite raises as HistoryError."""
         return schema.told(self.path)
-
-    def marks(self, number: int) -> Path:
-        return self.folder / f"r{number}.marks"
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -97,24 +94,23 @@ class History:
         self.database.execute("begin immediate")
         try:
             yield
+            self.database.execute("commit")
         except BaseException:
-            if self.database.in_transaction:
+            if self.database.in_transaction:  # SQLite has ended it itself at some errors
                 self.database.execute("rollback")
             raise
-        self.database.execute("commit")
 
     def _settle(self) -> None:
         """Settle the runs that are said to go on, and of which nobody is alive."""
         for (number,) in self._open():
-            if marks := left(self.marks(number)):
-                done = False
+            if marks := left(self.folder, f"r{number}"):
                 try:
                     with self.writing():
                         if (number,) in self._open():  # else it ended meanwhile
                             self._interrupted(number, marks)
-                    done = True
+                    forget(self.folder, f"r{number}")
                 finally:
-                    marks.close(remove=done)
+                    marks.close()
 
     def _open(self) -> list[Any]:
         return self.database.execute("select number from runs where state in ('preparing', 'running')").fetchall()
@@ -138,8 +134,10 @@ def _unfinished(job: int, host: str, *, begun: bool) -> Result:
     """Return the result of a host that had none when its run was ended from outside."""
     if begun:
         hint = "look before you run it again; `pssh rerun --unknown` takes it as well"
-        end = Failure(stage="worker", kind="died", message="pssh itself was ended before the host answered", hint=hint)
+        said = "pssh itself was ended before the answer was stored"
+        end = Failure(stage="worker", kind="died", message=said, hint=hint)
     else:
-        end = Failure(stage="stop", kind="interrupt", message="pssh itself was ended before the command was sent")
+        said = "pssh itself was ended before the command was sent"
+        end = Failure(stage="stop", kind="interrupt", message=said)
     status, state = status_of(end, started=begun)
     return Result(job_id=job, host=host, operation="", status=status, state=state, end=end, seconds={})

@@ -8,7 +8,10 @@ _MOST = 200
 _WORDS = (
     ("No space left", "remote-disk-full"),
     ("uota exceeded", "remote-disk-full"),
+    ("File size limit exceeded", "remote-disk-full"),
+    ("File too large", "remote-disk-full"),
     ("Permission denied", "remote-denied"),
+    ("not permitted", "remote-denied"),
     ("Read-only", "remote-denied"),
     ("not found", "remote-missing"),
     ("No such file", "remote-missing"),

@@ -18,7 +18,15 @@ from pssh.report.screen import Screen
 
 Form = Callable[[Report], Iterable[str | bytes]]
 
+
+def _html(report: Report) -> Iterable[str]:
+    from pssh.report.html.page import pieces  # which few runs need
+
+    return pieces(report)
+
+
 FORMS: dict[str, Form] = {
+    ".html": _html,
     ".md": markdown.page,
     ".json": document,
     ".csv": csvout.render,

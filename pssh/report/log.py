@@ -67,6 +67,11 @@ def _shares(room: int, wanted: Sequence[int]) -> list[int]:
     return [first, room - first]
 
 
+def _command(run: Run) -> str:
+    bare = run.operation == "command" or run.text.split(" ", 1)[0] == run.operation
+    return run.text if bare else f"{run.operation} {run.text}".strip()
+
+
 def _row(line: Line) -> dict[str, str]:
     run = line.run
     when = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
@@ -74,7 +79,7 @@ def _row(line: Line) -> dict[str, str]:
     return {
         "RUN": f"{run.id}<{line.repeats}" if line.repeats else run.id,
         "WHEN": when,
-        "COMMAND": safe(run.text) if run.operation == "command" else safe(f"{run.operation} {run.text}".strip()),
+        "COMMAND": safe(_command(run)),
         "TARGETS": safe(run.targets),
         "N": f"{line.hosts:,}",
         "RESULT": counted if line.state == "ended" else f"{line.state}: {counted}".rstrip(": "),

@@ -10,7 +10,7 @@ from pssh.model.work import Session
 from pssh.ops.context import Context
 from pssh.ops.files.names import Place, size
 from pssh.ops.files.pull import Pulled, pull
-from pssh.ops.files.put import Via, count, listed
+from pssh.ops.files.put import Via, binary, count, listed
 from pssh.ops.shellwords import exact, join, shown
 
 
@@ -44,6 +44,7 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
             raise UsageError("`--flat` and `--dest` do not go together", hint="each of them says where the file goes")
         if self.path and (self.path.endswith("/") or os.path.basename(self.path) in (".", "..")):
             raise UsageError(f"`{shown(self.path)}` is no path of a file", hint="write `--dest 'logs/{host}.log'`")
+        binary(self.context)
 
     @property
     def label(self) -> str:
@@ -65,7 +66,8 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
             dry=self.dry,
             one=bool(self.path),
         )
-        return Reply(exit_code=0, stdout=f"{_line(pulled)}\n".encode(), changed=pulled.changes, note=_note(pulled))
+        said = f"{'would fetch ' if self.dry and pulled.changes else ''}{_line(pulled)}\n"
+        return Reply(exit_code=0, stdout=said.encode(), changed=pulled.changes and not self.dry, note=_note(pulled))
 
     def _named(self, place: Place) -> Place:
         """Return where in the folder something goes."""

@@ -150,14 +150,16 @@ class Landing:
 
     def write(self, data: memoryview) -> None:
         """Take the next bytes; zeros become a hole."""
+        self._hash.update(data)
         with self._ground.errors(self.place):
-            self._hash.update(data)
-            self.size += len(data)
-            if data == _ZEROS[: len(data)]:
-                os.lseek(self._file, self.size, os.SEEK_SET)
-                return
-            while data:
-                data = data[os.write(self._file, data) :]
+            for at in range(0, len(data), len(_ZEROS)):
+                piece = data[at : at + len(_ZEROS)]
+                self.size += len(piece)
+                if piece == _ZEROS[: len(piece)]:
+                    os.lseek(self._file, self.size, os.SEEK_SET)
+                    continue
+                while piece:
+                    piece = piece[os.write(self._file, piece) :]
 
     def close(self) -> None:
         """All of it has come."""

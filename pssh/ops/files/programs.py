@@ -58,6 +58,7 @@ LOOK = (
     _BEGIN
     + _TOOLS
     + """printf '%s\\n' "$1"
+command -v xargs >/dev/null || no tools
 dest=$2 folder=$3 name=$4 only=$5 follow=$6 home=$7
 if [ "$home" ]; then cd || exit; fi
 if [ -z "$name" ] || [ -d "$dest" ] || [ -z "$only" ]; then
@@ -229,20 +230,20 @@ TREE = (
     + """times=$1
 """
     + _SWEEP
-    + _STORE
-    + """mkdir "$t" || exit
-cd "$t" || exit
+    + """each() { [ ! -s "$1" ] || { l=$1; shift; xargs -0 -n 500 "$@" < "$l"; }; }
+mkdir "$t" || exit
+( cd "$t" || exit  # in a shell of its own, so that what removes the folder does not stand in it
 if [ "$times" ]; then tar -xpf - || exit; else tar -xpmf - || exit; fi
 [ -f c/end ] || no short
-each() { [ ! -s "$1" ] || { l=$1; shift; xargs -0 -n 500 "$@" < "$l"; }; }
 if [ "$H" ]; then
   each c/plain $H | sed 's/^\\\\//' | cut -c 1-64 > c/got
   each c/odd sh -c 'h=$1; shift; for x do $h < "$x"; done' sh "$H" | cut -c 1-64 >> c/got
   [ "$(cat c/got)" = "$(cat c/sums)" ] || no verify
 fi
 for l in c/owner.*; do [ ! -e "$l" ] || each "$l" chown "${l#c/owner.}" || exit; done
-each c/plain sh -c 'exec sync "$@" 2>/dev/null' sh
-cd .. || exit
+case $(sync --help 2>&1) in *FILE*) each c/plain sync 2>/dev/null ;; esac
+exit 0
+) || exit
 each "$t/c/backup" sh -c 'for x do
   if [ -d "$x~" ]; then echo "$x~ is a directory" >&2; exit 1; fi
   rm -f "$x~"; ln "$x" "$x~" 2>/dev/null || cp -p "$x" "$x~" || exit

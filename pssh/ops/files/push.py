@@ -3,6 +3,7 @@
 For whatever operation sends files: `push` takes an open session and a tree that was gathered once for all hosts.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,17 +11,21 @@ from msgspec import Struct
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import PLAIN, Context
+from pssh.ops.files import preview
 from pssh.ops.files.decide import USUAL, Attributes, Plan, decided
 from pssh.ops.files.facts import Facts
+from pssh.ops.files.listing import Found
 from pssh.ops.files.names import Where, readable, where
 from pssh.ops.files.stream import Stream
 from pssh.ops.files.tree import Tree
+from pssh.ops.files.unpack import Taker
 
 
 class Sent(Struct, frozen=True):
     """What a push came to."""
 
     plan: Plan
+    shown: tuple[str, ...] = ()  # of a dry run: what would be done
     note: str = ""
 
 
@@ -29,6 +34,9 @@ class Way(Protocol):
 
     async def look(self, where: Where, ours: Tree, *, follow: bool) -> Facts:
         """Return what is there of what is to come; raises TransportError."""
+
+    async def fetch(self, found: Sequence[Found], taker: Taker, *, home: bool, follow: bool) -> None:
+        """Hand the content of files to who takes it; raises TransportError."""
 
     async def send(self, plan: Plan, where: Where, wanted: Attributes, *, backup: bool, inplace: bool) -> None:
         """Do what was planned; raises TransportError, and then leaves nothing but what was there."""
@@ -48,10 +56,11 @@ async def push(
     inplace: bool = False,
     rate: float = 0.0,
     dry: bool = False,
+    diff: bool = False,
 ) -> Sent:
     """Send a tree to `dest` as `pssh put` does, and return what was done; raises TransportError.
 
-    `rate`: bytes a second, 0 for no limit. `dry`: only look.
+    `rate`: bytes a second, 0 for no limit. `dry`: only look; `diff`: and compare.
     """
     place = where(dest)
     way: Way = Stream(session, context, mkdir=mkdir, rate=rate)
@@ -60,7 +69,24 @@ async def push(
     plan = decided(tree, facts, wanted, force=force, follow=follow)
     if plan.changes and not dry:
         await way.send(plan, place, wanted, backup=backup, inplace=inplace)
-    return Sent(plan, "" if facts.hashes or not plan.size else "only sizes compared: the host has no tool for SHA-256")
+    shown = await _preview(way, plan, place, diff=diff) if dry else ()
+    return Sent(
+        plan, shown, "" if facts.hashes or not plan.size else "only sizes compared: the host has no tool for SHA-256"
+    )
+
+
+async def _preview(way: Way, plan: Plan, place: Where, *, diff: bool) -> tuple[str, ...]:
+    shown = list(preview.lines(plan))
+    steps = preview.diffable(plan) if diff else []
+    if steps:
+        kept = preview.Kept()
+        folder = plan.facts.folder.rstrip(b"/")
+        old = [Found(folder + step.path[1:], (), step.there) for step in steps if step.there is not None]
+        await way.fetch(old, kept, home=place.home, follow=False)
+        for step, found in zip(steps, old, strict=True):
+            if found.path in kept.contents:
+                shown += preview.diff(step, kept.contents[found.path])
+    return tuple(shown)
 
 
 def _refuse_missing(facts: Facts, tree: Tree, dest: str, place: Where, mkdir: bool) -> None:

@@ -13,11 +13,13 @@ from pssh.ops.context import Context
 from pssh.ops.files.decide import Attributes, Plan
 from pssh.ops.files.names import readable, size, where
 from pssh.ops.files.push import Sent, push
+from pssh.ops.files.render import rendered
 from pssh.ops.files.tree import Tree, gathered
 from pssh.ops.shellwords import join, shown
 
 Via = Literal["auto", "stream", "sftp"]
 _MOST_SAID = 3  # paths of what was skipped
+_MOST_TOLD = 256 << 10  # letters of a dry run
 
 
 class Put(Struct, frozen=True, omit_defaults=True, tag=True):
@@ -40,6 +42,7 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
     render: bool = False  # fill placeholders in the files
     names: tuple[tuple[str, str], ...] = ()  # with what
     dry: bool = False  # look, and say what would be done
+    diff: bool = False  # and how texts would change
     tree: Tree | None = None
     context: Context = Context()
 
@@ -47,6 +50,9 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
         if not self.sources:
             raise UsageError("There is nothing to send", hint="`pssh put TARGETS SRC... DEST`")
         where(self.dest)
+        binary(self.context)
+        if self.diff and not self.dry:
+            raise UsageError("`--diff` shows what a dry run would do", hint="give `--dry-run` as well")
 
     @property
     def label(self) -> str:
@@ -58,6 +64,8 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
 
     async def perform(self, session: Session) -> Reply:
         tree = self.tree if self.tree is not None else await to_thread(self._gathered)
+        if self.render:
+            tree = await to_thread(rendered, tree, dict(self.names))
         sent = await push(
             session,
             tree,
@@ -71,6 +79,7 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
             inplace=self.inplace,
             rate=self.rate,
             dry=self.dry,
+            diff=self.diff,
         )
         return said(sent, tree)
 
@@ -82,11 +91,19 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
             raise TransportError(failure) from None
 
 
+def binary(context: Context) -> None:
+    """Raise UsageError for a way to become somebody that no content of files comes through."""
+    if context.terminal or not context.shell:
+        how = f"`--become {context.become}` with a password" if context.terminal else "`--no-shell`"
+        raise UsageError(f"{how} carries no files", hint="`--sudo` does")
+
+
 def said(sent: Sent, tree: Tree) -> Reply:
     """Return the row of a push: one line that is equal where the same was done."""
-    return Reply(
-        exit_code=0, stdout=f"{_line(sent.plan)}\n".encode(), changed=sent.plan.changes, note=_note(sent, tree)
-    )
+    said = "\n".join(sent.shown) or _line(sent.plan)
+    stdout = f"{said[:_MOST_TOLD]}\n".encode("utf-8", "surrogateescape")
+    changed = sent.plan.changes and not sent.shown
+    return Reply(exit_code=0, stdout=stdout, changed=changed, note=_note(sent, tree))
 
 
 def _line(plan: Plan) -> str:

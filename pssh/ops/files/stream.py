@@ -22,6 +22,8 @@ from pssh.ops.files.tree import Tree
 from pssh.ops.files.unpack import Taker, Unpacking
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 
+_MOST_WORDS = 300  # letters of what a host's tools say
+
 
 class NoShell(TransportError):
     """No POSIX shell answered: another way may do."""
@@ -43,6 +45,8 @@ class Stream:
         paths = map(_text, (where.path, where.folder, where.name, only))
         command = programs.line(programs.LOOK, mark, *paths, _flag(follow), _flag(where.home))
         answer, reply = await self.ask(command, mark, b"".join(items))
+        if answer.startswith(b"no tools"):
+            raise no_tools()
         if reply.exit_code != 0 and not answer.startswith(b"no "):
             raise failed(reply)
         return facts.read(answer, len(items), mark.encode())
@@ -144,29 +148,40 @@ class Stream:
             for step in plan.moved:
                 if step.entry.kind == "file" and not step.entry.content and not tree.still(step.entry):
                     raise changed(step.entry)
+        if word == "tools":
+            raise no_tools()
         if word:
             raise TransportError(facts.refusal(word))
-        raise failed(reply)
+        raise failed(reply, plan.facts.folder)
 
 
-def failed(reply: Reply) -> TransportError:
-    """Return the error for a program that a tool of the host ended."""
-    words = first_line(reply)
+def failed(reply: Reply, path: bytes = b"") -> TransportError:
+    """Return the error for a program that a tool of the host ended; of what it said the line that tells why.
+
+    Where the reason is known it stands alone behind the path: what is in front of it differs from host to host.
+    """
+    lines = [line for line in reply.stderr.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    telling = [line for line in lines if transfer_kind(line) != "remote-failed"]
+    words = next(iter(telling or lines), "")[:_MOST_WORDS]
+    if "tar: not found" in words or "tar: command not found" in words:
+        return NoShell(Failure(stage="transfer", kind="remote-missing", message="the host has no `tar`"))
     cause = f"signal {reply.signal}" if reply.signal else f"exit {reply.exit_code}"
     message = words or f"the host's shell ended with {cause}"
-    return TransportError(Failure(stage="transfer", kind=transfer_kind(words), message=message, stderr=reply.stderr))
+    if telling and path:
+        message = f"`{readable(path)}`: {words.rpartition(': ')[2]}"
+    return TransportError(Failure(stage="transfer", kind=transfer_kind(words), message=message))
+
+
+def no_tools() -> NoShell:
+    """Return the error for a host whose shell has not what our programs need."""
+    return NoShell(Failure(stage="transfer", kind="remote-missing", message="the host has no `xargs`"))
 
 
 def no_shell(reply: Reply, noise: bytes) -> NoShell:
     """Return the error for a login that does not run our program."""
     said = first_line(Reply(0, stdout=noise, stderr=reply.stderr))
-    if (not noise.strip() and reply.exit_code in (126, 127)) or (reply.stderr and not noise.strip()):
-        kind = transfer_kind(said)
-        return NoShell(Failure(stage="transfer", kind=kind, message=said, stderr=reply.stderr))
-    if noise.strip():
-        message = f"`{said}` came where our own program was to answer"
-        return NoShell(Failure(stage="transfer", kind="noisy-login", message=message, stdout=noise))
-    return NoShell(Failure(stage="exec", kind="denied", message="the host runs no command of ours: a forced command"))
+    message = f"the host runs no command of ours: {said or 'a forced command, or no shell'}"
+    return NoShell(Failure(stage="exec", kind="denied", message=message))
 
 
 def _asked(entry: tree.Entry, only: bytes) -> bytes:

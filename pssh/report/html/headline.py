@@ -34,7 +34,7 @@ def why(report: Report) -> str:
     code = report.exit_code
     if report.stopped in _INTERRUPTED:
         return _INTERRUPTED[report.stopped]
-    if code == 1 and report.exit_rule != "max":
+    if any(result.status == "error" or result.cause.startswith("worker/") for result in report.results):
         return _WHY[1]
     usual = code in _WHY and report.exit_rule in ("all", "any") and (code or report.exit_rule == "all")
     if usual or all(result.status in ("ok", "skipped") for result in report.results):

@@ -5,12 +5,11 @@ out is counted, and stays in the history of the run.
 """
 
 from collections.abc import Iterator, Sequence
-from difflib import unified_diff
 from itertools import islice
 
 from pssh.model.outcome import Result
 from pssh.report import words
-from pssh.report.html.causes import folded
+from pssh.report.diff import unified
 from pssh.report.html.glyphs import badge
 from pssh.report.html.headline import clipped
 from pssh.report.html.markup import Markup, lines, tag
@@ -21,7 +20,7 @@ _LONGEST = 48_000  # letters of one output
 _OPEN = 3  # blocks that are open from the start
 _SHORT = 12  # lines of a block that may be
 _FIRST = 160  # letters of a first line
-_COMPARED = 2_000  # lines of an output that can be compared
+_NAMES = 90  # letters of folded hosts in a summary
 _DIFF_LINES = 400
 _MOST_DIFFS = 50
 
@@ -69,17 +68,10 @@ def _block(group: Sequence[Result], *, is_open: bool) -> Markup:
     first = group[0]
     said = words.block(first.end)
     names = words.hosts(result.host for result in group)
-    many = len(names) > _FIRST
-    head = [
-        *([] if first.ok else [badge(first.status), " "]),
-        tag("b", clipped(names, _FIRST)),
-        f" ({len(group):,})  " if len(group) > 1 else "  ",
-        tag("code", clipped(words.first_line(first), _FIRST)),
-    ]
     return tag(
         "details",
-        tag("summary", *head),
-        *([folded([result.host for result in group])] if many else []),
+        tag("summary", *_who(group), "  ", tag("code", clipped(words.first_line(first), _FIRST))),
+        *([_all(names, len(group))] if len(names) > _NAMES else []),
         tag("pre", Markup("\n"), lines(shortened(said, _LONGEST)), tabindex=0),
         open=is_open and said.count("\n") <= _SHORT,
     )
@@ -117,7 +109,7 @@ def differences(groups: Groups) -> Markup:
         tag(
             "p",
             "against what ",
-            tag("b", clipped(words.hosts(r.host for r in base), _FIRST)),
+            tag("b", _shown(words.hosts(one.host for one in base))),
             " printed",
             class_="soft",
         ),
@@ -128,26 +120,42 @@ def differences(groups: Groups) -> Markup:
 
 
 def _difference(before: str, group: Sequence[Result]) -> Markup:
-    first = group[0]
-    names = clipped(words.hosts(result.host for result in group), _FIRST)
-    old, new = before.splitlines(), words.block(first.end).splitlines()
-    head = [
-        *([] if first.ok else [badge(first.status), " "]),
-        tag("b", names),
-        f" ({len(group):,})" if len(group) > 1 else "",
-    ]
-    if max(len(old), len(new)) > _COMPARED:
-        return tag("details", tag("summary", *head), tag("p", "too long to be compared here", class_="soft"))
-    changed = list(islice(unified_diff(old, new, lineterm="", n=2), 2, 2 + _DIFF_LINES + 1))
+    found = unified(before, words.block(group[0].end))
+    changed = list(islice(found, _DIFF_LINES + 1))
     more = [tag("i", "… the rest is left out of this page")] if len(changed) > _DIFF_LINES else []
-    plus = sum(line.startswith("+") for line in changed)
-    minus = sum(line.startswith("-") for line in changed)
+    plus, minus = (sum(line.startswith(sign) for line in changed) for sign in "+-")
+    alike = any(line.startswith(" ") for line in changed)
+    said = f"  +{plus} −{minus}" if alike else "  nothing in common" if plus or minus else ""
     return tag(
         "details",
-        tag("summary", *head, f"  +{plus} −{minus}"),
+        tag("summary", *_who(group), said),
         tag("pre", *map(_changed, changed[:_DIFF_LINES]), *more, tabindex=0),
-        open=len(changed) <= _SHORT,
+        open=alike and len(changed) <= _SHORT,
     )
+
+
+def _who(group: Sequence[Result]) -> Iterator[str]:
+    """Yield the hosts of a group, as far as a summary has room for them."""
+    first = group[0]
+    if not first.ok:
+        yield badge(first.status)
+        yield " "
+    yield tag("b", _shown(words.hosts(result.host for result in group)))
+    if len(group) > 1:
+        yield f" ({len(group):,})"
+
+
+def _all(names: str, number: int) -> Markup:
+    """Return what a summary had no room for."""
+    return tag("details", tag("summary", f"all {number:,} hosts"), tag("div", clipped(names, _LONGEST), class_="mono"))
+
+
+def _shown(names: str) -> str:
+    """Return folded names cut after a comma if they are many."""
+    if len(names) <= _NAMES:
+        return names
+    cut = names.rfind(",", 0, _NAMES)
+    return f"{names[: cut if cut > 0 else _NAMES]},…"
 
 
 def _changed(line: str) -> Markup:

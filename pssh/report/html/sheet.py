@@ -76,7 +76,8 @@ td:last-child,th:last-child{padding-right:0}
 .hint{color:var(--soft)}
 .hint::before{content:"\\2192\\00a0"}
 details{border-top:1px solid var(--grid);padding:8px 0}
-td details{border:0;padding:0}
+td details,details details{border:0;padding:0}
+details .mono,details details>summary{color:var(--soft)}
 dl+details{margin-top:16px}
 details[open]>summary>code{display:none}
 header details:last-child{padding-bottom:0}

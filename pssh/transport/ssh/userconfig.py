@@ -9,7 +9,7 @@ true, leaves Include out and reads comments as values.
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from pwd import getpwuid
 from typing import Any, Self
@@ -35,7 +35,8 @@ class UserConfig:
         self._blocks = files.blocks
         self._named: dict[str, list[int]] = {}  # blocks that can only apply to that name
         self._others: list[int] = []  # blocks that any name may match
-        self._left_out: dict[str, tuple[str, list[str]]] = {}  # by file:line: keyword, hosts it would apply to
+        self._left_out: dict[str, tuple[str, dict[str, None]]] = {}  # by file:line: keyword, hosts it would apply to
+        self._shared: dict[tuple[int, ...], tuple[dict[str, Entry], Settings]] = {}  # by blocks, what all hosts get
         for number, block in enumerate(files.blocks):
             if block.entries:
                 names = _names(block)
@@ -70,7 +71,7 @@ class UserConfig:
     def notices(self) -> list[str]:
         """One line for each thing left out: of the files, then of the hosts that were looked up so far."""
         return self._notices + [
-            f"{where}: `{keyword}` is not supported, it is left out for {_some(hosts)}"
+            f"{where}: `{keyword}` is not supported, it is left out for {_some(list(hosts))}"
             for where, (keyword, hosts) in self._left_out.items()
         ]
 
@@ -85,29 +86,37 @@ class UserConfig:
         `user` and `port` stand for `%r` and `%p` when something stronger than ssh_config has set them. Raises
         ConfigError for a token or variable that cannot be expanded.
         """
-        said: dict[str, Entry] = {}
-        identity: list[Entry] = []
-        for entry in self._entries(name):
-            if entry.slot == "identity":
-                identity.append(entry)
-            else:
-                said.setdefault(entry.slot, entry)
+        blocks = self._applying(name)
+        if blocks not in self._shared:
+            said: dict[str, Entry] = {}
+            identity: list[Entry] = []
+            for entry in (entry for number in blocks for entry in self._blocks[number].entries):
+                if entry.slot == "identity":
+                    identity.append(entry)
+                else:
+                    said.setdefault(entry.slot, entry)
+            found = _Answer(self._home, self._environ, name, said, user, port).settings(identity)
+            if any(map(_varies, (*said.values(), *identity))):
+                self._note(name, said)
+                return found
+            self._shared[blocks] = said, found
+        said, found = self._shared[blocks]
         self._note(name, said)
-        return _Answer(self._home, self._environ, name, said, user, port).settings(identity)
+        return found.copy()
 
-    def _entries(self, name: str) -> Iterator[Entry]:
+    def _applying(self, name: str) -> tuple[int, ...]:
+        """Return the numbers of the blocks that apply to a name, in their order."""
         mine = self._named.get(name)
-        for number in sorted(mine + self._others) if mine else self._others:
-            block = self._blocks[number]
-            if all(matches(name, patterns) for patterns in block.scope):
-                yield from block.entries
+        return tuple(
+            number
+            for number in (sorted(mine + self._others) if mine else self._others)
+            if all(matches(name, patterns) for patterns in self._blocks[number].scope)
+        )
 
     def _note(self, name: str, said: dict[str, Entry]) -> None:
         for slot, entry in said.items():
             if (slot in UNSUPPORTED or slot == "proxy") and entry.value:
-                hosts = self._left_out.setdefault(entry.where, (entry.keyword, []))[1]
-                if name not in hosts:
-                    hosts.append(name)
+                self._left_out.setdefault(entry.where, (entry.keyword, {}))[1][name] = None
 
 
 class _Answer:
@@ -153,10 +162,11 @@ class _Answer:
 
     def _known_hosts(self) -> list[str]:
         users, everyones = self.said.get("user_files"), self.said.get("global_files")
-        own = [str(self.home / ".ssh" / name) for name in ("known_hosts", "known_hosts2")]
         if users:
             # The first file is the one written to: without one of the user's, keys are learned nowhere.
             own = [self._path(users, path) for path in users.value] or ["/dev/null"]
+        else:
+            own = [str(self.home / ".ssh" / name) for name in ("known_hosts", "known_hosts2")]
         if everyones is None:
             return own + _GLOBAL_FILES
         return own + [_absolute(tilde(path, self.home, everyones.where)) for path in everyones.value]
@@ -207,6 +217,12 @@ def _names(block: Block) -> list[str] | None:
         if all(map(plain, positive)):
             return positive
     return None
+
+
+def _varies(entry: Entry) -> bool:
+    """Whether a value may be another one for another host: it has a token or a variable."""
+    values = entry.value if isinstance(entry.value, list | tuple) else (entry.value,)
+    return any(isinstance(value, str) and ("%" in value or "$" in value) for value in values)
 
 
 def _read(files: Files, path: Path, base: Path, *, own: bool, checked: bool, named: bool = False) -> None:

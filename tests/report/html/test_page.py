@@ -195,7 +195,7 @@ REASONS: list[tuple[list[Result], dict[str, str], str]] = [
     (_ONE, {"exit_rule": "any"}, "the command failed on a host"),
     (_ONE, {"exit_rule": "max"}, "the largest code of a host, by `--exit max`"),
     (_ONE, {"exit_rule": "0"}, "`--exit 0` leaves the hosts out of it"),
-    ([failed("a", "worker/bug")], {"exit_rule": "0"}, "something went wrong on our own side"),
+    ([failed("a", "worker/bug")], {"exit_rule": "max"}, "something went wrong on our own side"),
     ([failed("a", "connect/timeout")], {}, "a host could not be reached, or let us not in"),
     ([ok("a")], {"stopped": "interrupt"}, "the run was interrupted"),
     ([failed("a", "stop/budget", started=False)], {}, "a rule stopped the run before every host was reached"),

@@ -368,3 +368,16 @@ def test_the_answer_is_that_of_ssh(tmp_path, seed):
         defaults = by_openssh("/dev/null", name)
         ours = {**expected(name, defaults, defaults), **answer}
         assert ours == expected(name, by_openssh(f"{tmp_path}/config{case}", name), defaults), text
+
+
+def test_what_hosts_share_is_never_what_a_token_makes_of_one_of_them(tmp_path):
+    found = config(tmp_path, "Host *\n  HostName %h.int\n  IdentityFile ~/.ssh/%r\nHost b*\n  Port 2222\n")
+    assert [found.lookup(name, user=name)["address"] for name in ("a1", "a2", "b1")] == ["a1.int", "a2.int", "b1.int"]
+    assert found.lookup("a1", user="x")["identity"] != found.lookup("a1", user="y")["identity"]
+
+
+def test_what_hosts_share_is_each_one_s_own_to_change(tmp_path):
+    found = config(tmp_path, "Host a*\n  Port 2222\n")
+    found.lookup("a1")["port"] = 1
+    assert found.lookup("a2")["port"] == 2222
+    assert "port" not in found.lookup("b1")

@@ -1,0 +1,155 @@
+"""What becomes of a transfer when its host fails it: the old file whole, nothing left behind, and the cause by name."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from pssh import plugins
+from pssh.model.host import Connection
+from pssh.model.outcome import Failure
+from pssh.model.work import Limits, Session, Transport, TransportError
+from pssh.ops.files.get import Get
+from pssh.ops.files.put import Put
+from tests.support.listeners import Quiet
+from tests.support.shells import Shell
+from tests.support.sshd import Sshd
+from tests.support.trees import leftovers
+
+
+def mounts() -> bool:
+    """Whether we may mount a file system of our own."""
+    return (
+        bool(shutil.which("unshare")) and not subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode
+    )
+
+
+needs_mounts = pytest.mark.skipif(not mounts(), reason="this system lets nobody mount a file system of their own")
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Path:
+    """A folder with two files, of which one is large; and beside it a host's folder with a file of the same name."""
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours/x").write_bytes(os.urandom(200_000))
+    (tmp_path / "ours/y").write_bytes(b"1")
+    (tmp_path / "home/ours").mkdir(parents=True)
+    (tmp_path / "home/x").write_bytes(b"old")
+    (tmp_path / "home/ours/x").write_bytes(b"old")
+    return tmp_path / "ours"
+
+
+async def failure_of(operation: Put | Get, session: Session) -> Failure:
+    with pytest.raises(TransportError) as caught:
+        await operation.perform(session)
+    return caught.value.failure
+
+
+def one(ours: Path) -> Put:
+    return Put((str(ours / "x"),), str(ours.parent / "home/x"), via="stream")
+
+
+def many(ours: Path) -> Put:
+    return Put((str(ours),), str(ours.parent / "home"), via="stream")
+
+
+both = pytest.mark.parametrize("operation", [one, many])
+
+
+def is_untouched(ours: Path) -> bool:
+    home = ours.parent / "home"
+    return (home / "x").read_bytes() == (home / "ours/x").read_bytes() == b"old" and leftovers(home) == []
+
+
+@both
+async def test_a_file_that_may_not_grow_so_large_is_left_as_it_was(ours: Path, operation: Callable[[Path], Put]):
+    shell = Shell(ours.parent, ["sh", "-c", 'ulimit -f 100; exec sh -c "$1"'])
+    failure = await failure_of(operation(ours), shell)
+    assert (failure.cause, is_untouched(ours)) == ("transfer/remote-disk-full", True)
+
+
+@needs_mounts
+@both
+@pytest.mark.parametrize(("options", "kind"), [("size=64k", "remote-disk-full"), ("size=64k,ro", "remote-denied")])
+async def test_a_disk_without_room_or_that_is_read_only_is_named(
+    ours: Path, operation: Callable[[Path], Put], options: str, kind: str
+):
+    mount = f'mount -t tmpfs -o {options} none {ours.parent}/home && exec sh -c "$1"'
+    failure = await failure_of(operation(ours), Shell(ours.parent, ["unshare", "-rm", "sh", "-c", mount]))
+    assert (failure.kind, "/home`: " in failure.message, is_untouched(ours)) == (kind, True, True)
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
+@both
+async def test_a_folder_that_may_not_be_written_to_is_named(ours: Path, operation: Callable[[Path], Put]):
+    (ours.parent / "home").chmod(0o555)
+    words = ["setpriv", "--reuid=65534", "--clear-groups", "sh"] if os.geteuid() == 0 else ["sh"]
+    for folder in (ours.parent, *ours.parent.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    failure = await failure_of(operation(ours), Shell(ours.parent, words))
+    assert (failure.cause, is_untouched(ours)) == ("transfer/remote-denied", True)
+
+
+def tools(folder: Path, *without: str) -> dict[str, str]:
+    """Return an environment in which a host has only what our programs need, without some of it."""
+    folder.mkdir()
+    for name in "sh cat rm mv chmod uname id stat mkdir xargs wc readlink ls cut sed find touch ln cp tar".split():
+        if name not in without and (path := shutil.which(name)):
+            (folder / name).symlink_to(path)
+    return {"PATH": str(folder)}
+
+
+async def test_without_a_tool_for_hashes_sizes_are_compared_and_that_is_said(ours: Path):
+    shell = Shell(ours.parent)
+    shell.env = tools(ours.parent / "bin")
+    reply = await one(ours).perform(shell)
+    assert reply.note == "only sizes compared: the host has no tool for SHA-256"
+    assert (ours.parent / "home/x").read_bytes() == (ours / "x").read_bytes()
+
+
+@pytest.mark.parametrize("missing", ["tar", "xargs"])
+async def test_a_tool_that_is_missing_is_named(ours: Path, missing: str):
+    shell = Shell(ours.parent)
+    shell.env = tools(ours.parent / "bin", missing)
+    failure = await failure_of(many(ours), shell)
+    assert (failure.cause, failure.message) == ("transfer/remote-missing", f"the host has no `{missing}`")
+    assert is_untouched(ours)
+
+
+# ---- over a real sshd
+
+
+@asynccontextmanager
+async def session_to(daemon: Sshd) -> AsyncIterator[Session]:
+    connection = Connection(
+        address="127.0.0.1",
+        port=daemon.port,
+        user=daemon.user,
+        identity=(str(daemon.identity),),
+        known_hosts=(str(daemon.known_hosts()),),
+    )
+    transport: Transport = plugins.find("pssh.transports", "ssh")({}, 8)
+    async with transport.open("here", connection, Limits(), Quiet()) as session:
+        yield session
+
+
+@pytest.mark.parametrize("command", ["/bin/false", "/usr/sbin/nologin", "echo hello", "internal-sftp"])
+async def test_a_host_that_runs_none_of_our_commands_is_told_apart(
+    start_sshd: Callable[..., Sshd], ours: Path, command: str
+):
+    async with session_to(start_sshd(f"ForceCommand {command}\n")) as session:
+        failure = await failure_of(one(ours), session)
+    assert (failure.cause, is_untouched(ours)) == ("exec/denied", True)
+
+
+async def test_what_a_login_prints_first_is_never_content(start_sshd: Callable[..., Sshd], ours: Path, tmp_path: Path):
+    noise = 'ForceCommand printf "Welcome to\\\\nthe host"; echo; echo more >&2; eval "$SSH_ORIGINAL_COMMAND"\n'
+    async with session_to(start_sshd(noise)) as session:
+        await one(ours).perform(session)
+        await Get((str(ours),), str(tmp_path / "got"), host="h", via="stream").perform(session)
+    assert (ours.parent / "home/x").read_bytes() == (ours / "x").read_bytes()
+    assert (tmp_path / "got/h/ours/x").read_bytes() == (ours / "x").read_bytes()

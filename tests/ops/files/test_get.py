@@ -1,0 +1,245 @@
+"""What is fetched from a host, and what a host that lies can make of it: nothing outside its own folder."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pssh.errors import UsageError
+from pssh.model.outcome import Failure, Reply
+from pssh.model.work import TransportError
+from pssh.ops.files import tar
+from pssh.ops.files.get import Get
+from tests.support.shells import SHELLS, Shell
+from tests.support.trees import differences, leftovers, odd_tree
+
+every_shell = pytest.mark.parametrize("words", SHELLS, ids=lambda words: words[0])
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    return tmp_path / "here"
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def get(home: Path, *paths: Path | str, words: list[str] | None = None, **how: Any) -> Reply:
+    *sources, dest = map(str, paths)
+    shell = Shell(home, words or ["/bin/sh"])
+    try:
+        return await Get(tuple(sources), dest, host="web1", **how).perform(shell)
+    finally:
+        assert leftovers(Path(dest).parent) == []
+
+
+async def refusal(home: Path, *paths: Path | str, **how: Any) -> Failure:
+    with pytest.raises(TransportError) as caught:
+        await get(home, *paths, **how)
+    return caught.value.failure
+
+
+@every_shell
+async def test_a_file_comes_into_the_folder_of_its_host(home: Path, here: Path, words: list[str]):
+    (home / "it's").write_bytes(os.urandom(70_000))
+    (home / "it's").chmod(0o4640)
+    reply = await get(home, home / "it's", here, words=words)
+    assert (reply.stdout, reply.changed) == (b"1 file, 68.4 KiB\n", True)
+    assert (here / "web1/it's").read_bytes() == (home / "it's").read_bytes()
+    assert stat.S_IMODE((here / "web1/it's").stat().st_mode) == 0o640
+    assert (await get(home, home / "it's", here, words=words)).stdout == b"same\n"
+
+
+@every_shell
+async def test_a_tree_comes_as_it_is(home: Path, here: Path, words: list[str]):
+    tree = odd_tree(home / "tree")
+    reply = await get(home, tree, here, words=words, links=True)
+    assert "`" + str(tree / "fifo") + "`" in reply.note
+    (tree / "fifo").unlink()
+    assert differences(tree, here / "web1/tree") == ""
+    assert (await get(home, tree, here, words=words, links=True)).stdout == b"same\n"
+    (tree / "sub/deep/é").write_bytes(b"changed")
+    assert (await get(home, tree, here, words=words, links=True)).stdout == b"1 file, 7 B\n"
+    assert differences(tree, here / "web1/tree") == ""
+
+
+@every_shell
+async def test_patterns_are_expanded_there_and_nothing_else_is(home: Path, here: Path, words: list[str]):
+    for name in ("a1", "a2", "b", "$(touch pwned)1", "a b", "[x]"):
+        (home / name).write_bytes(name.encode())
+    await get(home, f"{home}/a?", f"{home}/$(touch pwned)*", f"{home}/[x]", here, words=words)
+    assert sorted(os.listdir(here / "web1")) == ["$(touch pwned)1", "[x]", "a1", "a2"]  # noqa: PTH208
+    assert not (home / "pwned").exists()
+
+
+async def test_what_is_not_there_is_named(home: Path, here: Path):
+    failure = await refusal(home, home / "no*", here)
+    assert (failure.cause, f"`{home}/no*`" in failure.message) == ("transfer/remote-missing", True)
+
+
+async def test_flat_names_end_with_the_host_and_a_path_decides_all(home: Path, here: Path):
+    (home / "x.log").write_bytes(b"1")
+    await get(home, home / "x.log", here, flat=True)
+    await get(home, home / "x.log", here, path=str(here / "logs/web1.log"))
+    assert ((here / "x.log.web1").read_bytes(), (here / "logs/web1.log").read_bytes()) == (b"1", b"1")
+    (home / "y.log").write_bytes(b"2")
+    failure = await refusal(home, f"{home}/*.log", here, path=str(here / "logs/web1.log"))
+    assert failure.cause == "transfer/name-refused"
+
+
+async def test_two_sources_of_one_name_are_refused(home: Path, here: Path):
+    for folder in "ab":
+        (home / folder).mkdir()
+        (home / folder / "x").write_bytes(b"")
+    assert (await refusal(home, home / "a/x", home / "b/x", here)).cause == "transfer/name-refused"
+    with pytest.raises(UsageError):
+        Get((), "x")
+
+
+async def test_a_file_here_is_never_replaced_by_a_folder_nor_the_reverse(home: Path, here: Path):
+    (home / "x").write_bytes(b"1")
+    (home / "d").mkdir()
+    (here / "web1/x").mkdir(parents=True)
+    (here / "web1/d").write_bytes(b"mine")
+    assert (await refusal(home, home / "x", here)).cause == "transfer/is-directory"
+    assert (await refusal(home, home / "d", here)).cause == "transfer/is-directory"
+
+
+async def test_a_link_here_is_not_written_through(home: Path, here: Path, tmp_path: Path):
+    (home / "t").mkdir()
+    (home / "t/x").write_bytes(b"new")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/x").write_bytes(b"old")
+    (here / "web1").mkdir(parents=True)
+    (here / "web1/t").symlink_to(tmp_path / "outside")
+    assert (await refusal(home, home / "t", here)).cause in ("transfer/symlink", "transfer/is-directory")
+    (here / "web1/t").unlink()
+    (here / "web1/t").mkdir()
+    (here / "web1/t/x").symlink_to(tmp_path / "outside/x")
+    assert (await refusal(home, home / "t", here)).cause == "transfer/symlink"
+    assert (tmp_path / "outside/x").read_bytes() == b"old"
+
+
+async def test_links_that_lead_outside_are_left_out(home: Path, here: Path):
+    (home / "t/sub").mkdir(parents=True)
+    for name, target in {"in": "sub", "up": "../x", "root": "/etc/passwd", "sub/back": "../in"}.items():
+        (home / "t" / name).symlink_to(target)
+    reply = await get(home, home / "t", here, links=True)
+    found = sorted(str(path.relative_to(here)) for path in (here / "web1/t").rglob("*") if path.is_symlink())
+    assert found == ["web1/t/in", "web1/t/sub/back"]
+    assert ("/up`" in reply.note, "/root`" in reply.note) == (True, True)
+    assert (await get(home, home / "t", here.with_name("else"))).stdout == b"2 folders\n"
+
+
+async def test_a_hole_stays_a_hole(home: Path, here: Path):
+    with (home / "x").open("wb") as file:
+        file.seek(8 << 20)
+        file.write(b"end")
+    await get(home, home / "x", here)
+    got = here / "web1/x"
+    assert got.read_bytes() == (home / "x").read_bytes()
+    assert got.stat().st_blocks * 512 < 1 << 20
+
+
+async def test_a_disk_here_that_is_full_is_our_own_side(home: Path, here: Path):
+    (home / "x").write_bytes(b"1")
+    here.parent.joinpath("file").write_bytes(b"")
+    failure = await refusal(home, home / "x", here.parent / "file")
+    assert failure.stage in ("local", "transfer")
+
+
+# ---- hosts that lie
+
+
+class Lying(Shell):
+    """A host whose answers are changed on their way."""
+
+    change: Callable[[bytes], bytes] = staticmethod(lambda data: data)
+
+    async def exec(self, command: str, **how: Any) -> Reply:
+        sink = how.get("sink")
+        if sink is None:
+            return await super().exec(command, **how)
+        how["sink"] = heard = _Heard()
+        reply = await super().exec(command, **how)
+        wait = sink.write(self.change(bytes(heard.data)))
+        if wait is not None:
+            await wait
+        return reply
+
+
+class _Heard:
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
+@pytest.mark.parametrize(
+    "name", [b"../evil", b"/etc/passwd", b"a/../../evil", b"", b".", b"..", b"sub/x/y", b"\x1b]0;x\x07/.."]
+)
+async def test_a_name_that_leads_elsewhere_is_refused_by_name_and_the_rest_comes(home: Path, here: Path, name: bytes):
+    (home / "t").mkdir()
+    (home / "t/good").write_bytes(b"1")
+    (home / "t/REPLACED").write_bytes(b"2")
+    shell = Lying(home)
+    inside = os.fsencode(home) + b"/t/"
+    shell.change = lambda data: data.replace(inside + b"REPLACED\0", inside + name + b"\0")
+    reply = await Get((str(home / "t"),), str(here), host="web1").perform(shell)
+    assert everything(here) == ["web1", "web1/t", "web1/t/good"]
+    assert reply.note.startswith("names refused: `")
+    assert not (here.parent / "evil").exists()
+
+
+async def test_an_archive_with_more_or_other_than_was_asked_for_makes_nothing_of_it(home: Path, here: Path):
+    (home / "x").write_bytes(b"good")
+    shell = Lying(home)
+    evil = tar.header(b"../../evil", "file", 0o644, size=4) + b"evil" + bytes(508)
+    evil += tar.header(b"web1", "link", 0o777, target=b"/etc")
+    evil += tar.header(b"/etc/evil", "file", 0o644, size=4) + b"evil" + bytes(508)
+    first = tar.header(os.fsencode(home)[1:] + b"/x", "file", 0o644, size=4)
+
+    def change(data: bytes) -> bytes:
+        at = data.find(first[:100])
+        return data[:at] + evil + data[at:] if at > 0 else data
+
+    shell.change = change
+    await Get((str(home / "x"),), str(here), host="web1").perform(shell)
+    assert everything(here) == ["web1", "web1/x"]
+    assert (here / "web1/x").read_bytes() == b"good"
+
+
+@pytest.mark.parametrize("cut", [200, 700, 1100, 3000])
+async def test_what_is_cut_or_garbled_on_the_way_has_no_final_name(home: Path, here: Path, cut: int):
+    (home / "x").write_bytes(os.urandom(2000))
+    shell = Lying(home)
+    shell.change = lambda data: data if b"\nroot\0/" in data else data[:cut]
+    with pytest.raises(TransportError):
+        await Get((str(home / "x"),), str(here), host="web1").perform(shell)
+    assert files(here) == []
+
+
+async def test_content_that_is_changed_on_the_way_is_refused(home: Path, here: Path):
+    content = os.urandom(2000)
+    (home / "x").write_bytes(content)
+    shell = Lying(home)
+    shell.change = lambda data: data.replace(content[500:510], bytes(10))
+    with pytest.raises(TransportError) as caught:
+        await Get((str(home / "x"),), str(here), host="web1").perform(shell)
+    assert caught.value.failure.cause == "transfer/changed-while-read"
+    assert files(here) == []
