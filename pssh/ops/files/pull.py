@@ -8,6 +8,7 @@ import stat
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
@@ -52,10 +53,13 @@ async def pull(
     rate: float = 0.0,
     dry: bool = False,
     one: bool = False,
+    choose: Callable[[Listing], Listing] = lambda listing: listing,
+    hashed: bool = False,
 ) -> Pulled:
     """Fetch paths and patterns of a host into `folder` as `pssh get` does; raises TransportError.
 
     `named` says what becomes of a place below the folder; `one`: it must be a single source. `rate`: bytes a second.
+    `choose` takes its pick of what was listed, in a thread; with `hashed` it is told what the files hold.
     """
     paths, home = _paths(sources)
 
@@ -63,6 +67,9 @@ async def pull(
         listing = await way.listing(paths, home=home, follow=follow, links=links)
         if one and len({found.place[0] for found in listing.found}) > 1:
             raise _several()
+        if hashed and listing.hashes:
+            listing = await _hashed(way, listing, home=home)
+        listing = await asyncio.to_thread(choose, listing)
         ground = Ground(folder)
         pulling = _Pulling(session, way, ground, listing, named, home=home, follow=follow, times=times, rate=rate)
         try:
@@ -71,6 +78,14 @@ async def pull(
             ground.close()
 
     return await by_way(session, via, do, context=context)
+
+
+async def _hashed(way: Way, listing: Listing, *, home: bool) -> Listing:
+    """Return the listing with the hash of every file."""
+    files = [found for found in listing.found if found.there.kind == "file"]
+    digests = dict(zip((found.path for found in files), await way.digests(files, home=home), strict=True))
+    found = tuple(replace(one, there=replace(one.there, digest=digests.get(one.path, b""))) for one in listing.found)
+    return replace(listing, found=found)
 
 
 def _several() -> TransportError:
