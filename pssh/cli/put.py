@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pssh.cli import early, options
+from pssh.cli import early, fileflags
 from pssh.cli.help import Page
 from pssh.errors import UsageError
 from pssh.ops.files.decide import Attributes
@@ -21,7 +21,8 @@ EXAMPLES = """
 @click.command(cls=Page, examples=EXAMPLES)
 @click.argument("targets")
 @click.argument("paths", nargs=-1, type=click.UNPROCESSED, metavar="SRC... DEST")
-@options.together(options.files, options.sending)
+@fileflags.files
+@fileflags.sending
 def command(targets: str, paths: tuple[str, ...], **flags: Any) -> int:
     """Copy SRC to DEST on every host, and leave alone what is the same already.
 
