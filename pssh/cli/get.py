@@ -26,7 +26,7 @@ def command(targets: str, paths: tuple[str, ...], **flags: Any) -> int:
     """Fetch SRC from every host into DEST/HOST/, and leave alone what is the same already.
 
     SRC may hold `*`, `?` and `[...]`, for paths on the hosts: quote it. A file appears under its name only when it is
-    whole: size and SHA-256 are compared first.
+    whole: size and SHA-256 are compared first. `--dry-run` connects, and only looks.
     """
     path = flags["dest"]
     if len(paths) < (1 if path else 2):
