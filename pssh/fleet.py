@@ -150,11 +150,11 @@ class Fleet:
         return Results(report)
 
     def put(self, *paths: str, **how: Any) -> Results:
-        """Copy files to every host; the last path is where to. Options are the fields of `Put` and those of `run`."""
+        """Copy files to every host; the last path is where to. Options: the fields of `Put` and those of `run`."""
         return self._moved(Put, paths, how)
 
     def get(self, *paths: str, **how: Any) -> Results:
-        """Fetch files from every host; the last path is where to. Options are the fields of `Get` and those of `run`."""
+        """Fetch files from every host; the last path is where to. Options: the fields of `Get` and those of `run`."""
         return self._moved(Get, paths, how)
 
     def _moved(self, kind: type[Put] | type[Get], paths: tuple[str, ...], how: dict[str, Any]) -> Results:

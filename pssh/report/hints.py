@@ -71,7 +71,6 @@ _HINTS = {
     "worker/died": "two worker processes died over this: is there enough memory?",
     "worker": "this is a bug of pssh: please report it with this line",
     "local/disk-full": "make room on this machine",
-    "local/denied": "give a folder that you may write to",
     "local/denied": "check owner and mode on this machine",
     "local/key-file": "check the key file on this machine",
     "local/changed": "do it again once the file on this machine is at rest",
