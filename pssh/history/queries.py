@@ -119,10 +119,11 @@ class Queries:
         kept = self.run(number)
         spread = self._one("select spread from runs where number = ?", number)[0]
         names = tuple(host.name for host in self.hosts(number))
+        results = tuple(self.results(number))
         return Report(
             run=replace(kept.run, hosts=names),
-            results=tuple(self.results(number)),
-            seconds=kept.seconds or 0.0,
+            results=results,
+            seconds=_lasted(kept, results) if kept.seconds is None else kept.seconds,
             stopped="killed" if kept.state == "interrupted" else kept.stopped,
             exit_rule=self.again(number).options.exit,
             spread=spread,
@@ -195,6 +196,12 @@ class Queries:
     def _all(self, sql: str, *values: Any) -> list[Any]:
         with self._history.told():
             return self._history.database.execute(sql, values).fetchall()
+
+
+def _lasted(kept: KeptRun, results: Sequence[Result]) -> float:
+    """Return the seconds until the last host ended, of a run whose own end is not known."""
+    ends = [one.started + one.seconds.get("total", 0.0) for one in results]
+    return max([0.0, *(end - kept.run.started for end in ends)])
 
 
 def check(name: str, word: str, value: str) -> None:
