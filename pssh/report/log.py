@@ -1,6 +1,7 @@
 """The table of earlier runs: when, what, on which hosts, and how it ended; one line each.
 
-On a narrow screen the year goes first, then the targets, then the time that a run took; what is left is clipped.
+On a narrow screen the year goes first, then the targets, then the time that a run took; commands are clipped, and what
+came of a run takes a quarter of the line or so.
 """
 
 import sys
@@ -16,8 +17,8 @@ from pssh.report.grid import GAP, clip, grid, width_of
 from pssh.report.safe import safe
 
 _RIGHT = ("N", "TIME", "EXIT")
-_CLIPPED = ("COMMAND", "TARGETS", "RESULT")
-_READABLE = 12  # columns that a clipped cell should have
+_CLIPPED = ("COMMAND", "TARGETS")
+_READABLE = 10  # columns that a clipped cell should have
 _LEAVE = ((), ("TARGETS",), ("TARGETS", "TIME"))
 
 
@@ -41,7 +42,8 @@ def log_table(lines: Sequence[Line], *, width: int = 0) -> str:
     width = width or sys.maxsize
     wide = _wide(rows)
     if sum(wide.values()) > width:
-        rows = [{**row, "WHEN": row["WHEN"][5:]} for row in rows]
+        most = max(width // 3 - 9, _READABLE)
+        rows = [{**row, "WHEN": row["WHEN"][5:], "RESULT": clip(row["RESULT"], most)} for row in rows]
         wide = _wide(rows)
     for left_out in _LEAVE:
         columns = [name for name in wide if name not in left_out]
@@ -49,10 +51,8 @@ def log_table(lines: Sequence[Line], *, width: int = 0) -> str:
         room = width - sum(wide[name] for name in columns if name not in clipped)
         if room >= sum(min(one, _READABLE) for one in clipped.values()):
             break
-    most = {**wide, **_shares(room, clipped)}
-    return grid(
-        columns, [[clip(row[name], max(most[name] - GAP, 1)) for name in columns] for row in rows], right=_RIGHT
-    )
+    cut = {**wide, **_shares(room, clipped)}
+    return grid(columns, [[clip(row[name], max(cut[name] - GAP, 1)) for name in columns] for row in rows], right=_RIGHT)
 
 
 def _wide(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
