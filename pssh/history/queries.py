@@ -17,7 +17,7 @@ from pssh.history.codec import unpack
 from pssh.history.records import Again, KeptHost, KeptRun
 from pssh.history.store import History
 from pssh.model.outcome import Failure, Reply, Result, Status
-from pssh.model.report import BY_WEIGHT, Report, Run
+from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run
 
 _Any = TypeVar("_Any")
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -125,9 +125,15 @@ class Queries:
             results=results,
             seconds=_lasted(kept, results) if kept.seconds is None else kept.seconds,
             stopped="killed" if kept.state == "interrupted" else kept.stopped,
-            exit_rule=self.again(number).options.exit,
+            exit_rule=self._exit_rule(number),
             spread=spread,
         )
+
+    def _exit_rule(self, number: int) -> ExitRule:
+        try:
+            return self.again(number).options.exit
+        except HistoryError:  # options of another version: a report can do without them
+            return "all"
 
     def newest(self, name: str) -> tuple[int, list[Newest]]:
         """Return the run that a target names, and how each of its hosts did last.
