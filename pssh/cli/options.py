@@ -167,8 +167,10 @@ stopping = together(
         help="From the login to the command.  [10s]",
     ),
     option("Limits", "--deadline", type=SECONDS, default=0.0, help="For the whole run.  [none]"),
+    option("Limits", "--window", type=SECONDS, default=0.0, help="After that, start no new host.  [none]"),
     option("Limits", "--tail", type=TAIL, metavar="N%:SEC", help="For the others, once N% have ended."),
     option("Failures", "--max-fail", type=SHARE, metavar="N|N%", help="Stop when more are not ok."),
+    option("Failures", "--max-fail-from", type=int, default=0, metavar="N", help="Count them once N have ended."),
     option(
         "Failures",
         "--halt",
@@ -179,6 +181,7 @@ stopping = together(
     option("Limits", "--kill-after", type=SECONDS, default=USUAL.kill_after, help="From TERM to KILL.  [2s]"),
     option("Limits", "--drain", type=SECONDS, default=USUAL.drain, help="For output after the exit.  [2s]"),
     option("Safety", "--leash", is_flag=True, help="End the command also when its connection is lost."),
+    option("Failures", "--expect-disconnect", is_flag=True, help="A host that hangs up in mid-command is ok."),
     option("Failures", "--ok", type=CODES, default=USUAL.ok, metavar="N,...", help="Exit codes that are success.  [0]"),
     option(
         "Failures",
