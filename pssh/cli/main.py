@@ -24,6 +24,7 @@ COMMANDS = {
     "script": ("Upload a script, run it, remove it", "Work"),
     "put": ("Copy files and folders to every target", "Work"),
     "get": ("Fetch files and folders from every target", "Work"),
+    "sync": ("Make a folder the same on every target", "Work"),
     "fs": ("Look at and change files and folders", "Work"),
     "job": ("Maintenance jobs: check, explain, run, install", "Work"),
     "sched": ("Run the jobs of a folder when they are due", "Work"),
@@ -33,6 +34,7 @@ COMMANDS = {
     "show": ("Show what came of an earlier run", "History"),
     "rerun": ("Run the rest of an earlier run", "History"),
     "diff": ("Compare two runs", "History"),
+    "report": ("Write an earlier run to files", "History"),
     "trust": ("Collect host keys, show them, write them once", "Set up"),
     "demo": ("Start a fleet on this machine and show it all", "Set up"),
 }

@@ -20,6 +20,7 @@ from pssh.cli.types import (
     LAUNCH,
     LOCK,
     NUMBER,
+    OUTPUT,
     PAUSE,
     RAMP,
     RATE,
@@ -64,13 +65,16 @@ def together(*decorators: Decorator) -> Decorator:
 inventory = together(
     named("Targets", "-i", "--inventory", metavar="PATH", multiple=True, help="Inventory file or folder; repeatable."),
 )
-narrowing = together(
-    option("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
+narrowing_but_exclude = together(
     option("Targets", "--first", type=COUNT, metavar="N", help="Take the first N hosts."),
     option("Targets", "--pick", type=COUNT, metavar="N", help="Take N hosts at random."),
     option("Targets", "--seed", type=NUMBER, metavar="N", help="Make chance choose the same again."),
     option("Targets", "--slice", metavar="I:J", default="", help="Take hosts I to J, counted from 1, both included."),
     option("Targets", "--allow-empty", is_flag=True, help="Exit with 0 if no host matches."),
+)
+narrowing = together(
+    option("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
+    narrowing_but_exclude,
 )
 config_file = named(
     "Connection", "-F", "--ssh-config", "config_file", metavar="FILE", default="", help="Read this ssh_config only."
@@ -233,6 +237,22 @@ folders = together(
     named("Output", "-e", "--errdir", metavar="DIR", default="", help="Write stderr there, one file per host."),
     option("Output", "--append", is_flag=True, help="With -o and -e: add to files that are there."),
 )
+budget = together(
+    option(
+        "Output",
+        "--max-output",
+        type=OUTPUT,
+        metavar="SIZE[/run:SIZE]",
+        help="Of a host's output files keep so much, and of all; 0: all of it.  [16M/run:1G]",
+    ),
+    option(
+        "Output",
+        "--on-overflow",
+        type=click.Choice(["drop", "kill"]),
+        default=USUAL.on_overflow,
+        help="Count what is more and drop it, or end the command.  [drop]",
+    ),
+)
 compare = together(
     option("Output", "--diff", is_flag=True, help="Gather: the largest block, and how the others differ from it."),
     option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
@@ -254,14 +274,15 @@ output = together(
     option("Output", "-L", "--lines", is_flag=True, help="The same as --format lines: as it comes, `host: text`."),
     option("Output", "--no-labels", is_flag=True, help="With --lines: without the host."),
     option("Output", "--rows", type=click.Choice(["result", "host"]), default="result", help="One table row for each."),
-    folders,
     report,
     events,
     quiet,
     color,
 )
 history = option("Output", "--no-history", is_flag=True, help="Keep nothing of this run.")
-work = together(inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, history)
+work = together(
+    inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, folders, budget, history
+)
 
 files = together(
     inventory,
@@ -315,6 +336,10 @@ def run_options(flags: dict[str, Any]) -> RunOptions:
         said["connect_limit"], jump = handshakes
         if jump:
             _say(said, "--connect-limit N/jump:M", "jump_limit", jump)
+    if budget := flags.get("max_output"):
+        said["max_output"], run = budget
+        if run >= 0:
+            said["max_output_run"] = run
     return options_from(said)
 
 

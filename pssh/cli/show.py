@@ -36,7 +36,7 @@ EXAMPLES = """
     "Show", "--raw", is_flag=True, value_for="--raw-to", help="The bytes that they printed, and nothing else."
 )
 @click.option("--raw-to", type=click.Choice(["always"]), hidden=True)
-@options.together(options.output, options.compare)
+@options.together(options.output, options.folders, options.compare)
 def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: bool, **flags: Any) -> int:
     """Show what came of RUN (default: last), as it was shown then or in another form.
 

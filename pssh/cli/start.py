@@ -58,6 +58,7 @@ def launch(
     """
     how = display(flags)
     wanted = structs.replace(again or options.run_options(flags), say=how.says or bool(flags.get("raw")))
+    how = replace(how, most=wanted.max_output, most_run=wanted.max_output_run)
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
@@ -70,7 +71,7 @@ def launch(
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
     shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
-    screen = Screen(*terminal.streams())
+    screen = Screen(*terminal.streams(), terminal.size)
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0

@@ -4,6 +4,7 @@ Here and nowhere else, so that both sides of the process border word them alike.
 """
 
 from pssh.model.outcome import Failure, Reply, Result, status_of
+from pssh.model.size import sized
 from pssh.model.work import Job
 
 _LINE = 500  # of an exception's own words, which may quote what a host sent
@@ -47,6 +48,11 @@ def late(seconds: float, begun: bool) -> Failure:
     if begun:
         return Failure(stage="exec", kind="deadline", message=f"the host took longer than {limit}")
     return Failure(stage="connect", kind="timeout", message=f"no command could be sent within {limit}")
+
+
+def too_much(most: int) -> Failure:
+    """Return the failure of a job whose command printed more than it may."""
+    return Failure(stage="stop", kind="output-limit", message=f"more than {sized(most)} printed (`--max-output`)")
 
 
 def bug(error: BaseException) -> Failure:

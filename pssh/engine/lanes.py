@@ -86,6 +86,7 @@ class Lane:
         self._barrier = barrier
         self._go: Callable[[], None] | None = None  # begins the command that waits
         self._told = False  # that it has begun
+        self._said = 0  # bytes that the host has printed
         self._tried = 0
         self._resting = False  # between two tries
         self._last = False  # no new try
@@ -114,6 +115,7 @@ class Lane:
     def _tell_and(self, go: Callable[[], None], *, login: bool = True) -> None:
         """Let a command begin as soon as the parent will hear of it, however slowly it listens."""
         if self._told:
+            self._requested()
             go()
         else:
             self._told = True
@@ -123,16 +125,25 @@ class Lane:
     def _begin(self) -> None:
         if self._go is not None:  # else the job has been ended
             go, self._go = self._go, None
-            self.begun = True
+            self._requested()
             go()
 
-    def connected(self, *, login: bool = True) -> None:
+    def _requested(self) -> None:
         self.begun = True
+        if self._session is not None:
+            self._session.requested = True
+
+    def connected(self, *, login: bool = True) -> None:
+        self._requested()
         if not self._told and not self._barrier:  # what is behind the barrier may still begin elsewhere
             self._told = True
             self._outlet.tell_now(JobConnected(self.job.id, self.job.host, login))
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
+        most = self.job.limits.output
+        self._said += len(data)
+        if most and self._said - len(data) <= most < self._said:  # not from within what a session is doing
+            asyncio.get_running_loop().call_soon(self._interrupt, endings.too_much(most))
         if not self.job.limits.say:
             return None
         for at in range(0, len(data), PIECE):
@@ -289,6 +300,7 @@ class Lane:
         self._resting = False
         self._tried += 1
         self._attempt += 1
+        self._said = 0
         self._outlet.tell(JobStarted(self.job.id, self.job.host, self._worker, self._attempt))
 
 

@@ -95,6 +95,9 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     password_command: str = ""
     yes: bool = False  # protected hosts are meant
     say: bool = False
+    max_output: int = 16 << 20  # bytes of one host that files of output keep, 0: all of them
+    max_output_run: int = 1 << 30  # of all hosts together
+    on_overflow: Literal["drop", "kill"] = "drop"  # what is over, or the command that prints it
 
     @property
     def settings(self) -> Settings:
@@ -119,6 +122,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
             retry_exit="exit" in self.retry_on,
             ok=self.ok,
             say=self.say,
+            output=self.max_output if self.on_overflow == "kill" else 0,
         )
 
     @property
@@ -208,6 +212,8 @@ def _refuse(options: RunOptions) -> None:
             f"{_flag('shell')}, {_flag('stdin')} and {_flag('ask_become_pass')} do not go together",
             hint="without a shell nothing tells when the password was taken and the input may follow",
         )
+    if options.on_overflow == "kill" and not options.max_output:
+        raise UsageError("`--on-overflow kill` needs a limit", hint="`--max-output 16M` sets one")
     if options.pause and not (options.batch or options.canary):
         hint = "`--batch 10%` or `--canary 1` makes more"
         raise UsageError("`--pause` is between waves, and there is one", hint=hint)

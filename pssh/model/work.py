@@ -32,6 +32,12 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     keep: int = KEPT_BYTES
     ok: tuple[int, ...] = (0,)  # exit codes that count as success
     say: bool = False  # send output as it comes
+    output: int = 0  # bytes that the host may print before its command is ended
+
+    @property
+    def heard(self) -> bool:
+        """Whether somebody wants to hear of output as it comes."""
+        return self.say or self.output > 0
 
 
 class TransportError(Exception):

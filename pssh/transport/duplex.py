@@ -32,6 +32,7 @@ class Outbox:
         self.taken = 0.0  # when any of it last left
         self._loop = asyncio.get_running_loop()
         self._pieces: deque[bytes | memoryview] = deque()
+        self._base = 0  # where in all that was ever put the first of them begins
         self._size = 0
         self._closed = False
         self._more: Callable[[], None] | None = None
@@ -62,19 +63,28 @@ class Outbox:
         self._make_room()
 
     def read(self, at: int, most: int) -> bytes | None:
-        """Return the next bytes, wherever that is; empty at the end; None if there are no more yet."""
+        """Return what is there from `at` on, empty at the end; None if there is no more yet. What is before is gone."""
+        self._pass(at)
         if not self._pieces:
             return b"" if self._closed else None
-        piece = self._pieces.popleft()
-        if len(piece) > most:
-            rest = memoryview(piece)
-            self._pieces.appendleft(rest[most:])
-            piece = rest[:most]
-        self._size -= len(piece)
-        self.taken = self._loop.time()
+        found, skip = list[bytes | memoryview](), at - self._base
+        for piece in self._pieces:
+            part = memoryview(piece)[skip : skip + most] if skip or len(piece) > most else piece
+            found.append(part)
+            most, skip = most - len(part), 0
+            if not most:
+                break
+        return b"".join(found)
+
+    def _pass(self, at: int) -> None:
+        """Drop what has been taken."""
+        while self._pieces and self._base + len(self._pieces[0]) <= at:
+            size = len(self._pieces.popleft())
+            self._base += size
+            self._size -= size
+            self.taken = self._loop.time()
         if self._size <= _MOST // 2:
             self._make_room()
-        return bytes(piece)
 
     def when_more(self, call: Callable[[], None]) -> None:
         self._more = call

@@ -84,7 +84,7 @@ class LocalSession:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         hides = given(command, prompt, self._secrets)
         command = unveiled(command, self._secrets)
-        listener = self._listener if self._limits.say and not quiet else None
+        listener = self._listener if self._limits.heard and not quiet else None
         feed = Feed(stdin, tty=tty)
         asked = None if prompt is None else Prompting(prompt, self._secrets.get(prompt.secret), feed, tty=tty)
         make = partial(Command, self._limits, listener, feed, asked, tty=tty, hides=hides, sink=sink)

@@ -192,7 +192,7 @@ class _Scene:
         self._broken: Exception | None = None  # what the input raised
         feed.on_broken = self._break
         self._feed = feed
-        self._listener = listener if limits.say else None
+        self._listener = listener if limits.heard else None
         self._heard: dict[StreamName, Heard] = {"stdout": Heard(limits.keep), "stderr": Heard(limits.keep)}
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()

@@ -148,6 +148,18 @@ async def test_a_host_that_takes_too_long_in_its_command_is_ended_there_and_its_
     assert result.end.stdout == b"so far\n" and result.end.remote_end == "killed"  # type: ignore[union-attr]
 
 
+async def test_a_command_that_prints_more_than_it_may_is_ended_and_what_it_printed_is_counted() -> None:
+    one, outlet = lane("print 300000;hang", limits=Limits(output=200_000, keep=1000))
+    result = await run(one)
+    assert (result.cause, result.status, result.state) == ("stop/output-limit", "cancelled", "finished")
+    assert result.failure and result.failure.message == "more than 200000 printed (`--max-output`)"
+    assert result.failure.remote_end == "killed"
+    assert result.end.truncated and 200_000 < result.end.stdout_bytes <= 300_000
+    assert "JobSaid" not in kinds(outlet)
+    one, _ = lane("print 200000", limits=Limits(output=200_000))
+    assert (await run(one)).ok
+
+
 async def test_a_host_that_takes_too_long_before_its_command_is_unreachable_and_not_started() -> None:
     one, _ = lane("early 60", limits=Limits(host=0.05))
     result = await run(one)

@@ -17,6 +17,7 @@ import asyncio
 import os
 import struct
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -73,7 +74,7 @@ class Switches:
     long_read: bool = False  # a READ gives one byte more than was asked for
     deny: str = ""  # a name that contains this is refused with `code`
     no_rename: bool = False  # posix-rename is offered and fails
-    lies_open: bool = False  # an OPEN for writing opens /dev/null and says nothing of it
+    lies_open: bool = False  # an OPEN for writing opens another file, which nobody sees
 
 
 def hexed(names: Sequence[bytes]) -> str:
@@ -213,7 +214,8 @@ class BadSftp:
         if kind == REMOVE:
             os.unlink(path)
         elif kind == MKDIR:
-            os.mkdir(path)
+            mode = _Attributes(reader).mode
+            os.mkdir(path, 0o777 if mode is None else mode & 0o7777)
         elif kind == RMDIR:
             os.rmdir(path)
         elif kind == RENAME:
@@ -252,7 +254,8 @@ class BadSftp:
             how |= theirs if flags & ours else 0
         mode = _Attributes(reader).mode
         if self.switches.lies_open and flags & 2:
-            return self._handle(_Open(os.open("/dev/null", os.O_RDWR)))
+            with tempfile.TemporaryFile() as file:
+                return self._handle(_Open(os.dup(file.fileno())))
         return self._handle(_Open(os.open(path, how, 0o666 if mode is None else mode & 0o7777)))
 
     def _read(self, reader: _Reader) -> tuple[int, bytes]:

@@ -48,7 +48,6 @@ LIBRARIES = {
     "cryptography": ("pssh.transport.ssh", "pssh.demo"),
     "tabulate": ("pssh.report",),
     "wcwidth": ("pssh.report",),
-    "rich": ("pssh.report",),
     "cronsim": ("pssh.schedule",),
     "pathspec": ("pssh.ops",),
     "click": ("pssh.cli",),

@@ -66,7 +66,7 @@ class Exec:
         self._limits = limits
         self._listener = listener
         self._quietly = quiet
-        hears = listener if limits.say and not quiet else None
+        hears = listener if limits.heard and not quiet else None
         self._printed = Printed(limits.keep, hears, self._prompting, tty=tty, hides=hides, sink=sink)
         self._sinks = sink is not None
         self._remote = 0
