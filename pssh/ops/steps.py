@@ -40,6 +40,10 @@ class Packed(Struct, frozen=True, tag=True):
         kind = type(operation)
         return cls(f"{kind.__module__}:{kind.__qualname__}", msgpack.encode(operation))
 
+    @property
+    def label(self) -> str:
+        return self.opened().label
+
     def opened(self) -> Operation:
         """Return the operation."""
         operation: Operation = msgpack.decode(self.raw, type=plugins.resolve(self.path))
