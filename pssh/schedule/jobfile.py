@@ -152,7 +152,8 @@ class Sync(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     dest: Text
     delete: bool = False
     checksum: bool = False
-    exclude: list[Text] = []
+    exclude: list[Text] = []  # as in a .gitignore
+    max_delete: Annotated[int, Meta(ge=0, le=100, description="Stop where more percent would go.")] = 50
 
 
 class Fs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
