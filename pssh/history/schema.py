@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pssh.errors import HistoryError
 from pssh.history.place import open_file
+from pssh.history.salvage import salvage
 
 VERSION = 1
 _APPLICATION = 0x70737368  # "pssh"
@@ -52,7 +53,10 @@ def connect(path: Path) -> tuple[sqlite3.Connection, str]:
     aside = _aside(path)
     os.close(open_file(path))
     with told(path):
-        return _open(path), f"The history could not be read, and a new one is begun; the old one is `{aside}`"
+        database = _open(path)
+        runs = salvage(aside, database)
+    kept = f"{runs:,} runs of it were saved" if runs else "a new one is begun"
+    return database, f"The history could not be read, and {kept}; the old one is `{aside}`"
 
 
 _HINT = "`--no-history` runs without it, `PSSH_STATE` names another folder"

@@ -215,6 +215,16 @@ xargs -0 -n 200 sh -c '"""
 printf '%s\\nover\\n' "$1"
 """
 )
+# Why a file server would not write into a folder; `$3`: KiB that there must be room for.
+WHY = (
+    _BEGIN
+    + """printf '%s\\n' "$1"
+cd "$2/" || exit
+[ -w . ] || { echo denied; exit; }
+set -- "$3" $(df -P -k . | tail -n 1)
+[ "$5" -gt "$1" ] || echo full
+"""
+)
 REMOVE = """if [ "$5" ]; then cd || exit; fi
 cd "$1/" 2>/dev/null || exit 0
 for x in ./"$2$3".*; do [ -e "$x" ] && rm -rf "$x"; done; :"""

@@ -8,12 +8,14 @@ import time
 from collections.abc import Sequence
 from secrets import token_hex
 
+from msgspec.structs import replace
+
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
 from pssh.ops.files import facts, programs, tree
 from pssh.ops.files.archive import archived
-from pssh.ops.files.decide import Attributes, Plan, Step
+from pssh.ops.files.decide import Attributes, Plan, Step, path_of
 from pssh.ops.files.facts import Facts
 from pssh.ops.files.listing import Found, Listing, Reader, settled
 from pssh.ops.files.names import Where, readable, tag
@@ -133,6 +135,16 @@ class Stream:
         if not sink.over:
             raise failed(reply)
 
+    async def explained(self, failure: Failure, folder: bytes, size: int) -> Failure:
+        """Return a failure for which no reason was given with what the host's own tools say; raises TransportError."""
+        mark = _mark()
+        answer, _ = await self.ask(programs.line(programs.WHY, mark, _text(folder), str(size >> 10)), mark)
+        kind = {b"full": "remote-disk-full", b"denied": "remote-denied"}.get(answer.strip())
+        if kind is None:
+            return failure
+        words = "no space is left" if kind == "remote-disk-full" else "it may not be written to"
+        return replace(failure, kind=kind, message=f"`{readable(folder)}`: {words}")
+
     async def _remove(self, plan: Plan, where: Where, tagged: str, hexes: str) -> None:
         """Remove what a program that was cut off may have left; what cannot be removed, the next run removes."""
         command = programs.line(programs.REMOVE, _text(plan.facts.folder), tagged, hexes, "", _flag(where.home))
@@ -182,6 +194,11 @@ def no_shell(reply: Reply, noise: bytes) -> NoShell:
     said = first_line(Reply(0, stdout=noise, stderr=reply.stderr))
     message = f"the host runs no command of ours: {said or 'a forced command, or no shell'}"
     return NoShell(Failure(stage="exec", kind="denied", message=message))
+
+
+def path_in(folder: bytes, entry: tree.Entry, name: bytes) -> bytes:
+    """Return where an entry lies on a host."""
+    return folder.rstrip(b"/") + path_of(entry, name)[1:]
 
 
 def _asked(entry: tree.Entry, only: bytes) -> bytes:
