@@ -32,6 +32,14 @@ class InventoryError(PsshError):
         self.findings = findings
 
 
+class JobError(PsshError):
+    """A job file is refused; `findings` has one `file:line: cause` for each thing wrong."""
+
+    def __init__(self, message: str, *, hint: str = "", findings: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
+
+
 class ConfigError(PsshError):
     """An ssh_config or other configuration file is refused."""
 

@@ -29,11 +29,17 @@ from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote
+from pssh.ops.steps import Step, Steps
+from pssh.ops.sync.pull import Pull
+from pssh.ops.sync.push import Sync
+from pssh.plan import password_of
 
 LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
-FILES = (Put, Get)  # their paths are filled always
+Files = Put | Get | Sync | Pull
+FILES = (Put, Get, Sync, Pull)  # their paths are filled always
 # A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.
 MOST_OWN_BYTES = 1 << 20
+_UNDO = 10.0  # seconds that a job which is stopped gets to take its steps back, beside the grace time
 
 
 def fitted(
@@ -50,7 +56,7 @@ def fitted(
     `run` is the run's name, `owner` who holds a lock. Raises UsageError for a placeholder or variable that is unknown,
     and for options that the operation cannot heed.
     """
-    fit = _Fit(options, len(jobs), run, owner, conflicts)
+    fit = _Fit(options, jobs, run, owner, conflicts)
     if not jobs or not fit.wanted(jobs):
         return list(jobs)
     _refuse(jobs, options, fit)
@@ -83,7 +89,7 @@ def parted(jobs: list[Job], hosts: Sequence[Host]) -> tuple[list[Job], Sequence[
 
 def secrets_in(operation: Operation, options: RunOptions) -> list[str]:
     """Return the names of the secrets that placeholders ask for, each once."""
-    if not _filled(options):
+    if not (_filled(options) or isinstance(operation, Steps)):
         return []
     texts = [*_texts(operation), *options.env, options.chdir]
     return list(dict.fromkeys(name for text in texts for name in secrets(text)))
@@ -96,14 +102,27 @@ def _filled(options: RunOptions) -> bool:
 def _texts(operation: Operation) -> Sequence[str]:
     if isinstance(operation, Command):
         return [operation.text]
+    if isinstance(operation, Steps):
+        return [text for step in operation.steps for one in step.all for text in _texts(one)]
     return operation.args if isinstance(operation, Script) else []
+
+
+def _become(step: Step) -> Context | None:
+    """Return how a step becomes somebody on the host; None if it does not."""
+    context = getattr(step.operation, "context", None)
+    return context if isinstance(context, Context) and context.become and not step.here else None
 
 
 class _Fit:
     """What the options ask of every host's operation."""
 
-    def __init__(self, options: RunOptions, total: int, run: str, owner: str, conflicts: Sequence[Conflict]) -> None:
-        self.options, self.total, self.run, self.owner = options, total, run, owner
+    def __init__(
+        self, options: RunOptions, jobs: Sequence[Job], run: str, owner: str, conflicts: Sequence[Conflict]
+    ) -> None:
+        self.options, self.total, self.run, self.owner = options, len(jobs), run, owner
+        first = jobs[0].operation if jobs else None
+        self.steps = first if isinstance(first, Steps) else None
+        self.fills = _filled(options) or self.steps is not None
         self.lock: LockOption | None = options.locks
         self.conflicts = {(conflict.host, conflict.key): conflict for conflict in conflicts}
         self.said = dict(_said(options))
@@ -114,19 +133,33 @@ class _Fit:
         options = self.options
         if any(isinstance(job.operation, FileOperation) and job.connection.transport == "local" for job in jobs):
             return True
-        asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or _filled(options)
+        asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or self.fills
         own = self.told(jobs[0].operation) or isinstance(jobs[0].operation, FILES)
         return bool(asked or own or any(job.connection.become for job in jobs))
 
     def told(self, operation: Operation) -> bool:
         """Whether an operation is told where and in which run it runs."""
-        return isinstance(operation, Script) and len(operation.content) <= MOST_OWN_BYTES
+        if isinstance(operation, Script):
+            return len(operation.content) <= MOST_OWN_BYTES
+        return self.steps is not None and isinstance(operation, Command)
 
     def job(self, job: Job, host: Host) -> Job:
         names = self.names(job, host)
         operation = self.operation(job, host, names)
         only_one = self.value(self.options.one_per, host, names) if self.options.one_per else ""
-        return structs.replace(job, operation=operation, only_one=only_one)
+        job = structs.replace(job, operation=operation, only_one=only_one)
+        return job if self.steps is None else self.stepping(job, self.steps)
+
+    def stepping(self, job: Job, steps: Steps) -> Job:
+        """Return a job of steps: what the run says of success is each step's own, and taking back has its time."""
+        undo = _UNDO if any(step.undo for step in steps.steps) else 0.0
+        job = structs.replace(job, limits=structs.replace(job.limits, undo=undo, ok=(0,)))
+        become = next(filter(None, map(_become, steps.steps)), None)
+        how = job.connection
+        if become and self.options.ask_become_pass and not how.become:  # so that it is asked for
+            password = password_of(become.become, become.become_user, how.user)
+            how = structs.replace(how, become=become.become, become_password=password)
+        return structs.replace(job, connection=how)
 
     def names(self, job: Job, host: Host) -> dict[str, str]:
         """Return what placeholders may name."""
@@ -145,18 +178,32 @@ class _Fit:
 
     def operation(self, job: Job, host: Host, names: Mapping[str, str]) -> Operation:
         found: Any = job.operation
-        if isinstance(found, FILES):
-            found = self.placed(found, host, names)
-        elif _filled(self.options):
-            found = self.filled(found, lambda text, how: self.text(text, host, names, how))
-        if isinstance(found, FileOperation) and job.connection.transport == "local":
-            found = structs.replace(found, here=True)
-        if isinstance(getattr(found, "context", None), Context):
-            found = structs.replace(found, context=self.context(found, job, host, names))
+        if isinstance(found, Steps):
+            found = structs.replace(found, steps=tuple(self.step(step, job, host, names) for step in found.steps))
+        else:
+            found = self.one(found, job, host, names)
         if self.lock:  # a wait that is over leaves the host aside too
             mode: Literal["skip", "fail"] = "fail" if self.lock.mode == "fail" else "skip"
             found = Locked(name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait)
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
+
+    def step(self, step: Step, job: Job, host: Host, names: Mapping[str, str]) -> Step:
+        operation, *undo = (self.one(one, job, host, names, here=step.here) for one in step.all)
+        ok = tuple(sorted({*step.ok, *self.options.ok}))
+        return structs.replace(step, operation=operation, undo=undo[0] if undo else None, ok=ok)
+
+    def one(self, operation: Any, job: Job, host: Host, names: Mapping[str, str], *, here: bool = False) -> Any:
+        """Return one operation as this host gets it."""
+        if isinstance(operation, FILES):
+            operation = self.placed(operation, host, names)
+        elif self.fills:
+            operation = self.filled(operation, lambda text, how: self.text(text, host, names, how))
+        if isinstance(operation, FileOperation) and (here or job.connection.transport == "local"):
+            operation = structs.replace(operation, here=True)
+        if isinstance(getattr(operation, "context", None), Context):
+            context = self.context(operation, job, host, names, here=here)
+            operation = structs.replace(operation, context=context)
+        return operation
 
     def filled(self, operation: Any, text: Callable[[str, Callable[[str], str]], str]) -> Any:
         """Return a command or script with its placeholders filled."""
@@ -172,7 +219,7 @@ class _Fit:
             return structs.replace(operation, args=tuple(text(arg, str) for arg in args), raw=b"")
         return operation
 
-    def placed(self, operation: Put | Get, host: Host, names: Mapping[str, str]) -> Put | Get:
+    def placed(self, operation: Files, host: Host, names: Mapping[str, str]) -> Files:
         """Return an operation on files with its paths filled: on this machine a value is always one part of a path."""
 
         def here(path: str) -> str:
@@ -181,6 +228,11 @@ class _Fit:
         def there(path: str) -> str:
             return self.text(path, host, names, str)
 
+        if isinstance(operation, Sync):
+            return structs.replace(operation, dest=there(operation.dest))
+        if isinstance(operation, Pull):
+            folder, dest = there(operation.folder), str(Path.cwd() / here(operation.dest))
+            return structs.replace(operation, folder=folder, dest=dest, host=part(host.name))
         if isinstance(operation, Get):
             dest, path = (str(Path.cwd() / here(said)) if said else "" for said in (operation.dest, operation.path))
             sources = tuple(map(there, operation.sources))
@@ -198,17 +250,22 @@ class _Fit:
                     raise UsageError(str(conflict), hint=_HIGHER) from None
             raise UsageError(f"{error.message} for the host `{host.name}`", hint=error.hint) from None
 
-    def context(self, operation: Any, job: Job, host: Host, names: Mapping[str, str]) -> Context:
-        """Return what surrounds the operation on this host; what the operation itself says is kept where nothing is."""
-        said = dict(self.said)
-        how = job.connection
-        if how.become:
-            said |= {"become": how.become, "become_user": how.become_user, "become_password": how.become_password}
-        if env := self.env(operation, host, names):
-            said["env"] = (*operation.context.env, *env)
-        if _filled(self.options) and "chdir" in said:
-            said["chdir"] = self.text(said["chdir"], host, names, str)
+    def context(self, operation: Any, job: Job, host: Host, names: Mapping[str, str], *, here: bool = False) -> Context:
+        """Return what surrounds the operation on this host; what the operation itself says is kept where nothing is.
+
+        Of what is done `here` nothing but the variables is said by options and inventory.
+        """
         own: Context = operation.context
+        said = {} if here else dict(self.said)
+        how = job.connection
+        if how.become and not here:
+            said |= {"become": how.become, "become_user": how.become_user, "become_password": how.become_password}
+        elif own.become and not here and self.options.ask_become_pass:
+            said["become_password"] = password_of(own.become, own.become_user, how.user)
+        if own.shell and (env := self.env(operation, host, names)):
+            said["env"] = (*own.env, *env)
+        if self.fills and "chdir" in said:
+            said["chdir"] = self.text(said["chdir"], host, names, str)
         return structs.replace(own, **said) if said else own
 
     def env(self, operation: Operation, host: Host, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -223,7 +280,7 @@ class _Fit:
         }
         for said in self.options.env:
             name, _, value = said.partition("=")
-            ours[name] = self.text(value, host, names, str) if _filled(self.options) else value
+            ours[name] = self.text(value, host, names, str) if self.fills else value
         return tuple(ours.items())
 
 
@@ -244,10 +301,13 @@ def _said(options: RunOptions) -> Iterator[tuple[str, Any]]:
 def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     """Raise UsageError for options that the operation would not heed, or that no host does."""
     operation = jobs[0].operation
-    heeds = isinstance(getattr(operation, "context", None), Context)
-    known = isinstance(operation, Command | Script | Put | Get)
+    heeds = isinstance(getattr(operation, "context", None), Context) or fit.steps is not None
+    known = isinstance(operation, Command | Script | Files | Steps | FileOperation)
     asked = fit.said or options.env or ((_filled(options) or fit.lock) and not known)
     become = any(job.connection.become for job in jobs)
+    if fit.steps is not None:
+        become = become or any(map(_become, fit.steps.steps))
+        _refuse_for_steps(fit.steps, options)
     if isinstance(operation, FILES) and (fit.said or options.env):
         raise UsageError("Files have no input, terminal, folder or variables", hint="these options are for commands")
     if (asked or (become and not isinstance(operation, LOOKING))) and not heeds:
@@ -256,6 +316,19 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     _refuse_secrets(jobs, secrets_in(operation, options))
     if options.ask_become_pass and not become:
         raise UsageError("`-K` asks for a password to become somebody, and no host does", hint="`--sudo` becomes root")
+
+
+def _refuse_for_steps(steps: Steps, options: RunOptions) -> None:
+    """Raise UsageError for what is each step's own to say, and for secrets that all of this machine would see."""
+    if options.retry_on:
+        raise UsageError("`--retry-on` is for one command", hint="a step that is idempotent says its own `retries`")
+    for step in steps.steps:
+        texts = [text for one in step.all for text in _texts(one)]
+        if step.here and (names := [name for text in texts for name in secrets(text)]):
+            raise UsageError(
+                f"`{{secret:{names[0]}}}` of the step `{step.name}` would stand in this machine's process list",
+                hint="a command that runs here can read it from a file",
+            )
 
 
 def _refuse_secrets(jobs: Sequence[Job], names: Sequence[str]) -> None:

@@ -56,9 +56,14 @@ def connection(host: Host, config: Settings, options: RunOptions, defaults: Sett
         said["become"] = "sudo"  # who names a user wants to be that user
     if options.ask_become_pass and said.get("become"):
         login = defaults.get("user", "") if said.get("transport") == "local" else said["user"]
-        whose = said.get("become_user") or "root" if said["become"] == "su" else login
-        said["become_password"] = "" if login == "root" else BECOME + whose  # root is not asked
+        said["become_password"] = password_of(said["become"], said.get("become_user", ""), login)
     return Connection(**said)
+
+
+def password_of(become: str, user: str, login: str) -> str:
+    """Return the name of the secret by which a login becomes that user; empty for root, who is not asked."""
+    whose = user or "root" if become == "su" else login
+    return "" if login == "root" else BECOME + whose
 
 
 _HERE: Settings = {"transport": "local", "become": "", "become_user": ""}

@@ -17,6 +17,7 @@ from pssh.ops.context import Context
 from pssh.ops.lock import Locked
 from pssh.ops.ping import Ping
 from pssh.ops.script import Script
+from pssh.ops.steps import Step, Steps
 
 HOSTS = (
     Host("web1", vars={"rack": "r 1", "port": 8080}, groups=("prod", "web")),
@@ -201,3 +202,58 @@ def test_the_secrets_that_a_command_asks_for_are_found_before_any_is_filled() ->
     assert secrets_in(Command("curl -u {secret:user}:{secret:token}"), options) == ["user", "token"]
     assert secrets_in(Script("a.sh", b"", ("{secret:x}",)), options) == ["x", "token"]
     assert secrets_in(Command("echo {secret:user}"), RunOptions()) == []
+
+
+# ---- steps
+
+
+def steps(*more: Step) -> Steps:
+    drain = Step(name="drain", operation=Command("lb off {host}"), here=True, undo=Command("lb on {host}"))
+    return Steps(steps=(drain, *more))
+
+
+def work(line: str = "echo {rack}", **context: Any) -> Step:
+    return Step(name="work", operation=Command(line, context=Context(**context)))
+
+
+def test_each_step_and_what_takes_it_back_is_the_hosts_own() -> None:
+    first, second = fit(steps(work()), {})
+    assert [one.steps[0].operation.text for one in (first, second)] == ["lb off web1", "lb off web2"]
+    assert second.steps[0].undo.text == "lb on web2"
+    assert second.steps[1].operation.text == "echo 'r 1'"
+    assert dict(second.steps[1].operation.context.env)["PSSH_HOST"] == "web2"
+    assert dict(second.steps[0].operation.context.env)["PSSH_HOST"] == "web2"
+
+
+def test_what_is_done_here_is_nobody_elses_and_in_no_other_folder() -> None:
+    first, _ = fit(steps(work()), {"become": "sudo", "chdir": "/srv"}, {"become": "sudo"})
+    assert (first.steps[0].operation.context.become, first.steps[0].operation.context.chdir) == ("", "")
+    assert (first.steps[1].operation.context.become, first.steps[1].operation.context.chdir) == ("sudo", "/srv")
+
+
+def test_codes_that_the_run_takes_for_success_are_taken_by_each_step_and_taking_back_has_its_time() -> None:
+    found = fitted(jobs(steps(work())), HOSTS, options_from({"ok": (0, 2)}))[0]
+    assert (found.operation.steps[1].ok, found.limits.ok) == ((0, 2), (0,))
+    assert found.limits.undo > 0
+    assert fitted(jobs(Steps(steps=(work(),))), HOSTS, RunOptions())[0].limits.undo == 0
+
+
+def test_the_password_of_a_step_that_becomes_somebody_is_asked_for() -> None:
+    found = fitted(jobs(steps(work(become="sudo"))), HOSTS, options_from({"ask_become_pass": True}))[0]
+    assert found.connection.become_password == "become:me"
+    assert found.operation.steps[1].operation.context.become_password == "become:me"
+    assert fit(steps(work(become="sudo")), {})[0].steps[1].operation.context.become_password == ""
+
+
+def test_steps_are_done_under_a_lock_as_a_command_is() -> None:
+    first, _ = fit(steps(work()), {"lock": "patch"}, owner="me")
+    assert isinstance(first, Locked) and isinstance(first.operation, Steps)
+
+
+def test_steps_refuse_what_is_for_one_command_and_secrets_on_this_machine() -> None:
+    with pytest.raises(UsageError, match="retry-on"):
+        fit(steps(work()), {"retry_on": ("exit",)})
+    secret = Step(name="tell", operation=Command("lb {secret:token}"), here=True)
+    with pytest.raises(UsageError, match="process list"):
+        fit(Steps(steps=(secret,)), {})
+    assert secrets_in(steps(work("echo {secret:token}")), RunOptions()) == ["token"]

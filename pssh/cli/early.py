@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-_CONNECTING = {"run", "script", "put", "get", "fs", "ping"}
+_CONNECTING = {"run", "script", "put", "get", "sync", "fs", "ping"}
 _LOOKING = {"--help", "-n", "--dry-run"}
 _spawned: list[Any] = []  # at most one, until a run takes it
 

@@ -58,6 +58,7 @@ def launch(
     """
     how = display(flags)
     wanted = structs.replace(again or options.run_options(flags), say=how.says or bool(flags.get("raw")))
+    how = replace(how, most=wanted.max_output, most_run=wanted.max_output_run)
     if terminal.is_typed(wanted.stdin):
         how = replace(how, live=False)  # a line that comes and goes takes what is typed off the screen
     if flags.get("dry_run"):
@@ -69,14 +70,14 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
-    screen = Screen(*terminal.streams())
+    shows = raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
+    screen = Screen(*terminal.streams(), terminal.size)
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
-def _raw(*, always: bool) -> Callable[[Screen], Reporter]:
+def raw(*, always: bool) -> Callable[[Screen], Reporter]:
     """Return what passes on a host's bytes. Raises UsageError where they would reach a terminal unasked."""
     if sys.stdout.isatty() and not always:
         raise UsageError(
@@ -138,7 +139,7 @@ def _wants_output(flags: dict[str, Any], form: Format) -> bool:
 
 def planned(operation: Operation, targets: str, flags: dict[str, Any], wanted: RunOptions) -> Plan | None:
     """Return the run that the flags ask for; None if there are no hosts, and that was allowed."""
-    sources = Sources.found(flags["inventory"], wanted.config_file)
+    sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
     if not (selection := _selected(sources, targets, flags, wanted)):
         return None
     return prepare(operation, targets, sources, selection, wanted, flags["seed"])
@@ -185,7 +186,7 @@ def carried_out(
         if worker:
             engine.adopt(worker)
         engine.warm()
-        sources = Sources.found(flags["inventory"], wanted.config_file)
+        sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
         if not (selection := _selected(sources, targets, flags, wanted)):
             return None
         with ExitStack() as stack:

@@ -35,6 +35,14 @@ def width(stream: TextIO) -> int:
     return 0
 
 
+def size() -> tuple[int, int]:
+    """Return the columns and rows of stderr as they are now, 0 for what is not known."""
+    rows = 0
+    with suppress(OSError, ValueError):
+        rows = os.get_terminal_size(sys.stderr.fileno()).lines
+    return width(sys.stderr), rows
+
+
 def is_ours() -> bool:
     """Whether keys may be read while a run goes on: stdin is the terminal, and no pager that reads keys gets stdout."""
     return sys.stdin.isatty() and not stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)

@@ -48,7 +48,11 @@ def command(targets: str, source: Path | None, yes: bool, **flags: Any) -> int:
     """
     listed = _fingerprints(source) if source else None
     how = start.display({**flags, "format": "table"})
-    hears = [one for one in reporters(how, Screen(*terminal.streams())) if not isinstance(one, Summary | Table)]
+    hears = [
+        one
+        for one in reporters(how, Screen(*terminal.streams(), terminal.size))
+        if not isinstance(one, Summary | Table)
+    ]
     finished = start.carried_out(Scan(), targets, flags, options.run_options(flags), hears)
     if not finished:
         return 0

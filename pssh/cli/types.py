@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from pssh.model.duration import seconds
 from pssh.model.options import LockOption
 from pssh.model.rollout import Launch, Pace, Share, Tail
+from pssh.model.size import size
 
 
 class Duration(click.ParamType[float]):
@@ -49,13 +50,13 @@ class Size(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        found = _SIZE.fullmatch(value)
-        if not found or not float(found[1]):
-            self.fail(f"`{value}` is no size such as `64K` or `1.5M`", param, ctx)
-        return float(found[1]) * float(1024 ** " KMGT".index((found[2] or " ").upper()))
-
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTkmgt]?)(?:i?[Bb])?(?:/s)?")
+        try:
+            number = size(value.removesuffix("/s"))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not number:
+            self.fail(f"`{value}` is nothing", param, ctx)
+        return float(number)
 
 
 class Readable(click.ParamType[str]):
@@ -102,6 +103,21 @@ class Handshakes(click.ParamType[tuple[int, int]]):
         return numbers[0], numbers[1]
 
 
+class Output(click.ParamType[tuple[int, int]]):
+    """How many bytes of one host are kept, and if it was said how many of the whole run: else -1."""
+
+    name = "output"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        host, slash, run = value.partition("/run:")
+        try:
+            return size(host), size(run) if slash else -1
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def _code(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255):
         raise ValueError(text)
@@ -140,6 +156,7 @@ SECONDS = Duration()
 NUMBER = Number()
 COUNT = Number(min=1)
 CODES = Codes()
+OUTPUT = Output()
 HANDSHAKES = Handshakes()
 BATCH = Readable("shares", _shares)
 SHARE = Readable("share", Share.read)

@@ -34,8 +34,12 @@ case "${{1-}}" in
 esac
 """,
     "df": """\
-echo 'Filesystem      Size  Used Avail Use% Mounted on'
-echo '/dev/vda1        40G  {disk} /'
+case "${{1-}}" in
+    -Pk) echo 'Filesystem     1024-blocks     Used Available Capacity Mounted on'
+         echo '/dev/vda1         41943040 {blocks} /' ;;
+    *) echo 'Filesystem      Size  Used Avail Use% Mounted on'
+       echo '/dev/vda1        40G  {disk} /' ;;
+esac
 """,
     "systemctl": """\
 case "$1 ${{2-}}" in
@@ -57,6 +61,7 @@ def make(home: Path, name: str, seed: int, *, differs: bool = False) -> None:
         "month": chance.randint(7, 9),
         "digit": chance.randint(0, 9),
         "disk": " 37G  1.0G  98%" if differs else " 31G  7.0G  82%",
+        "blocks": "38797312   1048576      98%" if differs else "32505856   7340032      82%",
         "nginx": "failed" if differs else "active",
     }
     (home / "bin").mkdir(parents=True)

@@ -36,6 +36,7 @@ class Course(ABC):
         self.loop = asyncio.get_running_loop()
         self.abandoned = False  # some jobs were still in hand when their time was over
         self._most = most
+        self._grace = options.grace + max((job.limits.undo for job in jobs), default=0.0)
         tail = options.rollout.tail
         self._tail_from = tail.share.up(len(jobs)) if tail else len(jobs) + 1
         self._ruled = False  # what follows from a broken rule was done
@@ -85,6 +86,8 @@ class Course(ABC):
             self.options.input.start(self.mail.put)
         if self.options.rollout.deadline:
             self.after(self.options.rollout.deadline, self._deadline)
+        if self.options.rollout.window:
+            self.after(self.options.rollout.window, self._close)
         if not self.ledger.cause:
             self._say_wave()
         self.begin()
@@ -174,12 +177,15 @@ class Course(ABC):
             self._cancelling = True
             if self.options.input is not None:
                 self.options.input.halt()
-            self.after(self.options.grace + _AFTER_GRACE, self._abandon)
+            self.after(self._grace + _AFTER_GRACE, self._abandon)
             self.cancel(running=True)
             self.mail.wake()
 
     def _deadline(self) -> None:
         self._cancel("deadline")
+
+    def _close(self) -> None:
+        self._finish("window")
 
     def _tail(self) -> None:
         self._cancel("tail")

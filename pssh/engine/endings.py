@@ -4,6 +4,7 @@ Here and nowhere else, so that both sides of the process border word them alike.
 """
 
 from pssh.model.outcome import Failure, Reply, Result, status_of
+from pssh.model.size import sized
 from pssh.model.work import Job
 
 _LINE = 500  # of an exception's own words, which may quote what a host sent
@@ -19,6 +20,7 @@ _STOPS = {
     "budget": ("budget", "more hosts failed than `--max-fail` allows"),
     "canary": ("canary", "a host of the `--canary` was not ok"),
     "auth-brake": ("auth-brake", "five hosts in a row refused the password"),
+    "window": ("window", "the window in which hosts may start had closed"),
     "deadline": ("deadline", "the run had taken as long as its `--deadline` allows"),
     "tail": ("deadline", "most hosts had ended, and the time that `--tail` gives the others had passed"),
 }
@@ -33,6 +35,8 @@ def stopped(cause: str, begun: bool = False) -> Failure:
         return Failure(stage="exec", kind=cause, message=message)
     if begun and cause in _RULES:
         kind, message = "halt", f"ended by `--halt now`: {message}"
+    if begun and cause == "window":
+        message = "ended by `must_stop`: the job's maintenance window had closed"
     if begun and cause == "operator":
         message = "it was ended while the run went on"
     return Failure(stage="stop", kind=kind, message=message)
@@ -44,6 +48,11 @@ def late(seconds: float, begun: bool) -> Failure:
     if begun:
         return Failure(stage="exec", kind="deadline", message=f"the host took longer than {limit}")
     return Failure(stage="connect", kind="timeout", message=f"no command could be sent within {limit}")
+
+
+def too_much(most: int) -> Failure:
+    """Return the failure of a job whose command printed more than it may."""
+    return Failure(stage="stop", kind="output-limit", message=f"more than {sized(most)} printed (`--max-output`)")
 
 
 def bug(error: BaseException) -> Failure:
@@ -78,6 +87,8 @@ def result(
     """Return the one result of a job. `begun`: its command may have run. Without `label` the parent fills it in."""
     if isinstance(end, Failure):
         status, state = status_of(end, started=begun)
+        if job.limits.expect_disconnect and end.cause == "exec/connection-closed":
+            status = "ok"
     else:
         status, state = ("ok" if end.exit_code in job.limits.ok else "failed"), "finished"
     return Result(

@@ -7,6 +7,8 @@ Where the limits say so, a command that answered with no success is tried again 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -17,10 +19,18 @@ from pssh.engine.clock import Clock
 from pssh.engine.given import Given
 from pssh.engine.watched import Watched
 from pssh.engine.wire import PIECE, FromLane
-from pssh.model.event import HostKeyLearned, JobConnected, JobMoved, JobReady, JobSaid, JobStarted
-from pssh.model.outcome import Failure, Reply, Result
+from pssh.model.event import (
+    HostKeyLearned,
+    JobConnected,
+    JobMoved,
+    JobReady,
+    JobSaid,
+    JobStarted,
+    StepEnded,
+)
+from pssh.model.outcome import Failure, Reply, Result, StepResult
 from pssh.model.secret import Secret
-from pssh.model.work import NO_INPUT, Input, Job, Session, StreamName, Transport, TransportError
+from pssh.model.work import NO_INPUT, Input, Job, JobSession, Session, StreamName, Transport, TransportError
 
 _TRIED_AGAIN_STAGES = {"connect", "banner", "kex"}
 _TRIED_AGAIN_KINDS = {"refused", "reset", "closed", "throttled"}
@@ -30,6 +40,7 @@ _LONGEST = 30.0  # seconds before any new try
 _MOVES = 0.25  # seconds between two words on how far a job's content has come
 
 # What importing or making a transport raises where a library is missing, or not the one that it was written for.
+NO_LOCAL = Failure(stage="local", kind="transport", message="there is no way to run commands on this machine")
 UNUSABLE = (ImportError, KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -61,19 +72,21 @@ class Lane:
         worker: int = -1,
         barrier: bool = False,
         input: Given | None = None,
+        here: Callable[[], Transport | Failure] | None = None,
     ) -> None:
-        """`barrier`: the first command waits for `release`."""
+        """`barrier`: the first command waits for `release`. `here`: how this machine is reached, for jobs that ask."""
         if barrier and job.connection.speculate:  # that would send the command before anybody is asked
             job = replace(job, connection=replace(job.connection, speculate=False))
         self.job = job
         self.begun = False  # the command may have run
         self._place = input.place(self._interrupt) if input is not None else None
         self.input: Input = self._place or NO_INPUT
-        self._outlet, self._clock = outlet, clock
+        self._outlet, self._clock, self._here = outlet, clock, here
         self._attempt, self._worker = attempt, worker
         self._barrier = barrier
         self._go: Callable[[], None] | None = None  # begins the command that waits
         self._told = False  # that it has begun
+        self._said = 0  # bytes that the host has printed
         self._tried = 0
         self._resting = False  # between two tries
         self._last = False  # no new try
@@ -86,12 +99,12 @@ class Lane:
         self._since, self._started = clock.now(), clock.wall()
         self._moved, self._next_move = (0, 0), 0.0
 
-    def ready(self, go: Callable[[], None]) -> None:
+    def ready(self, go: Callable[[], None], *, login: bool = True) -> None:
         if self._barrier:
             self._go = go
             self._outlet.tell(JobReady(self.job.id, self.job.host))
         else:
-            self._tell_and(go)
+            self._tell_and(go, login=login)
 
     def release(self) -> None:
         """Let the command begin that waits behind the barrier, and none wait there from now on."""
@@ -99,36 +112,46 @@ class Lane:
         if self._go is not None:
             self._tell_and(self._go)
 
-    def _tell_and(self, go: Callable[[], None]) -> None:
+    def _tell_and(self, go: Callable[[], None], *, login: bool = True) -> None:
         """Let a command begin as soon as the parent will hear of it, however slowly it listens."""
         if self._told:
+            self._requested()
             go()
         else:
             self._told = True
             self._go = go
-            self._outlet.tell_then(self._connected(), self._begin)
+            self._outlet.tell_then(JobConnected(self.job.id, self.job.host, login), self._begin)
 
     def _begin(self) -> None:
         if self._go is not None:  # else the job has been ended
             go, self._go = self._go, None
-            self.begun = True
+            self._requested()
             go()
 
-    def connected(self) -> None:
+    def _requested(self) -> None:
         self.begun = True
+        if self._session is not None:
+            self._session.requested = True
+
+    def connected(self, *, login: bool = True) -> None:
+        self._requested()
         if not self._told and not self._barrier:  # what is behind the barrier may still begin elsewhere
             self._told = True
-            self._outlet.tell_now(self._connected())
-
-    def _connected(self) -> JobConnected:
-        return JobConnected(self.job.id, self.job.host)
+            self._outlet.tell_now(JobConnected(self.job.id, self.job.host, login))
 
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
+        most = self.job.limits.output
+        self._said += len(data)
+        if most and self._said - len(data) <= most < self._said:  # not from within what a session is doing
+            asyncio.get_running_loop().call_soon(self._interrupt, endings.too_much(most))
         if not self.job.limits.say:
             return None
         for at in range(0, len(data), PIECE):
             self._outlet.tell(JobSaid(self.job.id, self.job.host, stream, bytes(data[at : at + PIECE])))
         return self._outlet.room()
+
+    def step(self, result: StepResult) -> None:
+        self._outlet.tell(StepEnded(self.job.id, self.job.host, result))
 
     def learned(self, line: str) -> None:
         file = self.job.connection.known_hosts[0] if self.job.connection.known_hosts else ""
@@ -182,11 +205,11 @@ class Lane:
         self._why = why
         if self._go is not None:  # of what prepares the command nothing counts
             self._go, self.begun = None, False
-        seconds = self.job.limits.kill_after + _LEAVING
+        seconds = self.job.limits.kill_after + _LEAVING + self.job.limits.undo
         self._cutting = asyncio.get_running_loop().call_later(seconds, self._task.cancel)
         session = self._session
         if self.begun and session is not None and session.busy:
-            session.end(why)
+            session.halt(why)
             return
         if session is not None:
             session.drop(why)
@@ -233,14 +256,23 @@ class Lane:
     async def _once(self, transport: Transport) -> Reply | Failure:
         job = self.job
         try:
-            async with transport.open(job.host, job.connection, job.limits, self) as session:
-                self._session = Watched(session)
+            async with AsyncExitStack() as opened:
+                session = await opened.enter_async_context(transport.open(job.host, job.connection, job.limits, self))
+                self._session = Watched(session, partial(self._beside, opened), self.step)
                 return await self._answer(self._session)
         except TransportError as error:
             _forget(error)
             return error.failure
 
-    async def _answer(self, session: Session) -> Reply:
+    async def _beside(self, opened: AsyncExitStack) -> Session:
+        """Return a session of this machine, closed with the host's own."""
+        transport = self._here() if self._here is not None else NO_LOCAL
+        if isinstance(transport, Failure):
+            raise TransportError(transport)
+        there = transport.open(self.job.host, self.job.connection, self.job.limits, _Here(self))
+        return await opened.enter_async_context(there)
+
+    async def _answer(self, session: JobSession) -> Reply:
         """Return the host's answer, or the last of them."""
         operation, limits = self.job.operation, self.job.limits
         while True:
@@ -268,7 +300,22 @@ class Lane:
         self._resting = False
         self._tried += 1
         self._attempt += 1
+        self._said = 0
         self._outlet.tell(JobStarted(self.job.id, self.job.host, self._worker, self._attempt))
+
+
+class _Here:
+    """Hears from a command of this machine that is run for a host: it may have run, and the host was not asked yet."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self.input, self.said, self.learned, self.moved = lane.input, lane.said, lane.learned, lane.moved
+
+    def ready(self, go: Callable[[], None]) -> None:
+        self._lane.ready(go, login=False)
+
+    def connected(self) -> None:
+        self._lane.connected(login=False)
 
 
 def _forget(error: BaseException) -> None:

@@ -16,8 +16,18 @@ from pssh.engine.pacing import Pacer
 from pssh.engine.rules import Rules
 from pssh.engine.waiting import Waiting
 from pssh.engine.wire import FromLane
-from pssh.model.event import Event, JobConnected, JobEnded, JobReady, JobStarted, Released, WaveEnded, WaveStarted
-from pssh.model.outcome import Failure, Result
+from pssh.model.event import (
+    Event,
+    JobConnected,
+    JobEnded,
+    JobReady,
+    JobStarted,
+    Released,
+    StepEnded,
+    WaveEnded,
+    WaveStarted,
+)
+from pssh.model.outcome import Failure, Result, StepResult
 from pssh.model.rollout import Rollout
 from pssh.model.work import Job
 
@@ -25,7 +35,7 @@ from pssh.model.work import Job
 class InHand:
     """A job that somebody has."""
 
-    __slots__ = ("attempt", "begun", "job", "number", "ready", "since", "started", "who", "why")
+    __slots__ = ("attempt", "begun", "job", "number", "ready", "since", "started", "steps", "who", "why")
 
     def __init__(self, job: Job, attempt: int, who: Any, number: int, since: float, started: float) -> None:
         self.job, self.attempt = job, attempt
@@ -34,6 +44,7 @@ class InHand:
         self.begun = False
         self.ready = False  # behind the barrier
         self.why = ""  # it was told to end, apart from the run
+        self.steps: list[StepResult] = []
 
     def result(self, end: Failure, now: float) -> Result:
         """Return the result given in the place of whoever has the job."""
@@ -131,9 +142,11 @@ class Ledger:
                 self._rules.logged_in(found.job)
             case JobStarted():
                 self._mark(found, False)
-            case JobConnected():
+            case StepEnded(step=step):
+                found.steps.append(step)
+            case JobConnected(login=login):
                 found.begun = True
-                if not found.job.connection.speculate:  # else nobody has answered the login yet
+                if login and not found.job.connection.speculate:  # else nobody has answered the login yet
                     self._rules.logged_in(found.job)
             case JobEnded(result=result):
                 return self._end(found, replace(result, host=found.job.host, operation=found.job.operation.label))
@@ -190,6 +203,9 @@ class Ledger:
             yield JobEnded(result)
 
     def _end(self, taken: InHand, result: Result) -> JobEnded:
+        if taken.steps:
+            state = "finished" if result.state == "not-started" else result.state  # what did not start is a later step
+            result = replace(result, steps=tuple(taken.steps), state=state)
         self._leave(taken)
         self._waiting.ended(taken.job)
         return self._count(taken.job, result)

@@ -57,7 +57,14 @@ class _SerialCourse(Course):
                 self.put(self.ledger.fail(in_hand, transport, now))
                 continue
             barrier = self.ledger.gathering
-            lane = Lane(job, self, self.clock, attempt=in_hand.attempt, worker=0, barrier=barrier, input=self._input)
+            lane = Lane(
+                *(job, self, self.clock),
+                attempt=in_hand.attempt,
+                worker=0,
+                barrier=barrier,
+                input=self._input,
+                here=partial(self._transports.find, "local"),
+            )
             task = self._lanes[lane] = self.loop.create_task(lane.run(transport))
             task.add_done_callback(partial(self._ended, lane))
         due = self.ledger.due(now)

@@ -10,7 +10,17 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, convert, msgpack, to_builtins
 
-from pssh.model.event import Begun, HostKeyLearned, JobConnected, JobEnded, JobMoved, JobReady, JobSaid, JobStarted
+from pssh.model.event import (
+    Begun,
+    HostKeyLearned,
+    JobConnected,
+    JobEnded,
+    JobMoved,
+    JobReady,
+    JobSaid,
+    JobStarted,
+    StepEnded,
+)
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure
 from pssh.model.secret import Secret
@@ -110,7 +120,7 @@ class Pong(Struct, frozen=True, tag=True):
     """The worker's loop turns."""
 
 
-FromLane = JobStarted | JobReady | JobConnected | JobSaid | JobMoved | HostKeyLearned | JobEnded
+FromLane = JobStarted | JobReady | JobConnected | JobSaid | JobMoved | StepEnded | HostKeyLearned | JobEnded
 FromWorker = FromLane | Begun | Ready | Pong | Wanted
 ToWorker = Work | Ping | Setup | Define | Stop | End | Release | Grown
 

@@ -144,6 +144,7 @@ class Worker:
             worker=self._number,
             barrier=barrier,
             input=self._input,
+            here=partial(self._transports.find, "local"),
         )
         if isinstance(transport, Failure):
             self._end(lane, lane.result(transport))

@@ -1,12 +1,12 @@
 """What happens in a run, one object each; a listener has one method, `on(event)`.
 
-For one job the order is: started, ready, connected, said* and moved*, ended; ready only behind a barrier. A job that
-waits for a retry may start again; it ends once.
+For one job the order is: started, ready, connected, said*, moved* and steps*, ended; ready only behind a barrier. A job
+that waits for a retry may start again; it ends once.
 """
 
 from msgspec import Struct
 
-from pssh.model.outcome import Result
+from pssh.model.outcome import Result, StepResult
 from pssh.model.report import Report, Run
 from pssh.model.work import StreamName
 
@@ -36,6 +36,7 @@ class JobConnected(Struct, frozen=True, tag=True):
 
     job_id: int
     host: str
+    login: bool = True  # False: it is a command of this machine, and the host was not asked yet
 
 
 class JobSaid(Struct, frozen=True, tag=True):
@@ -45,6 +46,14 @@ class JobSaid(Struct, frozen=True, tag=True):
     host: str
     stream: StreamName
     data: bytes
+
+
+class StepEnded(Struct, frozen=True, tag=True):
+    """A step of a job ended, or what took it back."""
+
+    job_id: int
+    host: str
+    step: StepResult
 
 
 class JobMoved(Struct, frozen=True, tag=True):
@@ -137,6 +146,7 @@ Event = (
     | Begun
     | JobConnected
     | JobSaid
+    | StepEnded
     | JobMoved
     | HostKeyLearned
     | JobEnded

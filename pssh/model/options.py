@@ -61,6 +61,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     drain: float = 2.0
     keepalive: float | None = None
     deadline: float = 0.0
+    window: float = 0.0
     tail: str = ""  # "95%:60s"
     retries: int = 2
     retry_on: tuple[str, ...] = ()  # "exit"
@@ -74,8 +75,10 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     order: Literal["inventory", "random"] = "inventory"
     one_per: str = ""  # the name of a variable
     max_fail: str = ""  # "3" or "2%"
+    max_fail_from: int = 0  # counts from so many ended hosts on
     halt: Halt = "soon"
     ok: tuple[int, ...] = (0,)
+    expect_disconnect: bool = False
     exit: ExitRule = "all"
     stdin: str = ""  # "-" is ours, else a file
     env: tuple[str, ...] = ()  # "NAME=value"
@@ -95,6 +98,9 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     password_command: str = ""
     yes: bool = False  # protected hosts are meant
     say: bool = False
+    max_output: int = 16 << 20  # bytes of one host that files of output keep, 0: all of them
+    max_output_run: int = 1 << 30  # of all hosts together
+    on_overflow: Literal["drop", "kill"] = "drop"  # what is over, or the command that prints it
 
     @property
     def settings(self) -> Settings:
@@ -118,7 +124,9 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
             retries=self.retries,
             retry_exit="exit" in self.retry_on,
             ok=self.ok,
+            expect_disconnect=self.expect_disconnect,
             say=self.say,
+            output=self.max_output if self.on_overflow == "kill" else 0,
         )
 
     @property
@@ -136,7 +144,9 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
             ask=self.pause == "ask",
             max_fail=Share.read(self.max_fail) if self.max_fail else None,
             halt=self.halt,
+            max_fail_from=self.max_fail_from,
             deadline=self.deadline,
+            window=self.window,
             tail=Tail.read(self.tail) if self.tail else None,
         )
 
@@ -208,6 +218,8 @@ def _refuse(options: RunOptions) -> None:
             f"{_flag('shell')}, {_flag('stdin')} and {_flag('ask_become_pass')} do not go together",
             hint="without a shell nothing tells when the password was taken and the input may follow",
         )
+    if options.on_overflow == "kill" and not options.max_output:
+        raise UsageError("`--on-overflow kill` needs a limit", hint="`--max-output 16M` sets one")
     if options.pause and not (options.batch or options.canary):
         hint = "`--batch 10%` or `--canary 1` makes more"
         raise UsageError("`--pause` is between waves, and there is one", hint=hint)

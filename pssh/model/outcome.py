@@ -74,6 +74,11 @@ class Reply(Output, frozen=True, tag="reply", omit_defaults=True):
         if (self.exit_code is None) == (not self.signal):
             raise ValueError("a reply has an exit code or a signal")
 
+    @property
+    def cause(self) -> str:
+        """`exit N` or `signal NAME`, whatever that is worth."""
+        return f"signal {self.signal}" if self.signal else f"exit {self.exit_code}"
+
 
 class Failure(Output, frozen=True, tag="failure", omit_defaults=True):
     """Why a job has no exit code, as words: never as a live exception."""
@@ -87,6 +92,19 @@ class Failure(Output, frozen=True, tag="failure", omit_defaults=True):
     @property
     def cause(self) -> str:
         return f"{self.stage}/{self.kind}"
+
+
+class StepResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one step of a job ended; what it printed is in the job's own end, if that is the step it ended by."""
+
+    name: str
+    status: Status  # "skipped" also of a step whose own condition did not hold
+    cause: str = ""  # as `Result.cause`
+    seconds: float = 0.0
+    changed: bool | None = None
+    attempts: int = 1
+    note: str = ""  # the first line that it printed, or why it failed
+    undo: bool = False  # it took the step of that name back
 
 
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +122,7 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: int = 1
     worker: int = -1
     banner: str = ""  # the server's version line
+    steps: tuple[StepResult, ...] = ()  # those that were begun or skipped, in their order; then what was taken back
 
     @property
     def reply(self) -> Reply | None:
@@ -120,11 +139,7 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def cause(self) -> str:
         """`stage/kind`, `exit N` or `signal NAME`; empty if the row is ok."""
-        if isinstance(self.end, Failure):
-            return self.end.cause
-        if self.status == "ok":
-            return ""
-        return f"signal {self.end.signal}" if self.end.signal else f"exit {self.end.exit_code}"
+        return "" if self.status == "ok" else self.end.cause
 
 
 _STATUS: dict[str, Status] = {

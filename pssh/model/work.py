@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from pssh.model.host import Connection
-from pssh.model.outcome import Failure, Reply
+from pssh.model.outcome import Failure, Reply, StepResult
 
 StreamName = Literal["stdout", "stderr"]
 KEPT_BYTES = 512 << 10  # the first and the last so many bytes of each stream are kept
@@ -25,12 +25,20 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stall: float = 0.0  # without a byte in either direction
     host: float = 0.0  # the whole job
     kill_after: float = 2.0  # from TERM to KILL
+    undo: float = 0.0  # after a stop or a limit: what steps take back gets so long
     drain: float = 2.0  # from the exit status to closing a stream that a background child holds open
     retries: int = 2  # only of what had not started
     retry_exit: bool = False  # also of a command that answered with another code than `ok`
     keep: int = KEPT_BYTES
     ok: tuple[int, ...] = (0,)  # exit codes that count as success
+    expect_disconnect: bool = False  # so does a connection that the host closes in the middle of a command
     say: bool = False  # send output as it comes
+    output: int = 0  # bytes that the host may print before its command is ended
+
+    @property
+    def heard(self) -> bool:
+        """Whether somebody wants to hear of output as it comes."""
+        return self.say or self.output > 0
 
 
 class TransportError(Exception):
@@ -102,6 +110,8 @@ class Prompt(Struct, frozen=True):
     asks: str  # a regular expression, found on stderr or on the terminal, before the mark and nowhere else
     mark: str  # what is printed there once the password was taken, or was not needed; empty: nothing is
     secret: str = ""  # the name of the secret that answers, once; empty: there is none
+    through: str = ""  # words that run a command as the same user and ask nobody; empty: there are none
+    told: bool = False  # once it runs, it is ended by the words `TERM` and `KILL`, each a line, on its standard input
 
 
 class Listener(Protocol):
@@ -179,8 +189,25 @@ class Session(Protocol):
         nothing happens.
         """
 
+    async def again(self) -> None:
+        """Leave the connection, whatever became of it: the next command makes a new one."""
+
     async def host_key(self) -> str:
         """Return the host's proven key as `type base64`, ending the connection before any login."""
+
+
+class JobSession(Session, Protocol):
+    """The session of a job, as its operation gets it: this machine is beside the host, and somebody hears of steps."""
+
+    @property
+    def ending(self) -> Failure | None:
+        """Why the job is to end: from then on only quiet commands begin."""
+
+    async def beside(self) -> Session:
+        """Return a session of this machine, for what is done here for the host; it is closed with this one."""
+
+    def step(self, result: StepResult) -> None:
+        """Tell how a step ended."""
 
 
 class Transport(Protocol):
@@ -199,7 +226,7 @@ class Operation(Protocol):
     def label(self) -> str:
         """One word or line for reports: what the user asked for."""
 
-    async def perform(self, session: Session) -> Reply: ...
+    async def perform(self, session: JobSession) -> Reply: ...
 
 
 class Job(Struct, frozen=True):

@@ -38,6 +38,23 @@ _LEASH = (
 )
 
 
+# Beside a command under sudo for which a password was given: nobody else may end it, since the login may signal nothing
+# of another user's and a password is sent once. It does so for words on the command's input, which is empty otherwise,
+# and reaches whoever made a group of its own (`timeout`); its own group comes last. That the input ends means nothing,
+# unless there was such a word: then it kills what is left, such as what had begun in that very moment.
+_HEED = (
+    "exec 3<&0 </dev/null; "
+    '( trap "" HUP INT TERM; { s=; '
+    'end() { for g in $(ps -A -o sid= -o pgid= | while read -r a b; do [ "$a" = "$s" ] && echo "$b"; done '
+    "| sort -u); do "
+    '[ "$g" = "$o" ] || kill -s "$1" -- "-$g"; done; kill -s "$1" 0; }; '
+    'while read -r x; do case $x in TERM | KILL) [ "$s" ] || { '
+    "set -- $(ps -o sid= -o pgid= -p $(exec sh -c 'echo $PPID')); s=$1 o=$2; }; "  # the shell itself may be gone
+    'end "$x" ;; esac; done; [ "$s" ] && end KILL; } <&3 3<&- >/dev/null 2>&1 & ); '
+    "exec 3<&-; "
+)
+
+
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a command is run; raises UsageError for what cannot be, or cannot be together."""
 
@@ -85,6 +102,12 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether the command needs one; su and doas ask for a password nowhere else."""
         return self.tty or self.become == "su" or (self.become == "doas" and self.become_password != "")
 
+    @property
+    def told(self) -> bool:
+        """Whether somebody beside the command ends it when told to, because nobody else may."""
+        password = self.become == "sudo" and self.become_password != ""
+        return password and self.shell and not (self.tty or self.input or self.leash)
+
     async def exec(
         self,
         session: Session,
@@ -120,7 +143,8 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         variables = " ".join(f"{name}={quote(value)}" for name, value in self.env)
         exported = f"export {variables}; " if variables else ""
         folder = f"CDPATH= cd -- {quote(self.chdir)} || exit; " if self.chdir else ""
-        inner = "".join((mark, exported, folder, before, _LEASH if self.leash else "", line))
+        beside = _LEASH if self.leash else _HEED if self.told else ""
+        inner = "".join((mark, exported, folder, before, beside, line))
         if not self.become:
             return inner
         program = f"sh -c {quote(inner)}"
@@ -135,7 +159,10 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         else:
             asks = ""
         mark = f"mark-{nonce}" if self.shell else ""
-        return Prompt(asks, mark, self.become_password) if asks or mark else None
+        if not (asks or mark):
+            return None
+        through = "" if self.become_password or self.become == "su" else f"{self._becoming(nonce)}"
+        return Prompt(asks, mark, self.become_password, through, self.told)
 
     def _becoming(self, nonce: str) -> str:
         user = quote(self.become_user or "root")
@@ -150,7 +177,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
             return given
         if self.input:
             return _Joined(given, session.input) if given else session.input
-        if self.leash:
+        if self.leash or self.told:
             return _Joined(given, HELD_OPEN)
         return given
 

@@ -26,13 +26,14 @@ from msgspec.structs import force_setattr, replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
-from pssh.model.work import Session, TransportError
+from pssh.model.work import JobSession, Session, TransportError
 from pssh.ops.command import Command
 from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote, shown
+from pssh.ops.steps import Steps
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_OWNER = 100  # characters
@@ -72,7 +73,7 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An operation under a lock of the login user on the host; raises UsageError for a name that is none."""
 
     name: str  # up to 64 of letters, digits, `_`, `.`, `-`
-    operation: Command | Script | Put | Get
+    operation: Command | Script | Put | Get | Steps
     owner: str  # who holds it, for the others' rows: user, machine, run
     mode: Literal["skip", "fail"] = "skip"  # what becomes of the row of a host where another holds it
     wait: float = 0.0  # seconds to wait for it before that
@@ -88,7 +89,7 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def label(self) -> str:
         return self.operation.label
 
-    async def perform(self, session: Session) -> Reply:
+    async def perform(self, session: JobSession) -> Reply:
         token = token_hex(8)
         note = await self._take(session, token)
         try:

@@ -15,7 +15,7 @@ from pssh.model.event import Event
 from pssh.model.options import Format
 from pssh.report import csvout, junit, markdown
 from pssh.report.blocks import EXACT, Compare
-from pssh.report.folders import Folders
+from pssh.report.folders import Folders, Room
 from pssh.report.forms import Whole, saved
 from pssh.report.gather import Auto, Gather
 from pssh.report.jsonout import Json, NdJson
@@ -55,6 +55,8 @@ class Display:
     outdir: str = ""  # the folder of a file for each host; empty: none
     errdir: str = ""
     append: bool = False  # to files that are there
+    most: int = 0  # bytes of one host that they keep; 0: all
+    most_run: int = 0  # of all hosts together
     saved: tuple[Path, ...] = ()  # further reports, each in the form that its suffix says
 
     @property
@@ -89,10 +91,12 @@ def reporters(
     status = Status(screen, width=width, quiet=display.quiet, clock=clock)
     made: list[Reporter] = [Notices(screen), status, Waves(screen, quiet=display.quiet)]
     if display.live and not display.quiet:
-        made.append(Live(screen, width=width, color=display.color_beside, clock=clock))
+        slim = display.format == "lines"
+        made.append(Live(screen, color=display.color_beside, clock=clock, hears=display.says, slim=slim))
     made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
     if display.outdir or display.errdir:
-        made.append(Folders(display.outdir, display.errdir, append=display.append))
+        room = Room(display.most, display.most_run)
+        made.append(Folders(display.outdir, display.errdir, append=display.append, room=room, say=screen.say))
     made.extend(saved(path, now, output=display.output) for path in display.saved)
     if not display.quiet:
         made.append(Summary(screen))

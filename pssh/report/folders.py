@@ -2,14 +2,15 @@
 
 A file is there once its host's command was requested, and holds what that host printed in this run: one left by an
 earlier run is gone as soon as its host's turn has come, unless it is to be added to. What a command said before it was
-tried again is taken out. Memory is a few numbers for each host at work; few files are open at once.
+tried again is taken out. What is more than there is room for is left out, and its hosts are named at the end. Memory is
+a few numbers for each host at work; few files are open at once.
 """
 
 import errno
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -17,9 +18,14 @@ from pathlib import Path
 from pssh.errors import UsageError
 from pssh.model.event import Event, JobConnected, JobEnded, JobSaid, JobStarted, RunEnded
 from pssh.model.placeholders import part
+from pssh.model.size import sized
 from pssh.model.work import StreamName
+from pssh.report import words
+from pssh.report.grid import clip
 
 _MOST_OPEN = 128
+_KEPT = "of a run that is over there are the first and the last part of each stream"
+_NAMES_WIDTH = 60
 _LONGEST = 255  # bytes of a file name that every file system takes
 
 
@@ -116,11 +122,67 @@ def _make(path: Path) -> None:
         path.mkdir(0o700, exist_ok=True)
 
 
+class Room:
+    """How many bytes may still be written, of one host and of all; 0: any number."""
+
+    def __init__(self, most: int = 0, most_run: int = 0) -> None:
+        self.most = most
+        self.most_run = most_run
+        self.cut: dict[str, None] = {}  # the hosts of which something was left out
+        self._all = 0
+        self._of: dict[str, int] = {}
+
+    def take(self, host: str, size: int) -> int:
+        """Return how many of the next bytes of a host may be written."""
+        taken = self._of.get(host, 0)
+        room = min([size, *(most - used for most, used in ((self.most, taken), (self.most_run, self._all)) if most)])
+        if room < size:
+            self.cut[host] = None
+        self._of[host] = taken + max(room, 0)
+        self._all += max(room, 0)
+        return max(room, 0)
+
+    def again(self, host: str) -> None:
+        """Give back what a host has taken, that begins once more."""
+        self._all -= self._of.pop(host, 0)
+        self.cut.pop(host, None)
+
+    def compare(self, host: str, printed: int) -> None:
+        """Note a host that printed more than was taken: of a run that is shown again its middle is not there."""
+        if self._of.get(host, 0) < printed:
+            self.cut[host] = None
+
+    def end(self, host: str) -> None:
+        self._of.pop(host, None)
+
+    def told(self) -> str:
+        """Return what was left out; empty if nothing was."""
+        if not self.cut:
+            return ""
+        names = clip(words.hosts(self.cut), _NAMES_WIDTH)
+        limits = ((self.most, "a host"), (self.most_run, "the run"))
+        kept = " and ".join(f"{sized(most)} of {whose}" for most, whose in limits if most)
+        return (
+            f"pssh: The output files do not hold all that {words.count(len(self.cut))} printed: {names}\n"
+            f"  {f'they take {kept}: `--max-output SIZE` for more' if kept else _KEPT}\n"
+        )
+
+
 class Folders:
     """Writes what hosts print to one or two folders; one folder for both streams holds them as they came."""
 
-    def __init__(self, out: str, err: str, *, append: bool = False) -> None:
-        """An empty path: that stream goes nowhere. Raises UsageError."""
+    def __init__(
+        self,
+        out: str,
+        err: str,
+        *,
+        append: bool = False,
+        room: Room | None = None,
+        say: Callable[[str], object] = str,
+    ) -> None:
+        """An empty path: that stream goes nowhere. `say` is told what was left out. Raises UsageError."""
+        self._room = room or Room()
+        self._say = say
         self._by_stream: dict[StreamName, Folder] = {}
         if out:
             self._by_stream["stdout"] = Folder(Path(out), append=append)
@@ -134,6 +196,7 @@ class Folders:
         match event:
             case JobStarted(host=host):
                 if not self._takes_up(host):
+                    self._room.again(host)
                     for folder in self._folders:
                         folder.again(host)
             case JobConnected(host=host):
@@ -141,13 +204,17 @@ class Folders:
                     folder.begin(host)
             case JobSaid(host=host, stream=stream, data=data):
                 self._takes_up(host)  # a run that is shown again has no starts
-                if stream in self._by_stream:
-                    self._by_stream[stream].write(host, data)
+                if stream in self._by_stream and (room := self._room.take(host, len(data))):
+                    self._by_stream[stream].write(host, data[:room])
             case JobEnded(result=result):
+                sizes = {"stdout": result.end.stdout_bytes, "stderr": result.end.stderr_bytes}
+                self._room.compare(result.host, sum(sizes[stream] for stream in self._by_stream))
                 self._end(result.host)
             case RunEnded():
                 for folder in self._folders:
                     folder.close()
+                if told := self._room.told():
+                    self._say(told)
             case _:
                 pass
 
@@ -163,5 +230,6 @@ class Folders:
     def _end(self, host: str) -> None:
         self._takes_up(host)
         self._at_work.discard(host)
+        self._room.end(host)
         for folder in self._folders:
             folder.end(host)

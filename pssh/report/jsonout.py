@@ -25,11 +25,12 @@ from pssh.model.event import (
     Released,
     RunEnded,
     RunStarted,
+    StepEnded,
     Stopping,
     WaveEnded,
     WaveStarted,
 )
-from pssh.model.outcome import Failure, Result
+from pssh.model.outcome import Failure, Result, StepResult
 from pssh.model.report import Report, Run
 from pssh.model.work import StreamName
 from pssh.report import records as rec
@@ -80,6 +81,8 @@ class NdJson:
                 self._emit("host.connected", rec.HostReached(host=host))
             case JobSaid() if self._wants_output:
                 self._said(event)
+            case StepEnded(host=host, step=step):
+                self._emit("host.step", rec.HostStep(host=host, **structs.asdict(step_record(step))))
             case HostKeyLearned(host=host, file=file, line=line):
                 self._emit("host.key", rec.HostKey(host=host, file=file, line=line))
             case JobEnded(result=result):
@@ -179,6 +182,21 @@ def row(result: Result) -> rec.Row:
         attempts=result.attempts,
         started=moment(result.started) if result.started else None,
         seconds={phase: round(value, 6) for phase, value in result.seconds.items()},
+        steps=[step_record(step) for step in result.steps] or UNSET,
+    )
+
+
+def step_record(step: StepResult) -> rec.Step:
+    """Return how one step of a host ended."""
+    return rec.Step(
+        step=step.name,
+        status=step.status,
+        cause=step.cause or None,
+        seconds=round(step.seconds, 6),
+        changed=step.changed,
+        attempts=step.attempts,
+        note=step.note or None,
+        undo=step.undo,
     )
 
 

@@ -25,6 +25,23 @@ class Why(Struct, frozen=True, kw_only=True):
     hint: str | None
 
 
+class Step(Struct, frozen=True, kw_only=True):
+    """How one step of a host ended."""
+
+    step: str
+    status: Status
+    cause: str | None
+    seconds: float
+    changed: bool | None
+    attempts: int
+    note: str | None  # the first line that it printed, or why it failed
+    undo: bool  # it took the step of that name back
+
+
+class HostStep(Step, frozen=True, kw_only=True):
+    host: str
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """How one host ended."""
 
@@ -48,6 +65,7 @@ class Row(Struct, frozen=True, kw_only=True):
     attempts: int
     started: str | None
     seconds: dict[str, float]  # by phase
+    steps: list[Step] | UnsetType = UNSET  # of a host whose job has steps
 
 
 class RunStart(Struct, frozen=True, kw_only=True):
@@ -185,6 +203,7 @@ EVENTS: dict[str, type[Struct]] = {
     "host.ready": HostReached,
     "host.connected": HostReached,
     "host.output": HostOutput,
+    "host.step": HostStep,
     "host.key": HostKey,
     "host.kill": HostKill,
     "host.end": Row,

@@ -38,4 +38,4 @@ class Waves:
         begun = tuple(result for result in report.results if result.status != "not-run")
         head = f"wave {event.number} of {event.of} ended, {len(begun):,} of {words.count(self._total)}: "
         line = f"{head}{counts(replace(report, results=begun))}  {words.seconds(report.seconds)}\n"
-        return line + "".join(causes(begun, report.run.given)) if event.asks else line
+        return line + "".join(causes(begun, report.run.given, report.run.id)) if event.asks else line

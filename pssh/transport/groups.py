@@ -6,13 +6,16 @@ alone; a group that was seen to end is never signalled again, for its number may
 Why not all of a session from /proc: that is a thousand files to read for each command of a run that is stopped.
 """
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 _PROC = Path("/proc")
+_OVER = (b"Z", b"X")
+_NULL = asyncio.subprocess.DEVNULL
 
 
 class Groups:
@@ -22,13 +25,14 @@ class Groups:
         self._leader = leader
         self._groups = {leader}
 
-    def signal(self, number: int) -> None:
-        """Send a signal to all of them."""
+    def signal(self, number: int) -> list[int]:
+        """Send a signal to all of them as far as we may, and return them: of others' processes we may signal none."""
         if self._leader in self._groups:
             self._groups.update(_below(self._leader))
         for group in self._groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
+        return list(self._groups)
 
     def live(self) -> bool:
         """Whether anybody in them runs."""
@@ -36,21 +40,39 @@ class Groups:
         return bool(self._groups)
 
 
+async def signal_through(words: str, groups: Iterable[int], number: int) -> None:
+    """Send a signal to groups of another user, by words that make a command that user's and ask nobody."""
+    with contextlib.suppress(OSError):
+        line = f"{words} sh -c '{'; '.join(f'kill -{number} -{group}' for group in groups)}'"
+        process = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", line), stdin=_NULL, stdout=_NULL, stderr=_NULL, start_new_session=True
+        )
+        await process.wait()
+
+
 class _Process(NamedTuple):
+    name: bytes
     state: bytes
     group: int
     session: int
 
 
 def _below(leader: int) -> Iterator[int]:
-    """Yield the group of each descendant that is in the leader's session."""
-    left = [leader]
+    """Yield the group of each descendant in the leader's session, or in one that a `sudo` there made for a terminal."""
+    first = _read(_PROC / str(leader) / "stat")
+    left = [(leader, first.name if first is not None else b"")]
+    sessions = {leader}
     while left:
-        for child in _children(left.pop()):
+        parent, name = left.pop()
+        for child in _children(parent):
             process = _read(_PROC / str(child) / "stat")
-            if process is not None and process.session == leader:
+            if process is None:
+                continue
+            if name == b"sudo":
+                sessions.add(process.session)
+            if process.session in sessions:
                 yield process.group
-                left.append(child)
+                left.append((child, process.name))
 
 
 def _children(pid: int) -> list[int]:
@@ -75,20 +97,21 @@ def _lives(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
-    entries = [entry for entry in _listed(_PROC) if entry.name.isdecimal()]
-    return not entries or any(_runs_in(group, _read(entry / "stat")) for entry in entries)
+    except PermissionError:  # another user's; where those are hidden, nobody is seen in it
+        return not (members := _members(group)) or any(process.state not in _OVER for process in members)
+    return not (_PROC / "self").exists() or any(process.state not in _OVER for process in _members(group))
 
 
-def _runs_in(group: int, process: _Process | None) -> bool:
-    return process is not None and process.group == group and process.state not in (b"Z", b"X")
+def _members(group: int) -> list[_Process]:
+    found = (_read(entry / "stat") for entry in _listed(_PROC) if entry.name.isdecimal())
+    return [process for process in found if process is not None and process.group == group]
 
 
 def _read(stat: Path) -> _Process | None:
     """Read what stands behind the name in parentheses (proc(5)); None if the process has ended."""
     try:
-        state, _, group, session = stat.read_bytes().rpartition(b")")[2].split()[:4]
+        front, _, rest = stat.read_bytes().rpartition(b")")
+        state, _, group, session = rest.split()[:4]
     except (OSError, ValueError):
         return None
-    return _Process(state, int(group), int(session))
+    return _Process(front.partition(b"(")[2], state, int(group), int(session))

@@ -84,7 +84,7 @@ class LocalSession:
         """Run `/bin/sh -c command`; raises TransportError, also when cancelled: with what was printed until then."""
         hides = given(command, prompt, self._secrets)
         command = unveiled(command, self._secrets)
-        listener = self._listener if self._limits.say and not quiet else None
+        listener = self._listener if self._limits.heard and not quiet else None
         feed = Feed(stdin, tty=tty)
         asked = None if prompt is None else Prompting(prompt, self._secrets.get(prompt.secret), feed, tty=tty)
         make = partial(Command, self._limits, listener, feed, asked, tty=tty, hides=hides, sink=sink)
@@ -134,6 +134,9 @@ class LocalSession:
             self._running.remove(running)
             running.leave()
             self._count("run" if piped is None else "transfer", began)
+
+    async def again(self) -> None:
+        """Do nothing: there is no connection to be gone."""
 
     async def host_key(self) -> str:
         """Raise: there is none."""

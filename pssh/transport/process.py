@@ -22,13 +22,14 @@ from pssh.model.work import Input, Limits, Listener, Sink, StreamName, Transport
 from pssh.transport import terminal
 from pssh.transport.ends import Ends, not_started
 from pssh.transport.feed import Feed
-from pssh.transport.groups import Groups
+from pssh.transport.groups import Groups, signal_through
 from pssh.transport.printed import BROKEN, Printed
 from pssh.transport.prompting import UNASKED, Prompting
 
 _NAMES: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
 _LOOK_AGAIN = 0.02  # seconds to the second look at a group: the kernel tells of its leader's end only
 _AFTER_KILL = 0.5  # seconds to see the end of what was killed; a process stuck in the kernel takes longer
+_AFTER_SUDO = 2.0  # the same where somebody else is asked to kill it
 CANCELLED = Failure(stage="stop", kind="interrupt", message="the command was ended from outside")
 
 
@@ -65,6 +66,7 @@ class Command(asyncio.SubprocessProtocol):
         self._again: asyncio.Future[None] = self._loop.create_future()  # the end was asked for a second time
         self._stopped = False
         self._groups: Groups | None = None  # before it runs there are none
+        self._helping: asyncio.Task[None] | None = None  # signals those of another user
 
     # ---- its start
 
@@ -112,7 +114,7 @@ class Command(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self._stir()
-        if self._prompting is not None and self._why.done():
+        if self._prompting is not None and self._why.done() and not self._prompting.stop():
             self._feed.close()  # an answer might now begin what is to end
         try:
             wait = self._printed.take(_NAMES[fd], data)
@@ -252,7 +254,7 @@ class Command(asyncio.SubprocessProtocol):
             gone = await self._gone(self._limits.kill_after)
             if not gone:
                 self.kill()
-                gone = await self._gone(_AFTER_KILL)
+                gone = await self._gone(_AFTER_KILL if self._helping is None else _AFTER_SUDO)
         except asyncio.CancelledError:
             self.kill()
         await _first(self._silent, seconds=_LOOK_AGAIN)  # its last words may still be in the pipes
@@ -271,9 +273,12 @@ class Command(asyncio.SubprocessProtocol):
             pause = min(pause * 2, max(until - self._loop.time(), 0))
         return True
 
-    def _signal(self, number: int) -> None:
-        if self._groups is not None:
-            self._groups.signal(number)
+    def _signal(self, number: signal.Signals) -> None:
+        groups = self._groups.signal(number) if self._groups is not None else []
+        if groups and self._prompting is not None and (words := self._prompting.through):
+            self._helping = asyncio.ensure_future(signal_through(words, groups, number))
+        if self._prompting is not None:
+            self._prompting.tell(_signal_name(number))
 
     def leave(self) -> None:
         """Close the streams, and kill what was not seen to end: after a second stop, or stuck in the kernel."""

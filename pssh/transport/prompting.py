@@ -37,13 +37,27 @@ class Prompting:
         self._mark = prompt.mark.encode()
         self._secret = secret
         self._feed = feed
+        self._told, self._signal = prompt.told, ""
+        self.through = prompt.through
         self._watched: StreamName = "stdout" if tty else "stderr"
-        self._passed = self._answered = self._rested = False
+        self._passed = self._answered = self._rested = self._stopped = False
         self._tail = b""  # not looked through for good
         self._said = bytearray()  # before the mark, questions left out
         self._since = 0  # where in it the words behind the last question begin
         if prompt.mark or secret is not None:
             feed.hold()
+
+    def tell(self, signal: str) -> None:
+        """Have whoever watches beside the command end it by this signal, now or as soon as somebody does."""
+        self._signal = signal
+        if self._passed and self._told:
+            self._feed.answer(f"{signal}\n".encode())
+            self._feed.on_more()
+
+    def stop(self) -> bool:
+        """Answer no question any more; return whether words may still follow that are to end the command."""
+        self._stopped = True
+        return self._told
 
     @property
     def unasked(self) -> bool:
@@ -60,6 +74,8 @@ class Prompting:
             if found:  # first: whoever asked before it does not wait any more, and would read no answer
                 self._passed, self._tail = True, b""
                 self._feed.release()
+                if self._signal:
+                    self.tell(self._signal)
                 return after
         output = self._look()
         cut = max(len(self._tail) - _TAIL, 0 if self._mark else self._tail.rfind(b"\n") + 1)
@@ -105,6 +121,8 @@ class Prompting:
         return before
 
     def _asked(self) -> None:
+        if self._stopped:
+            return
         if self._secret is None:
             self.why = self._failure("sudo-needs-password", "a password is asked for, and none was given")
         elif self._answered:

@@ -31,7 +31,7 @@ from typing import Any, NoReturn, cast
 from msgspec.structs import replace
 
 from pssh.model.host import Connection
-from pssh.model.outcome import Failure, Reply, Stage
+from pssh.model.outcome import Failure, Reply, Stage, StepResult
 from pssh.model.output import Heard, printed
 from pssh.model.secret import Secret
 from pssh.model.work import NO_INPUT, Duplex, Input, Limits, Listener, Prompt, Sink, StreamName, TransportError
@@ -65,6 +65,10 @@ class ScriptedSession:
         self.given: list[bytes] = []  # the standard input of each, as far as it was all there
         self.ttys: list[bool] = []  # whether each was to have a terminal
         self.prompts: list[Prompt | None] = []  # what each might have asked
+        self.steps: list[StepResult] = []  # how each ended
+        self.ending: Failure | None = None  # why the job is to end, if a test says so
+        self.connections = 1  # how often it was connected
+        self._where = ""  # what stands before its commands in `asked`
         self.moves: list[tuple[int, int]] = []  # what was told of how far content has come
         self._replies = replies or {}
         self._subsystems = subsystems or {}
@@ -91,7 +95,7 @@ class ScriptedSession:
         sink: Sink | None = None,
     ) -> Reply:
         """Return the scripted reply or raise the scripted failure; play the acts of any other command."""
-        self.asked.append(command)
+        self.asked.append(self._where + command)
         self.given.append(stdin if isinstance(stdin, bytes) else b"")
         self.ttys.append(tty)
         self.prompts.append(prompt)
@@ -113,6 +117,20 @@ class ScriptedSession:
         finally:
             self._running = None
             feed.close()
+
+    async def again(self) -> None:
+        """Count one connection more."""
+        self.connections += 1
+        self._tries += 1
+
+    async def beside(self) -> "ScriptedSession":
+        """Return a session of this machine, with the same replies; its commands stand here after `here: `."""
+        there = ScriptedSession(self._replies, limits=self._limits, listener=self._listener)
+        there.asked, there._where = self.asked, "here: "
+        return there
+
+    def step(self, result: StepResult) -> None:
+        self.steps.append(result)
 
     async def subsystem(self, name: str) -> Duplex:
         """Return what the session was given for it; raises TransportError `transfer/no-sftp` if that is nothing."""
@@ -174,7 +192,7 @@ class _Scene:
         self._broken: Exception | None = None  # what the input raised
         feed.on_broken = self._break
         self._feed = feed
-        self._listener = listener if limits.say else None
+        self._listener = listener if limits.heard else None
         self._heard: dict[StreamName, Heard] = {"stdout": Heard(limits.keep), "stderr": Heard(limits.keep)}
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()

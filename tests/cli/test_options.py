@@ -55,6 +55,9 @@ def test_a_line_without_options_is_a_run_without_options() -> None:
         ("--password-file p", RunOptions(password_file="p")),
         ("--password-command pass", RunOptions(password_command="pass")),
         ("-y", RunOptions(yes=True)),
+        ("--max-output 1M", RunOptions(max_output=1 << 20)),
+        ("--max-output 0/run:2G", RunOptions(max_output=0, max_output_run=2 << 30)),
+        ("--on-overflow kill", RunOptions(on_overflow="kill")),
     ],
 )
 def test_every_flag_fills_its_field(line: str, wanted: RunOptions) -> None:
@@ -78,6 +81,8 @@ def test_every_flag_fills_its_field(line: str, wanted: RunOptions) -> None:
         ("--connect-limit 5/hop:2", "`5/hop:2` is neither `N` nor `N/jump:M`, each a number from 1 on"),
         ("--ok 0,256", "`0,256` is no list of exit codes from 0 to 255, such as `0,2`"),
         ("--ok 0,", "`0,` is no list of exit codes from 0 to 255, such as `0,2`"),
+        ("--max-output 1M/run:x", "`x` is no size; write `65536`, `64K`, `16M` or `1G`"),
+        ("--mask (", "`(` is no regular expression: missing ), unterminated subpattern at position 0"),
         ("--lock a/b", "`a/b` is no lock such as `patch`, `patch:fail` or `patch:wait=30s`"),
     ],
 )

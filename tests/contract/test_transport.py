@@ -167,6 +167,16 @@ async def test_a_command_ended_by_a_signal_has_its_name_and_no_code(opened: Open
 
 
 @everywhere
+async def test_a_connection_that_was_left_is_made_anew_by_the_next_command_and_told_of_once(opened: Open):
+    ear = Ear()
+    async with opened(ear) as session:
+        for code in (1, 0, 7):
+            assert (await session.exec(f"exit {code}")).exit_code == code
+            await session.again()
+        assert ear.calls.count("connected") == 1
+
+
+@everywhere
 async def test_several_commands_run_one_after_the_other(opened: Open):
     async with opened() as session:
         codes = [(await session.exec(f"exit {code}")).exit_code for code in (1, 0, 7)]

@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from msgspec.structs import replace
 from pssh.engine.clock import Clock
 from pssh.engine.lanes import Lane, Transports
 from pssh.engine.watched import Watched
-from pssh.model.event import JobMoved, JobStarted
+from pssh.model.event import JobConnected, JobMoved, JobStarted, StepEnded
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.work import Limits, Listener, Session, TransportError
+from pssh.ops.command import Command
+from pssh.ops.steps import Step
+from pssh.ops.steps import Steps as Job
 from pssh.transport.scripted import ScriptedSession
 from tests.engine.support.toy import TOY, ToyTransport, jobs
 
@@ -142,6 +146,18 @@ async def test_a_host_that_takes_too_long_in_its_command_is_ended_there_and_its_
     result = await run(one)
     assert (result.cause, result.status, result.state) == ("exec/deadline", "timed-out", "finished")
     assert result.end.stdout == b"so far\n" and result.end.remote_end == "killed"  # type: ignore[union-attr]
+
+
+async def test_a_command_that_prints_more_than_it_may_is_ended_and_what_it_printed_is_counted() -> None:
+    one, outlet = lane("print 300000;hang", limits=Limits(output=200_000, keep=1000))
+    result = await run(one)
+    assert (result.cause, result.status, result.state) == ("stop/output-limit", "cancelled", "finished")
+    assert result.failure and result.failure.message == "more than 200000 printed (`--max-output`)"
+    assert result.failure.remote_end == "killed"
+    assert result.end.truncated and 200_000 < result.end.stdout_bytes <= 300_000
+    assert "JobSaid" not in kinds(outlet)
+    one, _ = lane("print 200000", limits=Limits(output=200_000))
+    assert (await run(one)).ok
 
 
 async def test_a_host_that_takes_too_long_before_its_command_is_unreachable_and_not_started() -> None:
@@ -571,8 +587,9 @@ async def test_what_an_operation_says_it_changed_is_in_the_result(changed: bool 
 
 
 async def test_no_subsystem_is_opened_for_a_job_that_is_to_end() -> None:
-    watched = Watched(ScriptedSession())
-    watched.end(Failure(stage="stop", kind="interrupt", message="stopped"))
+    session = ScriptedSession()
+    watched = Watched(session, session.beside, session.step)
+    watched.halt(Failure(stage="stop", kind="interrupt", message="stopped"))
     with pytest.raises(TransportError) as caught:
         await watched.subsystem("sftp")
     assert caught.value.failure.cause == "stop/interrupt"
@@ -581,3 +598,71 @@ async def test_no_subsystem_is_opened_for_a_job_that_is_to_end() -> None:
 def test_a_transport_is_made_once() -> None:
     transports = Transports(TOY, {}, 8, 8)
     assert transports.find("toy") is transports.find("toy")
+
+
+def of_steps(*done: Step, undo: float = 0.0) -> tuple[Lane, Outlet]:
+    outlet = Outlet()
+    (job,) = jobs("", limits=Limits(undo=undo, kill_after=0.1))
+    here = Transports(TOY, {}, 8, 8).find("toy")
+    return Lane(replace(job, operation=Job(steps=done)), outlet, Clock(), here=lambda: here), outlet
+
+
+def done(name: str, line: str, **more: Any) -> Step:
+    return Step(name=name, operation=Command(line), **more)
+
+
+async def test_e8_a_command_of_this_machine_counts_as_begun_before_it_begins() -> None:
+    one, outlet = of_steps(done("drain", "exit 0", here=True), done("work", "fail connect/refused"))
+    result = await run(one)
+    assert outlet.told[0] == JobConnected(0, "h0", login=False)
+    assert [(event.step.name, event.step.status) for event in outlet.told if isinstance(event, StepEnded)] == [
+        ("drain", "ok"),
+        ("work", "unreachable"),
+    ]
+    assert (result.cause, result.attempts) == ("connect/refused", 1)
+    assert len([event for event in outlet.told if isinstance(event, JobConnected)]) == 1
+
+
+async def test_a_stop_ends_the_step_under_way_on_this_machine_and_what_was_done_is_taken_back(tmp_path: Path) -> None:
+    back = tmp_path / "back"
+    drain = done("drain", "exit 0", here=True, undo=Command(f"note {back}"))
+    one, outlet = of_steps(drain, done("wait", "hang", here=True), undo=5.0)
+    task = asyncio.ensure_future(run(one))
+    await until(lambda: any(isinstance(event, StepEnded) for event in outlet.told))
+    await asyncio.sleep(0)
+    one.stop("interrupt")
+    result = await task
+    assert (result.status, result.cause) == ("cancelled", "stop/interrupt")
+    assert result.failure is not None and result.failure.message == "wait: the run was interrupted"
+    assert result.failure.remote_end == "killed"
+    assert back.read_text() == "h0\n"
+
+
+async def test_a_stop_between_two_looks_of_a_check_takes_back_what_was_done(tmp_path: Path) -> None:
+    back = tmp_path / "back"
+    drain = done("drain", "exit 0", here=True, undo=Command(f"note {back}"))
+    one, _ = of_steps(drain, done("health", "echo no;exit 1", retry_for=60.0, every=30.0), undo=5.0)
+    task = asyncio.ensure_future(run(one))
+    await until(lambda: one._session is not None and one._session.left and one._session.busy is False)
+    await asyncio.sleep(0.01)
+    one.stop("interrupt")
+    assert (await task).cause == "stop/interrupt"
+    assert back.read_text() == "h0\n"
+
+
+async def test_taking_back_after_a_stop_has_its_time_and_no_more() -> None:
+    drain = done("drain", "exit 0", here=True, undo=Command("hang"))
+    one, _ = of_steps(drain, done("wait", "hang"), undo=0.1)
+    task = asyncio.ensure_future(run(one))
+    await until(lambda: one._session is not None and one._session.busy and one.begun)
+    await asyncio.sleep(0.01)
+    one.stop("interrupt")
+    async with asyncio.timeout(3):
+        result = await task
+    assert result.status == "cancelled"
+
+
+async def test_a_machine_without_a_way_to_itself_is_a_row() -> None:
+    one, _ = steps()
+    one.job = replace(one.job, operation=Job(steps=(done("drain", "exit 0", here=True),)))
+    assert (await run(one)).cause == "local/transport"

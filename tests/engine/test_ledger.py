@@ -17,10 +17,11 @@ from pssh.model.event import (
     JobSaid,
     JobStarted,
     Released,
+    StepEnded,
     WaveEnded,
     WaveStarted,
 )
-from pssh.model.outcome import Reply, Result
+from pssh.model.outcome import Failure, Reply, Result, StepResult
 from pssh.model.rollout import Launch, Pace, Rollout, Share
 from pssh.model.work import Job
 from tests.engine.support.toy import jobs
@@ -339,3 +340,21 @@ def test_the_barrier_stays_closed_when_too_many_are_missing_because_nobody_takes
     ledger.heard("a", ready(0))
     assert [end.result.status for end in ledger.rest(endings.died("no worker"))] == ["error", "error"]
     assert ledger.rule == "budget" and not ledger.gathered
+
+
+@pytest.mark.parametrize("end", ["ended", "died", "abandoned"])
+def test_the_steps_that_were_heard_of_are_in_the_result_whoever_gives_it(end: str) -> None:
+    ledger = Ledger(jobs("exit 0"), 1)
+    assert ledger.take("w", 0, 0.0, 0.0)
+    drained, worked = StepResult(name="drain", status="ok"), StepResult(name="work", status="unreachable")
+    assert ledger.heard("w", JobConnected(0, "h0", login=False))
+    for one in (drained, worked):
+        assert ledger.heard("w", StepEnded(0, "h0", one)) == StepEnded(0, "h0", one)
+    if end == "ended":
+        failure = Failure(stage="connect", kind="refused", message="refused")
+        result = Result(job_id=0, host="?", operation="", status="unreachable", state="not-started", end=failure)
+        passed = ledger.heard("w", JobEnded(result))
+        assert isinstance(passed, JobEnded) and passed.result.state == "finished"  # something of it has run
+    else:
+        (passed,) = ledger.died("w", "killed", 1.0)[0] if end == "died" else ledger.abandon(1.0)
+    assert passed.result.steps == (drained, worked)

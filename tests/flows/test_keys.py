@@ -75,10 +75,10 @@ def test_p_holds_the_run_and_lets_it_go_on(fleet: Path) -> None:
     keys = [
         (b"running 1", b"p"),
         (b"paused", b"kweb1\r"),
-        (b"cancelled 1  running 0", b"\r"),
+        (b"cancelled 1\x1b[0m  running 0", b"\r"),
         (b"0 at work", b"p"),
         (b"going on", b""),
-        (b"cancelled 1  running 1", CTRL_C),
+        (b"cancelled 1\x1b[0m  running 1", CTRL_C),
     ]
     text = around(fleet, HANG_ONE, keys)
     assert "1 of 4 hosts ended, 0 at work\n" in text

@@ -44,7 +44,7 @@ def test_equal_answers_are_one_row_and_the_last_line_goes_to_stderr(fleet: Path)
         "------------  ---  --------  ------  ------  --------",
         "db1,web[1-3]    4  ok             0   0.0 s  hello",
     ]
-    assert timeless(done.err) == "\n4 hosts: 4 ok  0.0 s  inventory/  exit 0\n"
+    assert timeless(done.err) == "\n4 hosts: 4 ok  0.0 s  inventory/  run r1  exit 0\n"
     assert done.code == 0
 
 

@@ -99,7 +99,8 @@ def test_each_host_has_a_file_for_each_stream_with_its_exact_bytes(fleet: Path) 
 
 def test_a_disk_that_is_full_is_our_own_failure_and_no_result_is_lost(fleet: Path) -> None:
     line = f"ulimit -f 8; exec {sys.executable} -m pssh run --no-history -f json -o out @all 'seq 20000'"
-    done = subprocess.run(["sh", "-c", line], cwd=fleet, env=environment(fleet), capture_output=True, check=False)
+    env = environment(fleet, PYTHONDONTWRITEBYTECODE="1")  # which would be cut off too
+    done = subprocess.run(["sh", "-c", line], cwd=fleet, env=env, capture_output=True, check=False)
     assert done.returncode == 1
     assert len(json.loads(done.stdout)["results"]) == 4
     assert b"could not be written: File too large" in done.stderr
@@ -137,3 +138,22 @@ def test_raw_reaches_a_terminal_only_where_that_is_said(fleet: Path) -> None:
     code, seen = on_terminal(f"run -q --raw web1 {command} > file")
     assert code == 0 and b"\x1b[7m" not in seen and rb"\x1b[7m" in seen
     assert (fleet / "file").read_bytes() == b"\x1b[5m"
+
+
+def test_what_is_over_the_budget_is_dropped_and_counted_or_ends_the_command(fleet: Path) -> None:
+    line = "head -c 3000000 /dev/zero; echo done >&2"
+    done = pssh("run", "-f", "json", "-o", "out", "--max-output", "2M/run:3M", "web[1-2]", line, cwd=fleet)
+    rows = json.loads(done.out)["results"]
+    assert [(row["code"], row["stdout_bytes"], row["truncated"], row["stderr"]) for row in rows] == [
+        (0, 3_000_000, True, "done\n"),
+        (0, 3_000_000, True, "done\n"),
+    ]
+    sizes = [(fleet / "out" / host).stat().st_size for host in ("web1", "web2")]
+    assert sum(sizes) == 3 << 20 and max(sizes) <= 2 << 20
+    assert "do not hold all that 2 hosts printed: web[1-2]\n  they take 2M of a host and 3M of the run" in done.err
+    flags = ("-f", "json", "--max-output", "64K", "--on-overflow", "kill", "--kill-after", "1s")
+    done = pssh("run", *flags, "web1", "yes", cwd=fleet)
+    (row,) = json.loads(done.out)["results"]
+    assert (done.code, row["status"], row["cause"]) == (3, "cancelled", "stop/output-limit")
+    assert row["remote_end"] in ("killed", "exited") and row["stdout_bytes"] > 64 << 10
+    assert "`--max-output` set this limit" in done.err

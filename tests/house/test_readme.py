@@ -14,6 +14,8 @@ from pssh.cli.main import command as program
 from pssh.inventory.load import load
 from pssh.inventory.select import select
 from pssh.model.names import expand
+from pssh.model.outcome import Failure, Result
+from pssh.report.hints import _HINTS, hint
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -58,6 +60,31 @@ def rows(header: str) -> list[list[str]]:
 @pytest.mark.parametrize("line", commands())
 def test_every_command_in_the_readme_is_understood(line: str) -> None:
     parse(line)
+
+
+@pytest.mark.parametrize("run", ["", "r42"])
+@pytest.mark.parametrize("name", _HINTS)
+def test_every_command_in_a_hint_is_understood_with_the_options_of_its_run(name: str, run: str) -> None:
+    status, _, cause = name.rpartition(" ")
+    stage, _, kind = cause.partition("/")
+    end = Failure(stage=stage, kind=kind or "other", message="")  # type: ignore[arg-type]
+    rows = [
+        Result(job_id=n, host=f"web{n}", operation="", status=status or "failed", state="not-started", end=end)  # type: ignore[arg-type]
+        for n in (1, 2)
+    ]
+    text = hint(rows, "-i 'my fleet.toml' -F config -l root --port 2222", run)
+    assert text and "{" not in text
+    for line in re.findall(r"`(pssh [^`]*)`", text):
+        parse(line)
+    known = {flag for command in COMMANDS for flag in flags_of(command)}
+    assert set(re.findall(r"(?<=`)--?[a-z][a-z-]*", text)) <= known
+
+
+def flags_of(name: str) -> set[str]:
+    """Return the options of a subcommand."""
+    found = program.get_command(click.Context(program, info_name="pssh"), name)
+    assert found
+    return {flag for param in found.params for flag in param.opts}
 
 
 def test_a_command_that_does_not_exist_would_be_seen() -> None:

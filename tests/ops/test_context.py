@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Reply
-from pssh.model.work import HELD_OPEN
+from pssh.model.work import HELD_OPEN, Prompt
 from pssh.ops.command import Command
 from pssh.ops.context import Context
 from pssh.ops.script import Script
@@ -77,7 +78,10 @@ def test_becoming_somebody_is_outermost_and_the_rest_is_one_argument(how: dict[s
     sent = line("LINE", env=(("A", "b"),), chdir="/d", **how)
     assert sent.startswith(begin)
     inner = "printf %s%s mark- NONCE >&2; export A=b; CDPATH= cd -- /d || exit; LINE"
-    assert sent.removeprefix(begin) == quote(inner) or how["become"] == "su"
+    if how == {"become": "sudo", "become_password": "p"}:  # somebody is beside it
+        assert shlex.split(sent.removeprefix(begin))[0].startswith(inner.removesuffix("LINE"))
+    else:
+        assert sent.removeprefix(begin) == quote(inner) or how["become"] == "su"
 
 
 @pytest.mark.parametrize("become", ["sudo", "doas"])
@@ -330,6 +334,78 @@ async def test_what_a_command_left_in_the_background_is_not_ended_with_it(shell:
     command.lose()  # as a server does once the command has ended
     assert processes.gone(pid for pid in running if pid != int(out))
     assert processes.alive(running) == [int(out)]
+
+
+# ---- under sudo with a password, where only somebody beside the command may end it
+
+
+class Told(Leashed):
+    """A command that is ended by words on its input."""
+
+    def __init__(self, shell: list[str], text: str) -> None:
+        line = shlex.split(Context(become="sudo", become_password="x").line(text, "n"))[-1]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            [*shell, "-c", line], stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
+
+    def tell(self, word: bytes) -> None:
+        self.process.stdin.write(word + b"\n")  # type: ignore[union-attr]
+        self.process.stdin.flush()  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[[list[str], str], Told]]:
+    started: list[Told] = []
+
+    def start(shell: list[str], text: str) -> Told:
+        started.append(Told(shell, text))
+        return started[-1]
+
+    yield start
+    for one in started:
+        with suppress(ProcessLookupError):
+            os.killpg(one.process.pid, signal.SIGKILL)
+        with one.process:
+            one.lose()
+
+
+@pytest.mark.parametrize("word", [b"TERM", b"KILL"])
+async def test_what_is_told_to_end_ends_with_all_of_its_session(told: Callable[[list[str], str], Told], word: bytes):
+    texts = ["sleep 600; true", "(sleep 600 & sleep 600); true", "sleep 600 | cat", "timeout 600 sleep 600; sleep 600"]
+    texts += ['trap "" TERM; timeout 600 sleep 600; sleep 600'] * (word == b"KILL")
+    commands = {(*shell, text): told(shell, f"echo up; {text}") for shell in SHELLS for text in texts}
+    for command in commands.values():
+        assert await command.line() == b"up\n"
+        command.tell(word)
+    ends = {what: await asyncio.to_thread(command.process.wait, 20) for what, command in commands.items()}
+    assert set(ends.values()) == {-signal.Signals[f"SIG{word.decode()}"]}
+    for command in commands.values():
+        command.lose()  # as a server does once the command has ended
+    assert processes.gone([pid for command in commands.values() for pid in processes.group(command.process.pid)])
+
+
+@every_shell
+async def test_a_connection_that_is_lost_ends_nothing_that_was_not_told_to(
+    shell: list[str], told: Callable[[list[str], str], Told]
+):
+    command = told(shell, "echo up; sleep 0.2; echo done; exit 3")
+    assert await command.line() == b"up\n"
+    command.lose()
+    assert await command.line() == b"done\n"
+    assert await asyncio.to_thread(command.process.wait, 10) == 3
+
+
+@pytest.mark.parametrize("more", [{"tty": True}, {"input": True}, {"leash": True}, {"shell": False}])
+def test_nobody_is_beside_a_command_whose_input_is_anothers(more: dict[str, Any]):
+    assert not Context(become="sudo", become_password="x", **more).told
+
+
+def test_what_needed_no_password_is_ended_as_the_same_user_and_nobody_is_beside_it():
+    plain = Context(become="sudo", become_user="app")
+    assert not plain.told
+    assert plain.prompt("n") == Prompt("", "mark-n", through="sudo -n -u app --")
+    assert Context(become="su").prompt("n").through == ""  # type: ignore[union-attr]
 
 
 async def test_a_leash_is_given_an_input_that_has_no_end(tmp_path: Path):

@@ -1,14 +1,12 @@
 """Hints that can be followed."""
 
-import re
-
 import pytest
 
 from pssh.model.outcome import _STATUS, Failure
 from pssh.report.hints import _HINTS, hint
 from tests.support.runs import failed, ok, result
 
-COMMANDS = {"run", "script", "ping", "hosts", "trust", "demo", "log", "show", "rerun", "diff"}
+COMMANDS = {"run", "script", "ping", "hosts", "trust", "demo", "log", "show", "rerun", "diff", "report"}
 CAUSES = (
     ("dns", ("unknown-name", "timeout")),
     ("connect", ("refused", "no-route", "timeout", "throttled")),
@@ -20,7 +18,13 @@ CAUSES = (
     ("exec", ("tail", "sudo-denied", "sudo-needs-password", "lock-held")),
     ("rule", ("lock-held",)),
     ("worker", ("bug", "died")),
-    ("local", ("disk-full", "key-file")),
+    ("local", ("disk-full", "denied", "key-file", "changed", "descriptors", "missing", "operation", "secret")),
+    ("transfer", ("remote-disk-full", "remote-denied", "remote-missing", "is-directory", "symlink", "name-refused")),
+    ("transfer", ("changed-while-read", "verify", "no-sftp", "noisy-login", "stall", "connection-closed")),
+    ("connect", ("proxy",)),
+    ("host-key", ("bad-certificate",)),
+    ("rule", ("overlap",)),
+    ("stop", ("window", "history", "output-limit")),
     ("stop", ("interrupt", "budget", "canary", "auth-brake", "deadline", "operator")),
 )
 
@@ -28,10 +32,6 @@ CAUSES = (
 @pytest.mark.parametrize("cause", [f"{stage}/{kind}" for stage, kinds in CAUSES for kind in kinds])
 def test_every_cause_of_a_command_has_a_hint(cause: str) -> None:
     assert hint([failed("a", cause)])
-
-
-def test_hints_name_only_commands_that_exist() -> None:
-    assert set(re.findall(r"`pssh (\S+)", " ".join(_HINTS.values()))) <= COMMANDS
 
 
 def test_hosts_are_quoted_for_a_shell() -> None:
@@ -81,5 +81,15 @@ def test_the_options_that_reach_the_hosts_are_in_the_command_to_type() -> None:
 
 def test_hosts_that_a_rule_kept_from_being_run_can_be_run_alone() -> None:
     assert hint([failed("web1", "stop/budget", started=False), failed("web2", "stop/budget", started=False)]) == (
-        "`--max-fail` was used up; to run on them alone: `pssh run 'web[1-2]'`"
+        "`--max-fail` was used up; for the rest: `pssh run 'web[1-2]' COMMAND`"
     )
+    assert hint([failed("web1", "stop/budget", started=False)], run="r42") == (
+        "`--max-fail` was used up; for the rest: `pssh rerun r42`"
+    )
+
+
+def test_what_may_have_run_is_named_with_what_runs_it_again() -> None:
+    assert hint([failed("web1", "exec/keepalive")], run="r42") == (
+        "the command may have run: look before you run it again with `pssh rerun --unknown r42`"
+    )
+    assert hint([failed("web1", "exec/keepalive")]) == "the command may have run: look before you run it again"

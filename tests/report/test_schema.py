@@ -17,11 +17,12 @@ from pssh.model.event import (
     Released,
     RunEnded,
     RunStarted,
+    StepEnded,
     Stopping,
     WaveEnded,
     WaveStarted,
 )
-from pssh.model.outcome import Failure, Reply
+from pssh.model.outcome import Failure, Reply, StepResult
 from pssh.report.base import Display
 from pssh.report.records import EVENTS
 from pssh.report.schema import schema
@@ -34,6 +35,7 @@ HEARD: list[Event] = [
     WaveStarted(1, 2, 5),
     JobStarted(0, "a"),
     JobStarted(0, "a", attempt=2),
+    StepEnded(0, "a", StepResult(name="drain", status="ok")),
     HostKeyLearned(0, "a", "/k", "a ssh-ed25519 AAAA"),
     JobReady(0, "a"),
     Released(4, 1),

@@ -63,3 +63,32 @@ def test_the_line_is_shown_again_where_others_wrote_over_it() -> None:
     screen.progress("1/2")
     screen.again()
     assert err.getvalue() == b"\r\x1b[K1/2\r\x1b[K1/2"
+
+
+def test_several_lines_are_taken_off_from_the_first_of_them_on() -> None:
+    both = io.BytesIO()
+    screen = Screen(both, both)
+    screen.progress("a\nb\nc")
+    screen.write("result\n")
+    screen.progress("")
+    assert (
+        both.getvalue()
+        == b"\r\x1b[Ka\nb\nc\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[Kresult\na\nb\nc\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K"
+    )
+
+
+def test_lines_that_a_narrower_terminal_has_broken_are_taken_off_whole() -> None:
+    err, size = io.BytesIO(), [(80, 24)]
+    screen = Screen(io.BytesIO(), err, lambda: size[0])
+    screen.progress(f"\x1b[32m{'a' * 50}\x1b[0m\n{'機' * 15}")
+    size[0] = (20, 24)
+    screen.progress("")
+    assert err.getvalue().endswith(b"\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K")  # three rows and two
+
+
+def test_what_others_have_written_below_the_lines_is_not_taken_off() -> None:
+    err = io.BytesIO()
+    screen = Screen(io.BytesIO(), err)
+    screen.progress("a\nb")
+    screen.again()
+    assert err.getvalue() == b"\r\x1b[Ka\nb\r\x1b[Ka\nb"

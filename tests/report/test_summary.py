@@ -42,7 +42,7 @@ def test_many_different_hints_for_one_cause_do_not_flood_the_last_lines() -> Non
 def test_a_stopped_run_says_so() -> None:
     text = summary(report([failed("a", "stop/interrupt"), ok("b")], stopped="interrupt"))
     assert text.splitlines()[0].endswith("stopped: interrupt  exit 130")
-    assert text.splitlines()[1] == "  stop/interrupt  a  they were not reached; to run on them alone: `pssh run a`"
+    assert text.splitlines()[1] == "  stop/interrupt  a  they were not reached; for the rest: `pssh rerun r42`"
 
 
 def test_the_spread_of_a_release_is_told_in_milliseconds() -> None:

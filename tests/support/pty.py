@@ -37,7 +37,7 @@ class Screen:
 def run_on_pty(
     argv: Sequence[str | Path],
     *,
-    keys: Sequence[tuple[bytes, bytes]] = (),
+    keys: Sequence[tuple[bytes, bytes | int]] = (),
     env: dict[str, str] | None = None,
     cwd: Path | None = None,
     columns: int = 80,
@@ -46,8 +46,8 @@ def run_on_pty(
 ) -> Screen:
     """Run a command on a pty and return its screen.
 
-    `keys` is a list of (marker, what to type): each is typed once its marker has appeared after the one before. Raises
-    TimeoutError with the screen so far.
+    `keys` is a list of (marker, what to type): each is typed once its marker has appeared after the one before; a
+    number makes the terminal that wide instead. Raises TimeoutError with the screen so far.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -76,7 +76,10 @@ def run_on_pty(
                 break
             while waiting and (at := screen.find(waiting[0][0], seen)) >= 0:
                 seen = at + len(waiting[0][0])
-                os.write(ours, waiting.pop(0)[1])
+                if isinstance(key := waiting.pop(0)[1], int):
+                    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, key, 0, 0))
+                else:
+                    os.write(ours, key)
                 typed = time.monotonic()
         code = process.wait(max(0.1, began + timeout - time.monotonic()))
     finally:

@@ -122,8 +122,13 @@ class Sshd:
 
 
 @contextmanager
-def sshd_fleet(folder: Path, *, config: str = "", host_keys: Sequence[str] = ("ed25519",)) -> Iterator[Sshd]:
-    """Run an sshd with its files in `folder`; lines of `config` win over the usual ones."""
+def sshd_fleet(
+    folder: Path, *, config: str = "", host_keys: Sequence[str] = ("ed25519",), within: Sequence[str] = ()
+) -> Iterator[Sshd]:
+    """Run an sshd with its files in `folder`; lines of `config` win over the usual ones.
+
+    `within`: a command that runs the one behind it in its own place.
+    """
     required()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "home").mkdir(exist_ok=True)
@@ -132,7 +137,8 @@ def sshd_fleet(folder: Path, *, config: str = "", host_keys: Sequence[str] = ("e
     (folder / "authorized_keys").write_bytes((folder / "id_ed25519.pub").read_bytes())
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    daemon = _start(folder, config + "".join(f"HostKey {folder}/host_{kind}\n" for kind in host_keys))
+    keys = "".join(f"HostKey {folder}/host_{kind}\n" for kind in host_keys)
+    daemon = _start(folder, config + keys, within)
     try:
         yield daemon
     finally:
@@ -145,7 +151,7 @@ def _key(file: Path) -> None:
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", file], check=True)
 
 
-def _start(folder: Path, config: str) -> Sshd:
+def _start(folder: Path, config: str, within: Sequence[str]) -> Sshd:
     for _ in range(5):  # another process may take the port between our looking and sshd's asking
         port = _free_port()
         usual = _CONFIG.format(folder=folder, port=port)
@@ -156,7 +162,7 @@ def _start(folder: Path, config: str) -> Sshd:
         log.write_bytes(b"")
         with (folder / "sshd.err").open("wb") as err:
             process = subprocess.Popen(
-                [path(), "-D", "-f", folder / "sshd_config", "-E", log],
+                [*within, path(), "-D", "-f", folder / "sshd_config", "-E", log],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=err,

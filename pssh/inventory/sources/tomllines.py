@@ -1,7 +1,9 @@
 """On which line of a TOML text each key stands: the standard parser does not say, and a finding needs it.
 
 Promises: one pass, no recursion, and no exception for any text; for a text that is not TOML the answer is a guess. Only
-run when something is wrong. Keys inside arrays are not told apart: they are found by the array's own key.
+run when something is wrong. The tables of an array, as `[[step]]`, are told apart by their place: the second one's
+`name` is at `("step", "1", "name")`, and also at `("step",)` if it is asked for less. Keys inside other arrays are not
+told apart: they are found by the array's own key.
 """
 
 import re
@@ -42,6 +44,8 @@ class _Reader:
         self.open: list[tuple[str, Keys]] = []  # brackets of the value at hand, each with the keys it stands under
         self.parts: list[str] | None = []  # of the key at hand; None inside a value
         self.header = False
+        self.double = False  # the header is that of one more table of an array
+        self.sizes: dict[Keys, int] = {}  # of the arrays of tables
         self.base: Keys = ()  # what the value at hand belongs to
 
     def read(self, text: str) -> dict[Keys, int]:
@@ -50,7 +54,7 @@ class _Reader:
             kind, word = token.lastgroup, token[0]
             if kind == "newline":
                 if not self.open:
-                    self.parts, self.header = [], False
+                    self.parts, self.header, self.double = [], False, False
             elif kind in ("word", "text"):
                 if self.parts is not None and len(self.parts) <= 2 * MOST_PARTS:
                     self.parts.append(_plain(word))
@@ -61,10 +65,11 @@ class _Reader:
 
     def mark(self, mark: str, line: int) -> None:
         if self.parts is not None and not self.open and mark == "[" and (self.header or not self.parts):
+            self.double = self.header
             self.header = True
         elif self.header and mark == "]":
             if self.parts:
-                self.table = tuple(self.parts)
+                self.table = self.place(self.parts, line)
                 self.found.setdefault(self.table, line)
             self.parts = None
         elif self.parts is not None and mark == "=":
@@ -80,6 +85,20 @@ class _Reader:
         elif mark == "," and self.open:
             kind, self.base = self.open[-1]
             self.parts = [] if kind == "{" else None
+
+    def place(self, parts: list[str], line: int) -> Keys:
+        """Return the keys of a header: an array of tables in it means its last table, and a double one the next."""
+        keys: Keys = ()
+        for part in parts[:-1]:
+            keys += (part,)
+            if keys in self.sizes:
+                keys += (str(self.sizes[keys] - 1),)
+        keys += (parts[-1],)
+        if not self.double:
+            return keys
+        self.found.setdefault(keys, line)
+        self.sizes[keys] = self.sizes.get(keys, 0) + 1
+        return (*keys, str(self.sizes[keys] - 1))
 
 
 def _plain(word: str) -> str:

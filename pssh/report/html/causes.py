@@ -56,7 +56,7 @@ def _about(results: list[Result], given: str) -> Iterator[Markup]:
     said = {result.failure.message: result.host for result in reversed(results) if result.failure}
     if said:
         message, host = next(reversed(said.items()))  # of the first host
-        yield tag("div", clipped(message, _MESSAGE), *([f" ({host})"] if len(said) > 1 else []))
+        yield tag("div", ticked(clipped(message, _MESSAGE)), *([f" ({host})"] if len(said) > 1 else []))
     elif first := words.first_line(results[0]):
         yield tag("div", tag("code", clipped(first, _MESSAGE)), class_="soft")
     if what := hint(results, given):

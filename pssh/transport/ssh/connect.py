@@ -151,6 +151,12 @@ class SSHSession:
     def moved(self, done: int, total: int) -> None:
         self._listener.moved(done, total)
 
+    async def again(self) -> None:
+        """Leave the connection, whatever became of it: the next command makes a new one."""
+        self._drop()
+        if self._beside is not None:
+            await self._beside.again()
+
     async def host_key(self) -> str:
         """Return the host's proven key as `type base64`, ending the connection before any login."""
         scan = Scan()

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 from paramiko import common
 
+from pssh.transport.prompting import Prompting
 from pssh.transport.ssh.driver import OPENSSH, Driver
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
 
@@ -33,31 +34,34 @@ _ANSWER = re.compile(rb"^pssh-left (\d{1,6})$", re.MULTILINE)
 # POSIX, in words of the shell itself where it is not said otherwise, and understood by dash, bash and busybox; the one
 # form of kill that all of them take is `kill -15 -GROUP`. One line without single quotes, backslashes and `!`, so that
 # csh and fish pass it on unchanged.
+# Its arguments, where it is run through somebody else: that sshd process, and its own channel's command.
 #   kids   the children of a process; of sshd also by `ps`, where there is no /proc/PID/task/PID/children
-#   look   the groups of our commands: their leaders, and what of their sessions made groups of its own (`timeout`)
+#   look   the groups of our commands: their leaders, and what of their sessions made groups of its own (`timeout`);
+#          what `sudo` gave a terminal of its own is a session of its own, and ours
 #   lives  whether a group has a member that is no zombie; one that we may not signal does live. What a leader that has
 #          gone left behind is found by `grep`, since a shell reads a thousand files too slowly; after KILL nothing is
 #          looked for, since it spares at most what was seen before
 # A process may name itself `) S 1 2 3` and a line end: such a line of /proc/PID/stat has too few words to be taken.
 _PROGRAM = """
-export LC_ALL=C; exec 2>/dev/null; set -f; groups= found= termed= killed= seen= me=$$; echo;
-read -r name </proc/$PPID/comm || name=$(ps -A -o pid= -o comm= | while read -r a b; do
-[ $a = $PPID ] && echo $b; done);
+export LC_ALL=C; exec 2>/dev/null; set -f; groups= found= termed= killed= seen= s=${1:-$PPID} me=${2:-$$}; echo;
+read -r name </proc/$s/comm || name=$(ps -A -o pid= -o comm= | while read -r a b; do
+[ $a = $s ] && echo $b; done);
 case $name in sshd*|*/sshd*) ;; *) exit 9;; esac;
-if [ -e /proc/$PPID/task/$PPID/children ]; then
+if [ -e /proc/$s/task/$s/children ]; then
 kids() { c=; set +f; for f in /proc/$1/task/*/children; do set -f; k=; read -r k <$f; c="$c $k"; done; };
 else
-kids() { c=; [ $1 = $PPID ] && c=$(ps -A -o pid= -o ppid= | while read -r a b; do [ $b = $PPID ] && echo $a; done); };
+kids() { c=; [ $1 = $s ] && c=$(ps -A -o pid= -o ppid= | while read -r a b; do [ $b = $s ] && echo $a; done); };
 fi;
 note() { case " $groups " in *" $1 "*) ;; *) groups="$groups $1";; esac; };
-own() { [ $# -gt 20 ] && [ $4 = $p ] && [ $3 -gt 1 ] && note $3; };
-look() { kids $PPID; for p in $c; do [ $p = $me ] && continue; note $p; set -- $p;
+ours() { case "$on " in *" $1 "*) ;; *) n=; read -r n </proc/$2/comm; [ "$n" = sudo ] && on="$on $1";; esac; };
+own() { [ $# -gt 20 ] && [ $3 -gt 1 ] && ours $4 $2 && note $3; };
+look() { kids $s; for p in $c; do [ $p = $me ] && continue; note $p; on=" $p"; set -- $p;
 while [ $# -gt 0 ]; do kids $1; shift; for q in $c; do
 f=/proc/$q/stat l=; read -r l <$f && own ${l##*) } && seen="$seen $f" && set -- $* $q; done; done; done; };
 member() { [ $# -gt 20 ] && [ $4 = $1 ] && case $2 in [ZX]) return 1;; esac; };
 lives() { kill -0 -$1 || case $(kill -0 -$1 2>&1) in *ermitted*) ;; *) return 1;; esac;
-[ -e /proc/$me/stat ] || return 0;
-l=; read -r l </proc/$1/stat && case ${l##*) } in "Z $PPID "*) return 0;; [ZX]*) ;; *) return 0;; esac;
+[ -e /proc/$$/stat ] || return 0;
+l=; read -r l </proc/$1/stat && case ${l##*) } in "Z $s "*) return 0;; [ZX]*) ;; *) return 0;; esac;
 for f in $seen; do l=; read -r l <$f && member $1 ${l##*) } && return 0; done;
 [ $killed ] && [ "$seen" ] && return 1;
 f=$(set +f; grep -slE "^[0-9]+ .*[)] [^ZX] [0-9]+ $1 " /proc/[0-9]*/stat);
@@ -72,19 +76,35 @@ lives $g && found=1 n=$((n+1)) left="$left $g"; done;
 groups=$left; echo pssh-left $n; done;
 for g in $groups; do kill -9 -$g; done
 """
-COMMAND = f"exec sh -c '{' '.join(_PROGRAM.split())}'"
+_WORDS = " ".join(_PROGRAM.split())
+COMMAND = f"exec sh -c '{_WORDS}'"
+
+
+def command(through: str = "") -> str:
+    """Return what the second channel runs; `through`: words that make it a user's and ask nobody, if they may."""
+    if not through:
+        return COMMAND
+    through = through.replace("'", "'\"'\"'")
+    return f"exec sh -c '{through} sh -c \"$1\" sh $PPID $$ || exec sh -c \"$1\"' sh '{_WORDS}'"
 
 
 class Ending:
     """The end of one command. `over` is called once, when it was seen to be gone or the time for it has passed."""
 
     def __init__(
-        self, driver: Driver, kill_after: float, signal: Callable[[str], None], over: Callable[[], None]
+        self,
+        driver: Driver,
+        kill_after: float,
+        signal: Callable[[str], None],
+        over: Callable[[], None],
+        prompting: Prompting | None = None,
     ) -> None:
         """Count from now on; `signal` sends a `signal` request on the command's own channel."""
         self._driver = driver
         self._loop = asyncio.get_running_loop()
         self._signal, self._over = signal, over
+        self._tell = prompting.tell if prompting is not None else _nothing
+        self._command = command(prompting.through if prompting is not None else "")
         self._timers = [self._loop.call_later(kill_after, self._kill)]
         self._look: asyncio.TimerHandle | None = None
         self._pause = _FIRST_LOOK
@@ -109,6 +129,7 @@ class Ending:
         """The connection is logged in: send TERM."""
         if self._number >= 0 or self._plain or self._let_go:
             return
+        self._tell("TERM")
         if not self._driver.remote_version.startswith(OPENSSH) or self._driver.forced:
             self._make_do()
             return
@@ -143,7 +164,7 @@ class Ending:
         if self._remote >= 0:
             self._send(b"\x61")
             self._driver.flush()
-        self._signal = self._over = _nothing  # the workers run without a cycle collector
+        self._signal = self._over = self._tell = _nothing  # the workers run without a cycle collector
 
     # ---- a channel to the driver
 
@@ -187,7 +208,7 @@ class Ending:
         if self._let_go:
             self._send(b"\x61")
         else:
-            self._send(b"\x62", text("exec") + b"\1" + text(COMMAND))
+            self._send(b"\x62", text("exec") + b"\1" + text(self._command))
             self._say("KILL" if self._killing else "TERM")
 
     def _take(self, data: bytes) -> None:
@@ -247,6 +268,7 @@ class Ending:
             self._killing = True
             self._pause = _FIRST_LOOK
             self._timers.append(self._loop.call_later(AFTER_KILL, self._over))
+            self._tell("KILL")
         if self._remote >= 0:
             self._say("KILL")
         if not self._left and not self._exited:

@@ -63,7 +63,7 @@ class Exec:
         self._limits = limits
         self._listener = listener
         self._quietly = quiet
-        hears = listener if limits.say and not quiet else None
+        hears = listener if limits.heard and not quiet else None
         self._printed = Printed(limits.keep, hears, self._prompting, tty=tty, hides=hides, sink=sink)
         self._sinks = sink is not None
         self._remote = 0
@@ -131,7 +131,7 @@ class Exec:
             self._finish()
             return
         self._arm(0, self._leave)
-        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave)
+        self._ending = Ending(self._driver, self._limits.kill_after, self.signal, self._leave, self._prompting)
         if self._driver.authenticated:
             self._ending.begin()
         if self._over:
@@ -222,7 +222,7 @@ class Exec:
         expect(self.sent, _UNREQUESTED)
         self._window.count(len(data))
         self.heard = self._loop.time()
-        if self._prompting is not None and self._why is not None:
+        if self._prompting is not None and self._why is not None and not self._prompting.stop():
             self._stdin.close()  # an answer might now begin what is to end
         if not self._sinks or self._tty:
             data = bytes(data)  # of what is a view only a sink can make something

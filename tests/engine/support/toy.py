@@ -63,6 +63,7 @@ class ToySession:
     def __init__(self, host: str, inner: ScriptedSession, listener: Listener, about: str) -> None:
         self._host, self._inner, self._listener, self._about = host, inner, listener, about
         self.seconds, self.banner, self.end, self.host_key = inner.seconds, inner.banner, inner.end, inner.host_key
+        self.again = inner.again
         self.subsystem, self.moved = inner.subsystem, inner.moved
 
     @property

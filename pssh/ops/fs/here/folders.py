@@ -48,8 +48,12 @@ def look(name: bytes, above: int) -> os.stat_result:
     return os.stat(name, dir_fd=above, follow_symlinks=False)
 
 
-def walk(top: int, trouble: Trouble, *, depth: int = -1, bottom_up: bool = False) -> Iterator[Found]:
-    """Yield `(path below the top, name, descriptor of its folder, stat)` for all below, by name; one file system.
+def walk(
+    top: int, trouble: Trouble, *, depth: int = -1, bottom_up: bool = False, across: bool = False
+) -> Iterator[Found]:
+    """Yield `(path below the top, name, descriptor of its folder, stat)` for all below, by name.
+
+    Other file systems are entered only where `across`.
 
     The descriptor is open until the next is asked for. `bottom_up`: a folder comes after what it holds.
     """
@@ -71,7 +75,7 @@ def walk(top: int, trouble: Trouble, *, depth: int = -1, bottom_up: bool = False
                 continue
             if not bottom_up:
                 yield path, name, folder, seen
-            if stat.S_ISDIR(seen.st_mode) and left and seen.st_dev == device:
+            if stat.S_ISDIR(seen.st_mode) and left and (across or seen.st_dev == device):
                 try:
                     inner = enter(name, folder, seen)
                 except OSError as error:

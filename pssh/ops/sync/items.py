@@ -1,0 +1,107 @@
+"""What a folder holds, as far as sync compares it, from either side; and what rules leave out of it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct, msgpack
+from pathspec import GitIgnoreSpec
+
+from pssh.errors import UsageError
+from pssh.ops.fs.answer import Garbled, Tree, checked
+
+Kind = Literal["file", "dir", "link", "other"]
+PERMISSIONS = 0o777  # neither setuid nor setgid goes along
+
+
+class Item(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One name: what it is, and what makes it the same as another."""
+
+    kind: Kind
+    mode: int = 0
+    size: int = 0
+    mtime: int = 0  # whole seconds since 1970
+    target: bytes = b""  # of a link
+    digest: str = ""  # SHA-256 in hexadecimal, where it was asked for
+
+
+Items = dict[bytes, Item]  # by path below the folder; the folder itself by an empty one
+
+
+def packed(items: Items) -> bytes:
+    """Return items as bytes, to be sent to workers."""
+    return msgpack.encode(list(items.items()))
+
+
+def unpacked(data: bytes) -> Items:
+    return dict(msgpack.decode(data, type=list[tuple[bytes, Item]]))
+
+
+def of_host(tree: Tree) -> Items:
+    """Return what a host listed; raises Garbled."""
+    if tree.brief is not None:
+        return _of_brief(tree)
+    found: Items = {}
+    for name, seen in tree.entries.items():
+        kind: Kind = seen.kind if seen.kind in ("file", "dir", "link") else "other"
+        size = seen.size if kind == "file" else 0
+        found[name] = Item(kind, seen.mode, size, seen.mtime, seen.target, tree.hashes.get(name, ""))
+    return found
+
+
+_LETTERS: dict[bytes, Kind] = {b"f": "file", b"d": "dir", b"l": "link"}
+
+
+def _of_brief(tree: Tree) -> Items:
+    found: Items = {}
+    hashes = tree.hashes
+    try:
+        for meta, name, target in tree.brief or ():
+            letter, mode, size, when = meta.split(b" ")
+            kind = _LETTERS.get(letter, "other")
+            whole = int(when.partition(b".")[0])
+            found[checked(name)] = Item(
+                kind, int(mode, 8), int(size) if kind == "file" else 0, whole, target, hashes.get(name, "")
+            )
+    except ValueError as error:
+        raise Garbled(str(error)) from None
+    return found
+
+
+class Rules:
+    """What is left out, by patterns as in a `.gitignore`: a folder that is left out is so with all it holds."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        try:
+            self._spec = GitIgnoreSpec.from_lines(patterns) if patterns else None
+        except ValueError as error:
+            raise UsageError(f"A pattern of `--exclude` cannot be read: {error}") from None
+
+    def parted(self, items: Items) -> tuple[Items, set[bytes]]:
+        """Return what is not left out, and what is."""
+        if self._spec is None:
+            return items, set()
+        kept: Items = {}
+        out: set[bytes] = set()
+        for path, item in sorted(items.items()):
+            above = path.rpartition(b"/")[0]
+            if path and ((above and above in out) or self._leaves_out(path, item)):
+                out.add(path)
+            else:
+                kept[path] = item
+        return kept, out
+
+    def _leaves_out(self, path: bytes, item: Item) -> bool:
+        assert self._spec is not None
+        text = path.decode("utf-8", "surrogateescape")
+        return self._spec.match_file(f"{text}/" if item.kind == "dir" else text)
+
+
+def above(paths: Iterable[bytes]) -> set[bytes]:
+    """Return every folder that one of the paths lies in, but the top."""
+    found: set[bytes] = set()
+    for path in paths:
+        while path := path.rpartition(b"/")[0]:
+            if path in found:
+                break
+            found.add(path)
+    return found

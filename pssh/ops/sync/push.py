@@ -1,0 +1,199 @@
+"""`sync`: the content of a folder on each host becomes that of one here; an equal tree costs one listing, no more."""
+
+import asyncio
+import hashlib
+import os
+from functools import lru_cache
+from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pssh.errors import UsageError
+from pssh.model.outcome import Failure, Reply
+from pssh.model.work import Session, TransportError
+from pssh.ops.context import Context
+from pssh.ops.files import push, tree
+from pssh.ops.files.decide import Attributes
+from pssh.ops.fs import shell
+from pssh.ops.fs.answer import Garbled, Said
+from pssh.ops.fs.asking import Collected, asked
+from pssh.ops.fs.here.folders import open_file
+from pssh.ops.fs.paths import is_kept, is_pattern, normal, word
+from pssh.ops.said import first_line, transfer_kind
+from pssh.ops.shellwords import shown
+from pssh.ops.sync import ours, settle
+from pssh.ops.sync.items import Item, Items, Rules, of_host, packed, unpacked
+from pssh.ops.sync.plan import Plan, plan
+from pssh.ops.sync.words import line, lines, refused, too_many
+
+
+class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """A folder here, one on each host, and what makes them the same; raises UsageError for what cannot be meant."""
+
+    folder: str
+    dest: str
+    delete: bool = False
+    checksum: bool = False
+    exclude: tuple[str, ...] = ()  # patterns as in a .gitignore
+    max_delete: int = 50  # percent of what is there
+    rate: float = 0.0  # bytes a second to one host; 0: no limit
+    dry: bool = False
+    listing: bytes = b""  # what the folder holds, looked at once for all hosts; without it each job looks
+    context: Context = Context()
+
+    apart: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not self.folder:
+            raise UsageError("DIR is empty", hint="`pssh sync TARGETS DIR DEST`")
+        path = normal(self.dest)
+        if is_pattern(self.dest):
+            raise UsageError(f"`{shown(self.dest)}` is a pattern, and no place", hint=r"a backslash makes `\*` plain")
+        if ".." in path.split("/"):
+            raise UsageError(f"`{shown(self.dest)}` goes up by `..`", hint="write where it leads to")
+        if not path.strip("/") or (self.delete and (is_kept(path) or path.rstrip("/") in (".", "~", "./."))):
+            message = f"`{shown(self.dest)}` is refused: a system or a person lives there"
+            raise UsageError(message, hint="name a folder inside; `pssh put` copies single files")
+        if not 0 <= self.max_delete <= 100:
+            raise UsageError("`--max-delete` is a percentage from 0 to 100")
+        Rules(self.exclude)
+
+    @property
+    def label(self) -> str:
+        flags = [f"--{name}" for name in ("delete", "checksum") if getattr(self, name)]
+        return shown(" ".join((*flags, self.folder, self.dest)))
+
+    @property
+    def dangers(self) -> bool:
+        """Whether it is asked for the number of hosts first."""
+        return self.delete and not self.dry
+
+    def looked(self) -> "Sync":
+        """Return the same with what the folder holds; raises UsageError."""
+        return replace(self, listing=packed(self._ours()))
+
+    def _ours(self) -> Items:
+        return ours.listed(self.folder, Rules(self.exclude), checksum=self.checksum)
+
+    async def perform(self, session: Session) -> Reply:
+        wanted = _unpacked(self.listing) if self.listing else await asyncio.to_thread(self._listed)
+        said, exists = await self._look(session)
+        theirs, out = Rules(self.exclude).parted(self._theirs(said) if exists else {})
+        what = plan(wanted, theirs, delete=self.delete, out=frozenset(out))
+        too_many(what, len(theirs) - 1, self.max_delete)
+        refused(what)
+        if self.dry:
+            return Reply(exit_code=0, stdout=lines(what, theirs, exists=exists), changed=what.changes)
+        if what.changes or not exists:
+            await self._do(session, what, wanted, exists=exists)
+        sent = sum(wanted[path].size for path in what.send)
+        return Reply(exit_code=0, stdout=f"{line(what, sent)}\n".encode(), changed=what.changes or not exists)
+
+    def _listed(self) -> Items:
+        try:
+            return self._ours()
+        except UsageError as error:
+            raise TransportError(Failure(stage="local", kind="missing", message=error.message)) from None
+
+    async def _look(self, session: Session) -> tuple[Said, bool]:
+        """Return what is there, and whether it exists; raises TransportError."""
+        hashes = 'o h; find -H "$1//." -type f -exec $H {} + || bad=1; printf "\\0"' if self.checksum else ":"
+        body = (
+            f'if [ -d "$1" ]; then walk "$1"; {hashes}; elif [ -e "$1" ] || [ -L "$1" ]; then '
+            'no "$1" "is no folder"; else o d none "$1"; fi'
+        )
+        needs = shell.BRIEF + (shell.HASHES if self.checksum else "")
+        reply, said = await asked(
+            session, self.context, shell.program(body, (self.dest.rstrip("/") or "/",), needs=needs)
+        )
+        if not said.whole or reply.exit_code:
+            raise _failed(reply, "the folder there cannot be listed")
+        return said, bool(said.trees)
+
+    def _theirs(self, said: Said) -> Items:
+        try:
+            return of_host(said.trees[0])
+        except Garbled as error:
+            message = f"what the host says of its files cannot be read: {error}"
+            raise TransportError(Failure(stage="transfer", kind="garbled", message=message)) from None
+
+    async def _do(self, session: Session, what: Plan, wanted: Items, *, exists: bool) -> None:
+        if not exists or what.clear:
+            make = "" if exists else f"mkdir -- {word(normal(self.dest))} || exit 1\n"
+            await self._settle(session, make.encode("utf-8", "surrogateescape"), what, first=True)
+        if what.send or what.link or what.mkdir:
+            found = await asyncio.to_thread(self._tree, what, wanted)
+            await push.push(
+                session,
+                found,
+                self.dest.rstrip("/") + "/",
+                context=self.context,
+                wanted=Attributes(times=True),
+                force=True,
+                rate=self.rate,
+            )
+        if what.remove or what.chmod or what.times or not exists:
+            await self._settle(session, b"", what, first=False)
+
+    async def _settle(self, session: Session, before: bytes, what: Plan, *, first: bool) -> None:
+        given = before + settle.script(word(normal(self.dest)), what, first=first)
+        sink = Collected()
+        reply = await self.context.exec(session, "sh -s", given=given, sink=sink)
+        if reply.exit_code or not sink.data.endswith(b"pssh-done\0"):
+            raise _failed(reply, "the folder there could not be brought into order")
+
+    def _tree(self, what: Plan, wanted: Items) -> tree.Tree:
+        """Return what is sent, with the folders that it lies in; raises TransportError."""
+        paths = {*what.mkdir, *what.send, *what.link}
+        for path in tuple(paths):
+            while path := path.rpartition(b"/")[0]:
+                paths.add(path)
+        try:
+            return tree.Tree(tuple(self._entry(path, wanted[path]) for path in sorted(paths)))
+        except OSError as error:
+            message = f"`{shown(os.fsdecode(error.filename or ''))}` cannot be read any more: {error.strerror or error}"
+            raise TransportError(Failure(stage="local", kind="changed", message=message)) from None
+
+    def _entry(self, path: bytes, item: Item) -> tree.Entry:
+        if item.kind == "dir":
+            return tree.Entry(path, "folder", item.mode & 0o777 | 0o700, mtime=item.mtime)
+        if item.kind == "link":
+            return tree.Entry(path, "link", 0o777, mtime=item.mtime, target=item.target)
+        source = os.fsencode(os.path.abspath(self.folder)) + b"/" + path  # noqa: PTH100  bytes
+        return tree.Entry(
+            path,
+            "file",
+            item.mode & 0o777,
+            item.size,
+            item.mtime,
+            digest=bytes.fromhex(item.digest) if item.digest else _hash(source),
+            source=source,
+        )
+
+
+@lru_cache(maxsize=4)
+def _unpacked(listing: bytes) -> Items:
+    return unpacked(listing)
+
+
+@lru_cache(maxsize=100_000)
+def _hash(source: bytes) -> bytes:
+    """Return a file's SHA-256: once for all hosts of one process, which is that of one run."""
+    digest = hashlib.sha256()
+    above = os.open(source.rpartition(b"/")[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with os.fdopen(open_file(source.rpartition(b"/")[2], above), "rb") as file:
+            while data := file.read(1 << 20):
+                digest.update(data)
+    finally:
+        os.close(above)
+    return digest.digest()
+
+
+def _failed(reply: Reply, message: str) -> TransportError:
+    words = first_line(reply)
+    kind = transfer_kind(words)
+    return TransportError(
+        Failure(stage="transfer", kind=kind, message=f"{message}: {words}" if words else message, stderr=reply.stderr)
+    )

@@ -1,0 +1,157 @@
+"""Whoever swaps folders and links while we work moves nothing of it elsewhere."""
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pssh.ops.fs.here import changing
+from pssh.ops.fs.here.folders import Refused, hold
+from pssh.ops.fs.here.say import Out
+
+SWAPS = 10_000
+
+
+class Silent(Out):
+    """Says nothing, and remembers what could not be done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trouble: list[bytes] = []
+
+    def say(self, *strings: bytes) -> None: ...
+
+    def no(self, path: bytes, words: object) -> None:
+        self.trouble.append(path)
+
+
+class Swapper(threading.Thread):
+    """Puts a link to somewhere else in a folder's place and takes it away again, as often as it can."""
+
+    def __init__(self, folder: Path, outside: Path) -> None:
+        super().__init__()
+        self.folder, self.outside, self.times = folder, outside, 0
+
+    def run(self) -> None:
+        name, aside, link = (os.fspath(self.folder) + end for end in ("", ".aside", ".link"))
+        os.symlink(self.outside, link)
+        while self.times < SWAPS:
+            self.times += 1
+            with suppress(OSError):
+                os.rename(name, aside)
+            with suppress(OSError):
+                os.rename(link, name)
+            with suppress(OSError):
+                os.rename(name, link)
+            with suppress(OSError):
+                os.rename(aside, name)
+
+
+def tree(folder: Path) -> None:
+    with suppress(OSError):
+        (folder / "deep").mkdir(parents=True, exist_ok=True)
+        (folder / "deep" / "victim").touch()
+        (folder / "victim").touch()
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    tree(folder)
+    (folder / "deep" / "victim").chmod(0o640)
+    return folder
+
+
+def content(folder: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(path.relative_to(folder)): (path.lstat().st_mode, path.lstat().st_mtime_ns) for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("where", ["data", "data/inner", "data/inner/deep"])
+def test_rm_touches_nothing_outside_while_links_come_and_go(tmp_path: Path, outside: Path, where: str) -> None:
+    before = content(outside)
+    data = tmp_path / "data"
+    tree(data / "inner")
+    swapper = Swapper(tmp_path / where, outside)
+    swapper.start()
+    rounds = 0
+    while swapper.is_alive():
+        tree(data / "inner")
+        with suppress(OSError):
+            changing.rm(Silent(), os.fsencode(data / "inner"), {"recursive": True})
+        rounds += 1
+    swapper.join()
+    assert swapper.times == SWAPS and rounds > 20
+    assert before.keys() <= content(outside).keys()  # what this test itself makes may go through the link
+
+
+def test_modes_are_set_of_nothing_outside_while_links_come_and_go(tmp_path: Path, outside: Path) -> None:
+    before = content(outside)
+    data = tmp_path / "data"
+    tree(data / "inner")
+    swapper = Swapper(data / "inner" / "deep", outside / "deep")
+    swapper.start()
+    modes = ("700", "755")
+    rounds = 0
+    while swapper.is_alive():
+        rounds += 1
+        with suppress(OSError):
+            changing.chmod(Silent(), os.fsencode(data), {"recursive": True, "mode": modes[rounds % 2]})
+    swapper.join()
+    assert rounds > 20 and content(outside) == before
+
+
+def test_a_folder_that_was_replaced_is_not_entered(tmp_path: Path) -> None:
+    from pssh.ops.fs.here import folders
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    above = os.open(tmp_path, folders.FOLDER)
+    try:
+        seen = folders.look(b"a", above)
+        os.rename(tmp_path / "b", tmp_path / "a")
+        with pytest.raises(Refused, match="replaced"):
+            folders.enter(b"a", above, seen)
+    finally:
+        os.close(above)
+
+
+def test_a_link_on_the_way_is_followed_only_where_nobody_else_could_have_put_it(tmp_path: Path) -> None:
+    (tmp_path / "real" / "x").mkdir(parents=True)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "ours").symlink_to("real")
+    (tmp_path / "open" / "planted").symlink_to("../real")
+    with hold(os.fsencode(tmp_path / "ours" / "x")) as (_, name, at):
+        assert (name, at) == (b"x", os.fsencode(tmp_path / "real"))
+    for path, links in ((tmp_path / "open" / "planted" / "x", True), (tmp_path / "ours" / "x", False)):
+        with pytest.raises(Refused, match="is a link"), hold(os.fsencode(path), links=links):
+            pass
+
+
+def test_rm_stays_on_one_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path / "data")
+    real: Any = os.stat
+
+    class Elsewhere:
+        """A folder that says it lies on another device."""
+
+        def __init__(self, seen: os.stat_result) -> None:
+            self._seen = seen
+
+        def __getattr__(self, name: str) -> Any:
+            return 4711 if name == "st_dev" else getattr(self._seen, name)
+
+    def stat(path: Any, **how: Any) -> Any:
+        seen = real(path, **how)
+        return Elsewhere(seen) if path == b"deep" else seen
+
+    monkeypatch.setattr(os, "stat", stat)
+    out = Silent()
+    changing.rm(out, os.fsencode(tmp_path / "data"), {"recursive": True})
+    assert (tmp_path / "data" / "deep" / "victim").exists() and not (tmp_path / "data" / "victim").exists()
+    assert out.trouble
