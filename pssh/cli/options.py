@@ -167,8 +167,10 @@ stopping = together(
         help="From the login to the command.  [10s]",
     ),
     option("Limits", "--deadline", type=SECONDS, default=0.0, help="For the whole run.  [none]"),
+    option("Limits", "--window", type=SECONDS, default=0.0, help="After that, start no new host.  [none]"),
     option("Limits", "--tail", type=TAIL, metavar="N%:SEC", help="For the others, once N% have ended."),
     option("Failures", "--max-fail", type=SHARE, metavar="N|N%", help="Stop when more are not ok."),
+    option("Failures", "--max-fail-from", type=int, default=0, metavar="N", help="Count them once N have ended."),
     option(
         "Failures",
         "--halt",
@@ -179,6 +181,7 @@ stopping = together(
     option("Limits", "--kill-after", type=SECONDS, default=USUAL.kill_after, help="From TERM to KILL.  [2s]"),
     option("Limits", "--drain", type=SECONDS, default=USUAL.drain, help="For output after the exit.  [2s]"),
     option("Safety", "--leash", is_flag=True, help="End the command also when its connection is lost."),
+    option("Failures", "--expect-disconnect", is_flag=True, help="A host that hangs up in mid-command is ok."),
     option("Failures", "--ok", type=CODES, default=USUAL.ok, metavar="N,...", help="Exit codes that are success.  [0]"),
     option(
         "Failures",
@@ -254,7 +257,13 @@ budget = together(
     ),
 )
 compare = together(
-    option("Output", "--diff", is_flag=True, help="Gather: the largest block, and how the others differ from it."),
+    option(
+        "Output",
+        "--diff",
+        "differing",
+        is_flag=True,
+        help="Gather: the largest block, and what differs in others.",
+    ),
     option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
     option("Output", "--mask", type=REGEX, multiple=True, metavar="REGEX", help="Gather but for this; repeatable."),
 )
@@ -375,13 +384,13 @@ def chosen_format(flags: dict[str, Any]) -> Format:
 
 
 def _gathers(flags: dict[str, Any]) -> bool:
-    return any(flags.get(name) for name in ("gather", "diff", "similar", "mask"))
+    return any(flags.get(name) for name in ("gather", "differing", "similar", "mask"))
 
 
 def gathering(flags: dict[str, Any]) -> dict[str, Any]:
     """Return how blocks are made of what hosts printed, as fields of a Display."""
     compare = Compare(
-        diff=bool(flags.get("diff")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
+        diff=bool(flags.get("differing")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
     )
     return {"gathered": _gathers(flags) or flags["format"] == "gather", "compare": compare}
 

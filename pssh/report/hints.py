@@ -82,7 +82,6 @@ _HINTS = {
     "not-run stop/auth-brake": f"give the right password, before accounts are locked; {_ALONE}",
     "not-run stop/window": f"the window has closed; {_ALONE}",
     "not-run stop/deadline": f"`--deadline` or `--tail` set this limit; {_ALONE}",
-    "not-run stop/window": f"the window had closed; {_ALONE}",
     "not-run stop/history": f"make room for the history; {_ALONE}",
     "not-run stop": f"they were not reached; {_ALONE}",
     "rule/overlap": "the run before is not over: `pssh log` lists it",

@@ -35,7 +35,8 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @everywhere
 @by_every_way
 async def test_a_tree_goes_there_and_comes_back_as_it_was(opened: Open, home: Path, tmp_path: Path, via: Via):
-    tree = odd_tree(tmp_path / "tree")
+    text_only = via == "sftp" and "hosts" in home.parts  # the library behind the demo's file server knows only text
+    tree = odd_tree(tmp_path / "tree", odd=b"*" if text_only else b"\xff\xfe*")
     (tree / "large").write_bytes(os.urandom(3 << 20))
     (tree / "fifo").unlink()
     ear = Ear()

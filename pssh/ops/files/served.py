@@ -1,7 +1,7 @@
 """Files by SFTP, for hosts that run no command of ours: the same results as over the shell, in more round trips.
 
-Promises: each write's answer is looked at; what was written is compared in SHA-256 before it gets its name, by a command
-where the host runs one, else by reading it again; nothing is renamed over a folder or a link.
+Promises: each write's answer is looked at; what was written is compared in SHA-256 before it gets its name, by a
+command where the host runs one, else by reading it again; nothing is renamed over a folder or a link.
 """
 
 import asyncio
