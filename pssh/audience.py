@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from pssh.errors import HistoryError
-from pssh.model.event import Event, JobEnded, RunEnded, Tick
+from pssh.model.event import Event, JobEnded, Notice, RunEnded, Tick
 from pssh.model.names import fold
 from pssh.model.outcome import Result
 from pssh.model.report import Report
@@ -111,6 +111,7 @@ class Audience:
         if keeper.trouble and not self._told:
             self._told = True
             self._stop("history", finish=True)
+            self._pass_on(Notice("The history cannot be written, so nothing more is started; what runs may finish"))
         for event in held:
             self._pass_on(event)
 

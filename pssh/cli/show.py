@@ -1,7 +1,6 @@
 """`pssh show`: what came of an earlier run, as it was shown then or in another form."""
 
 import dataclasses
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -32,12 +31,8 @@ EXAMPLES = """
 @options.option("Show", "--failed", is_flag=True, help="Only hosts that are neither ok nor skipped.")
 @options.named("Show", "--host", metavar="HOST", multiple=True, help="Only this host; repeatable.")
 @options.named("Show", "--status", metavar="STATUS,...", default="", help="Only hosts of these statuses.")
-@options.option(
-    "Show", "--raw", is_flag=True, value_for="--raw-to", help="The bytes that they printed, and nothing else."
-)
-@click.option("--raw-to", type=click.Choice(["always"]), hidden=True)
-@options.together(options.output, options.folders, options.compare)
-def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: bool, **flags: Any) -> int:
+@options.together(options.output, options.folders, options.compare, options.raw)
+def command(run: str, failed: bool, host: tuple[str, ...], status: str, **flags: Any) -> int:
     """Show what came of RUN (default: last), as it was shown then or in another form.
 
     Runs are `last`, `last~1` and so on, and numbers such as r42; `pssh log` lists them.
@@ -47,15 +42,20 @@ def command(run: str, failed: bool, host: tuple[str, ...], status: str, raw: boo
         number = queries.number(run)
         kept = queries.run(number)
         report = queries.report(number)
-        operation = past.operation(queries.again(number))
+        operation = past.operation_of(queries, number)
     chosen = _chosen(report, failed, host, past.statuses(status, "--status") if status else [])
-    if raw:
-        _raw(chosen, flags["raw_to"] == "always")
-        return 0
+    if flags["raw"] and len(chosen.results) > 1:
+        raise UsageError(
+            f"`--raw` is for one host, and these are {len(chosen.results):,}", hint="`--host HOST` picks one"
+        )
     whole = len(chosen.results) == len(report.results)
     screen = Screen(*terminal.streams())
-    shows = start.own_table(operation, how, past.FILES) if operation else None
-    replay(chosen, partial(_reporters, _still(how, whole), screen, shows), said=how.says)
+    shows = None
+    if flags["raw"]:
+        shows = start.raw(always=flags["raw_to"] == "always")
+    elif operation:
+        shows = start.own_table(operation, how, past.FILES)
+    replay(chosen, partial(_reporters, _still(how, whole), screen, shows), said=how.says or flags["raw"])
     if not how.quiet:
         if not whole:
             screen.say(f"\n{len(chosen.results):,} of {summary(report)}")
@@ -93,19 +93,6 @@ def _chosen(report: Report, failed: bool, hosts: Sequence[str], statuses: Sequen
 def _has(one: Any, statuses: Sequence[str]) -> bool:
     bad = one.status not in ("ok", "skipped")
     return one.status in statuses or ("bad" in statuses and bad) or ("changed" in statuses and bool(one.changed))
-
-
-def _raw(report: Report, always: bool) -> None:
-    if sys.stdout.isatty() and not always:
-        hint = "write them to a file, or say `--raw=always`"
-        raise UsageError("Raw bytes of a host can do anything to a terminal", hint=hint)
-    out, err = terminal.streams()
-    for one in report.results:
-        out.write(one.end.stdout)
-        out.flush()
-        if always or not sys.stderr.isatty():
-            err.write(one.end.stderr)
-            err.flush()
 
 
 def _left(name: str, state: str) -> str:

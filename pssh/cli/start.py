@@ -70,14 +70,14 @@ def launch(
         plan = planned(operation, targets, flags, wanted)
         click.echo(preview(plan, wanted) if plan else "0 hosts\n", nl=False)
         return 0
-    shows = _raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
+    shows = raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
     screen = Screen(*terminal.streams(), terminal.size)
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
     return finished[1].exit_code if finished else 0
 
 
-def _raw(*, always: bool) -> Callable[[Screen], Reporter]:
+def raw(*, always: bool) -> Callable[[Screen], Reporter]:
     """Return what passes on a host's bytes. Raises UsageError where they would reach a terminal unasked."""
     if sys.stdout.isatty() and not always:
         raise UsageError(

@@ -86,6 +86,8 @@ class Course(ABC):
             self.options.input.start(self.mail.put)
         if self.options.rollout.deadline:
             self.after(self.options.rollout.deadline, self._deadline)
+        if self.options.rollout.window:
+            self.after(self.options.rollout.window, self._close)
         if not self.ledger.cause:
             self._say_wave()
         self.begin()
@@ -181,6 +183,9 @@ class Course(ABC):
 
     def _deadline(self) -> None:
         self._cancel("deadline")
+
+    def _close(self) -> None:
+        self._finish("window")
 
     def _tail(self) -> None:
         self._cancel("tail")

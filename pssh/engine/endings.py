@@ -20,7 +20,7 @@ _STOPS = {
     "budget": ("budget", "more hosts failed than `--max-fail` allows"),
     "canary": ("canary", "a host of the `--canary` was not ok"),
     "auth-brake": ("auth-brake", "five hosts in a row refused the password"),
-    "window": ("window", "the job's maintenance window had closed"),
+    "window": ("window", "the window in which hosts may start had closed"),
     "deadline": ("deadline", "the run had taken as long as its `--deadline` allows"),
     "tail": ("deadline", "most hosts had ended, and the time that `--tail` gives the others had passed"),
 }
@@ -87,6 +87,8 @@ def result(
     """Return the one result of a job. `begun`: its command may have run. Without `label` the parent fills it in."""
     if isinstance(end, Failure):
         status, state = status_of(end, started=begun)
+        if job.limits.expect_disconnect and end.cause == "exec/connection-closed":
+            status = "ok"
     else:
         status, state = ("ok" if end.exit_code in job.limits.ok else "failed"), "finished"
     return Result(

@@ -115,6 +115,7 @@ class Lane:
     def _tell_and(self, go: Callable[[], None], *, login: bool = True) -> None:
         """Let a command begin as soon as the parent will hear of it, however slowly it listens."""
         if self._told:
+            self._requested()
             go()
         else:
             self._told = True
@@ -124,11 +125,16 @@ class Lane:
     def _begin(self) -> None:
         if self._go is not None:  # else the job has been ended
             go, self._go = self._go, None
-            self.begun = True
+            self._requested()
             go()
 
-    def connected(self, *, login: bool = True) -> None:
+    def _requested(self) -> None:
         self.begun = True
+        if self._session is not None:
+            self._session.requested = True
+
+    def connected(self, *, login: bool = True) -> None:
+        self._requested()
         if not self._told and not self._barrier:  # what is behind the barrier may still begin elsewhere
             self._told = True
             self._outlet.tell_now(JobConnected(self.job.id, self.job.host, login))

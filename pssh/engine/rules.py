@@ -19,7 +19,8 @@ class Rules:
     def __init__(self, rollout: Rollout, jobs: Sequence[Job]) -> None:
         self._canaries = frozenset(job.id for job in jobs[: rollout.canary])
         self._allowed = len(jobs) if rollout.max_fail is None else rollout.max_fail.down(len(jobs))
-        self._bad = 0
+        self._from = min(rollout.max_fail_from, len(jobs))
+        self._bad = self._ended = 0
         self._denied: Counter[str] = Counter()  # in a row, by the name of the password
 
     def logged_in(self, job: Job) -> None:
@@ -29,14 +30,13 @@ class Rules:
 
     def broken(self, job: Job, result: Result) -> str:
         """Count a result, and return the rule that it breaks, as the cause of a stop; empty if none."""
+        self._ended += 1
+        self._bad += result.status not in ("ok", "skipped")
         if self._braked(job, result):
             return "auth-brake"
-        if result.status == "ok":
-            return ""
-        if job.id in self._canaries:
+        if result.status != "ok" and job.id in self._canaries:
             return "canary"  # also one that was skipped: it has shown nothing
-        self._bad += result.status != "skipped"
-        return "budget" if self._bad > self._allowed else ""
+        return "budget" if self._bad > self._allowed and self._ended >= self._from else ""
 
     def _braked(self, job: Job, result: Result) -> bool:
         if not (name := job.connection.password):

@@ -24,6 +24,7 @@ class Watched:
         self.seconds = session.seconds
         self.left: Literal["", "killed", "exited", "left running"] = ""  # what became of the latest command
         self.step = step
+        self.requested = True  # whether it was, of the command under way
         self._session = session
         self._open_beside = beside
         self._beside: Session | None = None
@@ -42,8 +43,8 @@ class Watched:
 
     @property
     def busy(self) -> bool:
-        """Whether a command is under way."""
-        return self._busy > 0
+        """Whether a command is under way on its host, or may be."""
+        return self._busy > 0 and self.requested
 
     @property
     def ending(self) -> Failure | None:
@@ -57,7 +58,7 @@ class Watched:
         if self._why is not None and not quiet:
             raise TransportError(replace(self._why, remote_end=self.left))
         self._busy += 1
-        self._at = session
+        self._at, self.requested = session, quiet  # what only prepares is a matter of moments
         try:
             reply = await session.exec(command, quiet=quiet, **how)
             self.left = "exited"

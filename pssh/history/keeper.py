@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from pssh.errors import HistoryError
 from pssh.history.codec import pack
+from pssh.history.disk import Forced
 from pssh.history.marks import Marks
 from pssh.history.records import Again, KeptHost
 from pssh.model.outcome import Reply, Result
@@ -39,6 +40,7 @@ class Keeper:
         self.number = number
         self.trouble: HistoryError | None = None  # why no more could be stored
         self._history, self._marks = history, marks
+        self._disk = Forced(Path(f"{history.path}-wal"), marks.force)
         self._writer: Writer | None = None
         self._unstored: list[Result] = []
 
@@ -97,6 +99,7 @@ class Keeper:
             self._writer.forget()
         else:
             self._unstored.clear()
+            self._disk.soon()
 
     def end(self, report: Report) -> None:
         """Store how the run ended, with what could not be stored before; where that fails, `trouble` says why.
@@ -117,6 +120,7 @@ class Keeper:
         except HistoryError as error:
             self.trouble = self.trouble or error
         else:
+            self._disk.last()
             self._marks.remove()
 
     def close(self) -> None:

@@ -49,6 +49,11 @@ class Marks:
         except OSError as error:
             raise HistoryError(f"The history `{self.path}` cannot be written: {error.strerror}") from None
 
+    def force(self) -> None:
+        """Have what is marked on the disk once this returns; raises OSError."""
+        if self._descriptors:
+            os.fsync(self._descriptors[1])
+
     def remove(self) -> None:
         """End the files together with their run."""
         forget(self.path.parent, self.path.stem)

@@ -2,7 +2,8 @@
 
 A commit is written to the log of SQLite (WAL) and handed to the kernel; it then outlives a `kill -9` at any moment. It
 is not forced to the disk each time (`synchronous=NORMAL`): that costs 1 to 20 ms a commit, as much as a host, and what
-it adds is for a power cut alone. After one the file is whole and the last moments before may be missing.
+it adds is for a power cut alone. After one the file is whole, and the last second or so of a run may be missing
+(`disk.py`).
 
 Why the check at opening looks at the size alone: a whole check reads the whole file, which is seconds for a large one,
 and finds no hole in a value that fills pages of its own. A file that was cut is shorter than its first page says.
@@ -51,7 +52,12 @@ def connect(path: Path) -> tuple[sqlite3.Connection, str]:
     aside = _aside(path)
     os.close(open_file(path))
     with told(path):
-        return _open(path), f"The history could not be read, and a new one is begun; the old one is `{aside}`"
+        from pssh.history.salvage import salvage  # which hardly any start needs
+
+        database = _open(path)
+        runs = salvage(aside, database)
+    kept = f"{runs:,} runs of it were saved" if runs else "a new one is begun"
+    return database, f"The history could not be read, and {kept}; the old one is `{aside}`"
 
 
 _HINT = "`--no-history` runs without it, `PSSH_STATE` names another folder"

@@ -61,6 +61,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     drain: float = 2.0
     keepalive: float | None = None
     deadline: float = 0.0
+    window: float = 0.0
     tail: str = ""  # "95%:60s"
     retries: int = 2
     retry_on: tuple[str, ...] = ()  # "exit"
@@ -74,8 +75,10 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     order: Literal["inventory", "random"] = "inventory"
     one_per: str = ""  # the name of a variable
     max_fail: str = ""  # "3" or "2%"
+    max_fail_from: int = 0  # counts from so many ended hosts on
     halt: Halt = "soon"
     ok: tuple[int, ...] = (0,)
+    expect_disconnect: bool = False
     exit: ExitRule = "all"
     stdin: str = ""  # "-" is ours, else a file
     env: tuple[str, ...] = ()  # "NAME=value"
@@ -121,6 +124,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
             retries=self.retries,
             retry_exit="exit" in self.retry_on,
             ok=self.ok,
+            expect_disconnect=self.expect_disconnect,
             say=self.say,
             output=self.max_output if self.on_overflow == "kill" else 0,
         )
@@ -140,7 +144,9 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
             ask=self.pause == "ask",
             max_fail=Share.read(self.max_fail) if self.max_fail else None,
             halt=self.halt,
+            max_fail_from=self.max_fail_from,
             deadline=self.deadline,
+            window=self.window,
             tail=Tail.read(self.tail) if self.tail else None,
         )
 

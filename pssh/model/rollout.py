@@ -150,8 +150,10 @@ class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pause: float = 0.0  # between waves
     ask: bool = False  # between waves, wait until told to go on
     max_fail: Share | None = None  # so many may be not ok; one more stops the run
+    max_fail_from: int = 0  # hosts that have ended before that counts; where there are fewer, all of them
     halt: Halt = "soon"  # what a rule that stops the run does to what runs: lets it finish, or ends it
     deadline: float = 0.0  # of the whole run
+    window: float = 0.0  # after which no new host starts
     tail: Tail | None = None
 
     def sizes(self, total: int) -> list[int]:

@@ -31,6 +31,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_exit: bool = False  # also of a command that answered with another code than `ok`
     keep: int = KEPT_BYTES
     ok: tuple[int, ...] = (0,)  # exit codes that count as success
+    expect_disconnect: bool = False  # so does a connection that the host closes in the middle of a command
     say: bool = False  # send output as it comes
     output: int = 0  # bytes that the host may print before its command is ended
 

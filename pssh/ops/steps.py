@@ -23,6 +23,7 @@ from pssh.ops.command import Command
 from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
 from pssh.ops.part import NOT_BEGUN_STAGES, Part
+from pssh.ops.reboot import Reboot
 from pssh.ops.said import first_line
 from pssh.ops.script import Script
 from pssh.ops.shellwords import shown
@@ -39,6 +40,10 @@ class Packed(Struct, frozen=True, tag=True):
         kind = type(operation)
         return cls(f"{kind.__module__}:{kind.__qualname__}", msgpack.encode(operation))
 
+    @property
+    def label(self) -> str:
+        return self.opened().label
+
     def opened(self) -> Operation:
         """Return the operation."""
         operation: Operation = msgpack.decode(self.raw, type=plugins.resolve(self.path))
@@ -46,8 +51,9 @@ class Packed(Struct, frozen=True, tag=True):
 
 
 # What a step does; whatever else is an operation is packed.
-Doing = Command | Script | Put | Get | Packed
+Doing = Command | Script | Put | Get | Reboot | Packed
 
+SKIPPED = "rule/condition"  # how a step ends whose own condition does not hold
 _RECONNECTS = 2  # per step, of a connection that was found gone before it
 _GONE = frozenset({"refused", "reset", "closed", "throttled"})
 _PAUSES = 0.5, 30.0  # seconds before the first new try and the longest; each is twice the one before
@@ -111,6 +117,12 @@ class Steps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     def label(self) -> str:
         return self.name or ", ".join(step.name for step in self.steps)
 
+    @property
+    def dangers(self) -> bool:
+        """Whether it is asked for the number of hosts first."""
+        doings = [one for step in self.steps for one in (step.operation, step.undo) if one is not None]
+        return any(getattr(one.opened() if isinstance(one, Packed) else one, "dangers", False) for one in doings)
+
     async def perform(self, session: JobSession) -> Reply:
         way = _Way(session)
         try:
@@ -146,6 +158,7 @@ class _Way:
     async def forward(self, steps: Sequence[Step]) -> Reply:
         """Do the steps until one is not ok; raises TransportError."""
         done: list[str] = []
+        skipped: list[str] = []
         notes: list[str] = []
         changed: bool | None = None  # whether anything was, of the steps that say so
         for step in steps:
@@ -153,6 +166,9 @@ class _Way:
                 raise TransportError(self.named(why))
             self._at = step.name
             end = await self._do(step)
+            if isinstance(end, Failure) and end.cause == SKIPPED:
+                skipped.append(step.name)
+                continue
             if not _fine(step, end):
                 self.failed = True
                 if not self._begun and isinstance(end, Failure):
@@ -162,7 +178,8 @@ class _Way:
             if isinstance(end, Reply) and end.changed is not None:
                 changed = changed or end.changed
             notes += [f"{step.name}: {end.note}"] if end.note else []
-        return Reply(exit_code=0, stdout=f"{', '.join(done)} ok\n".encode(), note=_joined(*notes), changed=changed)
+        said = _joined(*(f"{', '.join(names)} {how}" for names, how in ((done, "ok"), (skipped, "skipped")) if names))
+        return Reply(exit_code=0, stdout=f"{said}\n".encode(), note=_joined(*notes), changed=changed)
 
     async def back(self) -> list[tuple[str, Reply | Failure]]:
         """Take back what is to be, the latest first; return what did not work."""
@@ -191,6 +208,8 @@ class _Way:
                 end = await self._once(step, quiet=undo)
                 if _fine(step, end) or (self._session.ending is not None and not undo):
                     return end
+                if isinstance(end, Failure) and end.cause == SKIPPED:
+                    return end
                 if isinstance(end, Failure) and end.stage in NOT_BEGUN_STAGES:
                     if not before or end.kind not in _GONE or reconnects == _RECONNECTS:
                         return end
@@ -212,18 +231,18 @@ class _Way:
 
     async def _once(self, step: Step, *, quiet: bool) -> Reply | Failure:
         there = await self._session.beside() if step.here else self._session
-        begun = True
+        begun = undo = True
         try:
             with Part(self._session, there, seconds=step.timeout, quiet=quiet) as part:
                 return await step.all[0].perform(part)
         except TransportError as error:
             begun = error.failure.stage not in NOT_BEGUN_STAGES
+            undo = begun and error.failure.cause != SKIPPED
             return error.failure
         finally:
-            if begun:
-                self._begun = True
-                if step.undo is not None and step not in self._undos:
-                    self._undos.append(step)
+            self._begun = self._begun or begun
+            if undo and step.undo is not None and step not in self._undos:
+                self._undos.append(step)
 
     def _tell(self, step: Step, end: Reply | Failure | None, seconds: float, tries: int, *, undo: bool) -> None:
         end = end or self._session.ending or Failure(stage="worker", kind="bug", message="it did not end")

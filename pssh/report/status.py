@@ -22,6 +22,7 @@ _STOPPED = {
     "canary": "stopped by `--canary`",
     "auth-brake": "stopped, because passwords were refused one after the other",
     "deadline": "stopped by a time limit",
+    "window": "the window has closed: no new host starts",
     "halt": "stopped by `--halt now`",
 }
 _NEXT = {

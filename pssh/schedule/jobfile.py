@@ -108,6 +108,7 @@ class Rollout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     deadline: Annotated[str | int | float, _said("For the whole run.", _some)] = ""
     order: Literal["inventory", "random"] = "inventory"
     max_fail: Annotated[str | int, _said("So many hosts may be not ok: `3` or `5%`.", _share)] = ""
+    max_fail_from: Annotated[int, Meta(ge=0, description="It counts once so many hosts have ended.")] = 0
     max_fail_least: Annotated[int, Meta(ge=0, description="So many may, however small the part is.")] = 0
     halt: Literal["soon", "now"] = "soon"
     approval: bool = False  # only after another user has run `pssh job approve`
@@ -127,6 +128,13 @@ class Transfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     dest: Text
 
 
+class Get(Transfer, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Files from the host, into `dest/HOST/`."""
+
+    flat: bool = False
+    times: bool = False
+
+
 class Put(Transfer, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Files to the host."""
 
@@ -134,6 +142,8 @@ class Put(Transfer, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     owner: str = ""
     group: str = ""
     mkdir: bool = False
+    backup: bool = False  # what is replaced stays as `name~`
+    render: bool = False  # fill placeholders in the files
 
 
 class Sync(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -143,14 +153,22 @@ class Sync(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     dest: Text
     delete: bool = False
     checksum: bool = False
-    exclude: list[Text] = []
+    exclude: list[Text] = []  # as in a .gitignore
+    max_delete: Annotated[int, Meta(ge=0, le=100, description="Stop where more percent would go.")] = 50
 
 
 class Fs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One verb of `pssh fs`, with its arguments."""
+    """One verb of `pssh fs` that changes something."""
 
-    verb: Text
-    args: list[str] = []
+    verb: Literal["mkdir", "touch", "cp", "mv", "link", "chmod", "chown", "rm"]
+    paths: Annotated[str | list[str], _said("Paths on the host, also with `*`; of a link, where it is.", _texts)]
+    dest: Annotated[str, _said("Of cp and mv: where to.")] = ""
+    target: Annotated[str, _said("Of link: what it points to.")] = ""
+    mode: Annotated[str, _said("Of mkdir and chmod: `750`.")] = ""
+    owner: Annotated[str, _said("Of chown: `user:group`.")] = ""
+    recursive: bool = False
+    parents: bool = False
+    overwrite: bool = False
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -163,7 +181,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     script: Annotated[str, _said("A file here, run on the host and removed again.", _text)] = ""
     args: list[str] = []  # of a script
     put: Put | UnsetType = UNSET
-    get: Transfer | UnsetType = UNSET
+    get: Get | UnsetType = UNSET
     sync: Sync | UnsetType = UNSET
     fs: Fs | UnsetType = UNSET
     local: Annotated[str, _said("A command on this machine, once per host.", _text)] = ""

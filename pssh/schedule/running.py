@@ -56,11 +56,6 @@ def sources(job: MaintenanceJob) -> Sources:
     return Sources(tuple(paths), config, named)
 
 
-def targets(job: MaintenanceJob, resume: str = "") -> str:
-    """Return the targets of a run, or the rest of an earlier one."""
-    return f"@{resume}:todo" if resume else job.file.targets
-
-
 def options(job: MaintenanceJob, found: Sources, text: str, *, yes: bool) -> RunOptions:
     """Return the options of a run on these targets; raises NoHosts."""
     hosts = len(found.select(text, stdin=False).hosts)

@@ -13,7 +13,7 @@ from pssh.ops.context import Context
 from pssh.ops.script import Script
 from pssh.ops.steps import Step as Doing
 from pssh.ops.steps import Steps
-from pssh.schedule import trust
+from pssh.schedule import doing, trust
 from pssh.schedule.jobfile import JobFile, Step, span
 
 KINDS = ("run", "script", "put", "get", "sync", "fs", "local", "check", "reboot")
@@ -95,11 +95,12 @@ class Making:
 
     def _made(self, step: Step, kind: str, number: int) -> Doing:
         context = self._context(step)
-        operation: Any
         if kind == "script":
-            operation = self._script(step, context)
+            operation: Any = self._script(step, context)
+        elif isinstance(said := getattr(step, kind), str):
+            operation = Command(text=said, context=context)
         else:
-            operation = Command(text=getattr(step, kind), context=context)
+            operation = doing.operation(said, self._folder, context)
         return Doing(
             name=step.name or f"{kind}-{number}",
             operation=operation,

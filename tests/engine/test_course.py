@@ -110,6 +110,15 @@ async def test_at_the_deadline_what_runs_is_ended_and_the_rest_is_not_run(make: 
     assert ended[0].end.remote_end == "killed"  # type: ignore[union-attr]
 
 
+async def test_once_the_window_has_closed_what_runs_may_finish_and_nothing_else_starts(make: Make) -> None:
+    seen = await events(make(parallel=2, window=3.0), jobs("sleep 4", "sleep 4", "exit 0"))
+    assert [(result.status, result.cause) for result in results(seen)] == [
+        ("ok", ""),
+        ("ok", ""),
+        ("not-run", "stop/window"),
+    ]
+
+
 async def test_a_run_that_ends_before_its_deadline_does_not_wait_for_it(make: Make) -> None:
     assert [result.status for result in await run(make(deadline=60.0), jobs("exit 0"))] == ["ok"]
 
@@ -469,6 +478,8 @@ _rollouts = st.builds(
     pause=st.sampled_from([0.0, 0.01]),
     max_fail=st.none() | _share,
     halt=st.sampled_from(["soon", "now"]),
+    max_fail_from=st.integers(0, 4),
+    window=st.sampled_from([0.0, 0.0, 0.01, 0.05]),
     deadline=st.just(0.25),  # so that a run that is held comes to an end
     tail=st.none() | st.builds(Tail, share=_share, seconds=st.sampled_from([0.0, 0.02])),
 )

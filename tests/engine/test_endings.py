@@ -3,6 +3,8 @@
 import pytest
 
 from pssh.engine import endings
+from pssh.model.outcome import Failure
+from pssh.model.work import Limits
 from tests.engine.support.toy import jobs
 
 
@@ -16,6 +18,7 @@ from tests.engine.support.toy import jobs
         ("budget", ("not-run", "stop/budget"), ("cancelled", "stop/halt")),
         ("canary", ("not-run", "stop/canary"), ("cancelled", "stop/halt")),
         ("auth-brake", ("not-run", "stop/auth-brake"), ("cancelled", "stop/halt")),
+        ("window", ("not-run", "stop/window"), ("cancelled", "stop/window")),
         ("deadline", ("not-run", "stop/deadline"), ("timed-out", "exec/deadline")),
         ("tail", ("not-run", "stop/deadline"), ("timed-out", "exec/tail")),
     ],
@@ -47,3 +50,15 @@ def test_what_a_person_ended_is_told_from_what_a_person_kept_from_starting() -> 
 def test_a_host_that_took_too_long_is_told_with_the_option() -> None:
     assert endings.late(5, True).message == "the host took longer than 5 s (`--host-timeout`)"
     assert endings.late(5, False).message == "no command could be sent within 5 s (`--host-timeout`)"
+
+
+@pytest.mark.parametrize("kind", ["connection-closed", "keepalive"])
+def test_a_connection_that_the_host_was_expected_to_close_is_ok_and_its_end_is_still_unknown(kind: str) -> None:
+    (job,) = jobs("x", limits=Limits(expect_disconnect=True))
+    failure = Failure(stage="exec", kind=kind, message="gone")
+    result = endings.result(job, failure, begun=True)
+    expected = kind == "connection-closed"
+    assert (result.status, result.state) == ("ok" if expected else "lost", "end-unknown")
+    assert result.cause == ("" if expected else "exec/keepalive")
+    (other,) = jobs("x")
+    assert endings.result(other, failure, begun=True).status == "lost"

@@ -42,6 +42,18 @@ def test_a_part_of_the_hosts_is_rounded_down() -> None:
     assert broken(rules, WORK, "exit", "exit") == ["", "budget"]
 
 
+@given(st.lists(st.sampled_from(["", "exit", "rule/lock-held"]), max_size=20), st.integers(0, 20), st.integers(0, 25))
+def test_a_budget_counts_from_so_many_ended_hosts_on_and_is_broken_by_the_first_that_makes_both_true(
+    causes: list[str], allowed: int, least: int
+) -> None:
+    rules = Rules(Rollout(max_fail=Share.read(str(allowed)), max_fail_from=least), WORK)
+    said = broken(rules, WORK, *causes)
+    bad = [sum(cause == "exit" for cause in causes[: at + 1]) for at in range(len(causes))]
+    assert said == [
+        "budget" if count > allowed and at + 1 >= min(least, len(WORK)) else "" for at, count in enumerate(bad)
+    ]
+
+
 def test_one_canary_that_is_not_ok_stops_the_run_and_none_of_the_others_does() -> None:
     assert broken(Rules(Rollout(canary=2), WORK), WORK, "", "", "exit", "rule/lock-held") == ["", "", "", ""]
     assert broken(Rules(Rollout(canary=2, max_fail=Share.read("0")), WORK), WORK, "", "exit") == ["", "canary"]

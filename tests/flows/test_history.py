@@ -56,8 +56,8 @@ def test_show_takes_some_of_the_hosts(home: Path) -> None:
     run(home, "@web!web05", FLAKY, more=("-T",))
     failed = pssh("show", "--failed", "-f", "json", cwd=home)
     assert [row["host"] for row in json.loads(failed.out)["results"]] == ["web03", "web04"]
-    raw = pssh("show", "--host", "web01", "--host", "web03", "--raw", cwd=home)
-    assert (raw.out, raw.err) == ("web01\nweb03\n", "")
+    raw = pssh("show", "--host", "web03", "--raw", "-q", cwd=home)
+    assert (raw.out, raw.err) == ("web03\n", "")
     assert "2 of 4 hosts: 2 ok, 2 failed" in pssh("show", "--status", "ok", cwd=home).err
     lines = pssh("show", "-q", "-L", "--status", "failed", cwd=home)
     assert lines.out == "web03: web03\nweb04: web04\n"

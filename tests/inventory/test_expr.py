@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pssh.errors import TargetsError
-from pssh.inventory.expr import Chain, FromFile, FromStdin, Group, Match, Named, Regex, parse
+from pssh.inventory.expr import Chain, FromFile, FromStdin, Group, Match, Named, OfRun, Regex, parse
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ from pssh.inventory.expr import Chain, FromFile, FromStdin, Group, Match, Named,
         ("web[01:50:20]", Named("web[01:50:20]")),
         ("@web", Group("web")),
         ("@rack[1-3]", Group("rack[1-3]")),
+        ("@last", OfRun("last")),
+        ("@last~2:failed", OfRun("last~2", "failed")),
+        ("@r12:todo", OfRun("r12", "todo")),
+        ("@r12:cause=connect/*", OfRun("r12", "cause", "connect/*")),
+        ('@last:cause="exit 3"', OfRun("last", "cause", "exit 3")),
+        ("@lastly", Group("lastly")),
+        ("@r12x", Group("r12x")),
         (r"/^db\d+(,|!)$/", Regex(r"^db\d+(,|!)$")),
         (r"/a\/b/", Regex("a/b")),
         ("os=debian*", Match("os", "debian*")),
@@ -43,7 +50,10 @@ def test_operators_are_read_from_left_to_right_with_or_without_blanks() -> None:
     assert parse("@web&@prod!web07") == parse(" @web & @prod ! web07 ") == read
 
 
-@pytest.mark.parametrize("text", ["@web&(@prod,/x/)!web07", "ops@a[1-2]:22,os=b", "[::1]:22,-"])
+@pytest.mark.parametrize(
+    "text",
+    ["@web&(@prod,/x/)!web07", "ops@a[1-2]:22,os=b", "[::1]:22,-", '@last~1:cause="exit 3"!@r4:state=end-unknown'],
+)
 def test_what_was_read_prints_as_it_was_written(text: str) -> None:
     assert str(parse(text)) == text
 

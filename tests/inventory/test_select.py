@@ -8,7 +8,7 @@ from pssh.errors import InventoryError, NoHosts, PsshError, TargetsError, UsageE
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory
 from pssh.inventory.select import groups, narrow, select
-from pssh.model.host import Host
+from pssh.model.host import Host, Settings
 from tests.support.inventories import FLEET, folded, loaded, written
 
 
@@ -304,3 +304,38 @@ def test_two_inventories_are_one_selection(tmp_path: Path) -> None:
     assert [host.name for host in select("@all", inventory).hosts] == ["b", "c", "a"]
     with pytest.raises(NoHosts, match="in 2 inventory files"):
         select("d", inventory)
+
+
+def _runs(run: str, word: str, value: str) -> list[tuple[str, Settings, Settings]]:
+    """Return an earlier run on a host of the inventory, one that it does not have any more, and a typed one."""
+    known: dict[str, list[tuple[str, Settings, Settings]]] = {
+        "failed": [
+            ("gone", {}, {"address": "10.9.9.9", "port": 2200}),
+            ("web02", {"user": "me"}, {"address": "10.8.8.8"}),
+            ("new.example.net", {"port": 22}, {}),
+        ],
+        "": [(f"web{number:02}", {}, {}) for number in range(1, 4)],
+    }
+    return known.get(word, [])
+
+
+def test_hosts_of_an_earlier_run_are_reached_as_the_inventory_of_today_says(fleet: Inventory) -> None:
+    found = {host.name: host for host in select("@last:failed", fleet, runs=_runs).hosts}
+    assert list(found) == ["web02", "gone", "new.example.net"]
+    assert found["web02"].settings == fleet.host("web02").settings  # not what it was then
+    assert found["web02"].typed == {"user": "me"}
+    assert found["gone"].settings == {"address": "10.9.9.9", "port": 2200}  # as there is nothing of today
+    assert found["new.example.net"].typed == {"port": 22}
+
+
+def test_earlier_runs_go_with_operators(fleet: Inventory) -> None:
+    assert folded(select("@web&@r3!web01", fleet, runs=_runs)) == "web[02-03]"
+    assert folded(select("@r3,db1", Inventory(), runs=_runs)) == "db1,web[01-03]"
+    assert "`@last:ok` has no host" in " ".join(select("@web,@last:ok", fleet, runs=_runs).notices)
+    with pytest.raises(NoHosts, match="No host matches `@last:ok`"):
+        select("@last:ok", fleet, runs=_runs)
+
+
+def test_where_no_runs_are_kept_they_are_no_targets(fleet: Inventory) -> None:
+    with pytest.raises(TargetsError, match="`@last` names an earlier run, and none are kept here"):
+        select("@last", fleet)

@@ -1,17 +1,21 @@
 """Steps are done in their order, the first that is not ok is the last, and what is to be taken back is taken back."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import TransportError
+from pssh.ops import reboot
 from pssh.ops import steps as module
 from pssh.ops.command import Command
+from pssh.ops.ping import Ping
+from pssh.ops.reboot import Reboot
 from pssh.ops.script import Script
-from pssh.ops.steps import Step, Steps
+from pssh.ops.steps import Packed, Step, Steps
 from pssh.testing import ScriptedSession
 
 STOP = Failure(stage="stop", kind="interrupt", message="the run was interrupted")
@@ -214,3 +218,113 @@ async def test_a_script_is_a_step_like_another():
     session = ScriptedSession({"mkdir -- ": Reply(0, stdout=b"/run/x\n"), "/run/x/t.sh": Reply(5)})
     reply = await perform(Step(name="tidy", operation=Script("t.sh", b"exit 5")), session=session)
     assert reply.stderr == b"tidy: exit 5\n"
+
+
+async def test_any_operation_is_a_step_and_crosses_the_border_packed():
+    one = Step(name="look", operation=Ping())  # type: ignore[arg-type]
+    assert isinstance(one.operation, Packed)
+    there = msgspec.msgpack.decode(msgspec.msgpack.encode(Steps(steps=(one,))), type=Steps)
+    session = ScriptedSession()
+    assert (await there.perform(session)).exit_code == 0
+    assert session.asked == ["true"]
+
+
+async def test_what_any_step_changed_is_what_the_job_changed():
+    session = ScriptedSession({"a": Reply(0, changed=False), "b": Reply(0, changed=True)})
+    assert (await perform(step("a"), session=session)).changed is False
+    assert (await perform(step("a"), step("b"), session=session)).changed is True
+    assert (await perform(step("c"), session=session)).changed is None
+
+
+# ---- a reboot
+
+
+class Booting(ScriptedSession):
+    """A host that is another one once it was connected to so often again; the words say how a login ends until then."""
+
+    def __init__(self, after: int, words: str = "", replies: dict[str, Any] | None = None) -> None:
+        self.seen: dict[str, Any] = {"cat boot": Reply(0, stdout=b"old\n"), **(replies or {})}
+        super().__init__(self.seen)
+        self._after, self._words = after, words
+
+    async def again(self) -> None:
+        await super().again()
+        stage, _, kind = self._words.partition("/")
+        if self.connections > self._after:
+            self.seen["cat boot"] = Reply(0, stdout=b"new\n")
+        elif kind:
+            self.seen["cat boot"] = Failure(stage=cast(Any, stage), kind=kind, message="away")
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reboot, "_PAUSES", (0.0, 0.001))
+
+
+def boot(**more: Any) -> Step:
+    fields = {"booted": "cat boot", "command": "boot", "timeout": 5.0, **more}
+    return Step(name="reboot", operation=Reboot(**fields))
+
+
+GONE = Failure(stage="exec", kind="connection-closed", message="gone")
+
+
+@pytest.mark.parametrize("words", ["", "connect/refused", "auth/closed", "exec/connection-closed"])
+@pytest.mark.parametrize("told", [Reply(0), Reply(signal="TERM"), GONE])
+@pytest.mark.usefixtures("quickly")
+async def test_a_reboot_is_over_once_the_host_says_that_it_booted(words: str, told: Reply | Failure):
+    session = Booting(3, words, {"boot": told})  # behind the question, which has that word too
+    reply = await perform(boot(), step("after"), session=session)
+    assert reply == Reply(0, stdout=b"reboot, after ok\n", changed=True)
+    assert session.connections == 4
+    assert session.steps[0].changed is True
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_a_reboot_that_is_not_needed_is_skipped_and_the_next_step_is_done():
+    session = Booting(1, replies={"test -f needed": Reply(1)})
+    reply = await perform(boot(when="test -f needed"), step("after"), session=session)
+    assert reply == Reply(0, stdout=b"after ok; reboot skipped\n")
+    assert told(session) == [("reboot", "rule/condition"), ("after", "ok")]
+    assert session.steps[0].status == "skipped"
+    assert session.asked == ["test -f needed", "after"]
+
+
+@pytest.mark.parametrize("code", [126, 127])
+async def test_a_condition_that_cannot_be_asked_for_is_no_answer(code: int):
+    session = Booting(1, replies={"needed": Reply(code)})
+    assert (await perform(boot(when="needed"), session=session)).exit_code == code
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_a_host_that_does_not_come_back_in_time_says_what_was_seen_last():
+    session = Booting(1000, "connect/refused", {"boot": GONE})
+    failure = await failure_of(boot(timeout=0.05), session=session)
+    assert failure.cause == "exec/total"
+    assert failure.message == "reboot: it had not come back after 0.05 s: connect/refused: away"
+    session = Booting(1000)
+    failure = await failure_of(boot(timeout=0.05), session=session)
+    assert failure.message.endswith("it still runs as before")
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_another_host_key_after_a_reboot_ends_it_at_once_and_refused_logins_after_three():
+    for words, connections in (("host-key/changed", 2), ("auth/denied", 4)):
+        session = Booting(1000, words)
+        failure = await failure_of(boot(), session=session)
+        assert (failure.cause, session.connections) == (words, connections)
+
+
+async def test_a_reboot_that_is_refused_is_the_steps_end():
+    session = Booting(1)
+    session.seen["boot"] = Reply(1, stderr=b"not permitted\n")
+    reply = await perform(boot(command="sudo boot"), session=session)
+    assert reply.stderr == b"reboot: exit 1: not permitted\n"
+    assert session.connections == 1
+
+
+async def test_a_host_that_does_not_tell_when_it_booted_is_not_booted():
+    session = Booting(1, replies={"cat boot": Reply(1, stderr=b"no such file\n")})
+    failure = await failure_of(boot(), session=session)
+    assert "no such file" in failure.message
+    assert session.asked == ["cat boot"]

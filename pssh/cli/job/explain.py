@@ -9,6 +9,7 @@ import click
 from pssh.cli import start
 from pssh.cli.help import Page
 from pssh.model.options import RunOptions
+from pssh.ops.steps import Packed, Step
 from pssh.plan import Plan
 from pssh.report import words
 from pssh.report.grid import grid
@@ -86,16 +87,21 @@ def _wave_lines(plan: Plan, options: RunOptions) -> Iterator[str]:
 
 
 def _steps(job: MaintenanceJob) -> str:
-    rows = [[safe(step.name), "here" if step.here else "host", safe(step.operation.label)] for step in job.steps.steps]
+    rows = [[safe(step.name), "here" if step.here else "host", safe(_label(step))] for step in job.steps.steps]
     return grid(["STEP", "ON", "DOES"], rows)
+
+
+def _label(step: Step) -> str:
+    doing = step.operation
+    return doing.opened().label if isinstance(doing, Packed) else doing.label
 
 
 def _end(job: MaintenanceJob, seconds: float | None, how: str) -> str:
     if seconds is None:
-        return f"estimated end: not known ({how})\n"
+        return f"estimated end: not known\n  {how}\n"
     coming = outlook.times(job.entry, datetime.now(UTC), 1) if job.entry else []
     zone = job.entry.rule.clock if job.entry else UTC
-    end = f" at {(coming[0][0] + timedelta(seconds=seconds)).astimezone(zone):%H:%M %Z}" if coming else ""
+    end = f", at {(coming[0][0] + timedelta(seconds=seconds)).astimezone(zone):%H:%M %Z}" if coming else ""
     late = outlook.fits(job.entry, seconds)
-    verdict = f": {late}" if late else ", within its window" if job.entry and job.entry.window else ""
-    return f"estimated end: {outlook.duration(seconds)} after it begins{end}{verdict} ({how})\n"
+    verdict = f", {late}" if late else ", within its window" if job.entry and job.entry.window else ""
+    return f"estimated end: {outlook.duration(seconds)} after it begins{end}{verdict}\n  {how}\n"

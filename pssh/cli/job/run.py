@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import structs
 
-from pssh.cli import options, start, terminal
+from pssh.cli import options, past, start, terminal
 from pssh.cli.help import Page
 from pssh.cli.preview import preview
 from pssh.errors import PsshError, UsageError
+from pssh.history.queries import picks
 from pssh.model.options import RunOptions
 from pssh.prepare import Sources
 from pssh.report.base import reporters
@@ -49,7 +51,10 @@ def command(
     job = load(file)
     running.settle_in(job)
     sources = running.sources(job)
-    text = running.targets(job, resume)
+    text, first = _rest(job, resume) if resume else (job.file.targets, 0)
+    if not text:
+        click.echo(f"pssh: Nothing is left of {safe(resume)}", err=True)
+        return 0
     if dry_run:
         wanted = running.options(job, sources, text, yes=yes)
         plan = start.planned(job.steps, text, running.flags(sources, quiet=True), wanted)
@@ -64,7 +69,18 @@ def command(
         if go is None:
             return 0
         wanted = running.options(job, sources, text, yes=yes or scheduled)
-        return _run(job, attempt, go, text, sources, wanted, flags)
+        return _run(job, attempt, go, text, sources, wanted, flags, first)
+
+
+def _rest(job: MaintenanceJob, name: str) -> tuple[str, int]:
+    """Return the hosts that a run did not finish as targets, none if there are none, and the run that it belongs to."""
+    with past.history() as queries:
+        number, newest = queries.newest(name)
+        kept = queries.run(number)
+    if (kept.run.operation, kept.run.text) != ("steps", job.name):
+        raise UsageError(f"The run r{number} is none of the job `{job.name}`", hint="`pssh log` lists earlier runs")
+    left = any(picks("todo", "", one) for one in newest)
+    return f"@r{number}:todo" if left else "", kept.first
 
 
 def _run(
@@ -75,16 +91,18 @@ def _run(
     sources: Sources,
     wanted: RunOptions,
     flags: dict[str, Any],
+    first: int,
 ) -> int:
     how = start.display(flags)
     screen = Screen(*terminal.streams())
+    wanted = structs.replace(wanted, say=how.says)
     hears, attend = start.attended(reporters(how, screen), screen, how, wanted)
     given = running.flags(sources, quiet=how.quiet)
     watch = Watch(job, attempt, go)
     report, code = None, 1
     try:
         watch.begin()
-        finished = start.carried_out(job.steps, text, given, wanted, hears, None, watch.over(attend))
+        finished = start.carried_out(job.steps, text, given, wanted, hears, None, watch.over(attend), first)
         report, code = (finished[1], finished[1].exit_code) if finished else (None, 0)
     except PsshError as error:
         code = error.exit_code
