@@ -31,10 +31,13 @@ from pssh.ops.scan import Scan
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote
 from pssh.ops.steps import Step, Steps
+from pssh.ops.sync.pull import Pull
+from pssh.ops.sync.push import Sync
 from pssh.plan import password_of
 
 LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
-FILES = (Put, Get)  # their paths are filled always
+Files = Put | Get | Sync | Pull
+FILES = (Put, Get, Sync, Pull)  # their paths are filled always
 # A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.
 MOST_OWN_BYTES = 1 << 20
 _UNDO = 10.0  # seconds that a job which is stopped gets to take its steps back, beside the grace time
@@ -219,7 +222,7 @@ class _Fit:
             return structs.replace(operation, args=tuple(text(arg, str) for arg in args), raw=b"")
         return operation
 
-    def placed(self, operation: Put | Get, host: Host, names: Mapping[str, str]) -> Put | Get:
+    def placed(self, operation: Files, host: Host, names: Mapping[str, str]) -> Files:
         """Return an operation on files with its paths filled: on this machine a value is always one part of a path."""
 
         def here(path: str) -> str:
@@ -228,6 +231,11 @@ class _Fit:
         def there(path: str) -> str:
             return self.text(path, host, names, str)
 
+        if isinstance(operation, Sync):
+            return structs.replace(operation, dest=there(operation.dest))
+        if isinstance(operation, Pull):
+            folder, dest = there(operation.folder), str(Path.cwd() / here(operation.dest))
+            return structs.replace(operation, folder=folder, dest=dest, host=part(host.name))
         if isinstance(operation, Get):
             dest, path = (str(Path.cwd() / here(said)) if said else "" for said in (operation.dest, operation.path))
             sources = tuple(map(there, operation.sources))
@@ -297,7 +305,7 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     """Raise UsageError for options that the operation would not heed, or that no host does."""
     operation = jobs[0].operation
     heeds = isinstance(getattr(operation, "context", None), Context) or fit.steps is not None
-    known = isinstance(operation, Command | Script | Put | Get | Steps)
+    known = isinstance(operation, Command | Script | Files | Steps | FileOperation)
     asked = fit.said or options.env or ((_filled(options) or fit.lock) and not known)
     become = any(job.connection.become for job in jobs)
     if fit.steps is not None:

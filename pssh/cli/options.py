@@ -13,7 +13,6 @@ import click
 from pssh.cli.help import Option
 from pssh.cli.types import (
     BATCH,
-    BYTES,
     CODES,
     COUNT,
     HANDSHAKES,
@@ -257,7 +256,13 @@ budget = together(
     ),
 )
 compare = together(
-    option("Output", "--diff", is_flag=True, help="Gather: the largest block, and how the others differ from it."),
+    option(
+        "Output",
+        "--diff",
+        "differing",
+        is_flag=True,
+        help="Gather: the largest block, and what differs in others.",
+    ),
     option("Output", "--similar", is_flag=True, help="Gather, but for own names, addresses, times and numbers."),
     option("Output", "--mask", type=REGEX, multiple=True, metavar="REGEX", help="Gather but for this; repeatable."),
 )
@@ -285,46 +290,6 @@ output = together(
 history = option("Output", "--no-history", is_flag=True, help="Keep nothing of this run.")
 work = together(
     inventory, narrowing, reach, login, pace, starting, stopping, context, privilege, output, folders, budget, history
-)
-
-files = together(
-    inventory,
-    narrowing,
-    reach,
-    login,
-    pace,
-    starting,
-    stopping,
-    privilege,
-    output,
-    option(
-        "Files",
-        "--via",
-        type=click.Choice(["auto", "stream", "sftp"]),
-        default="auto",
-        help="Over the host's shell, or SFTP.  [what works]",
-    ),
-    option("Files", "--force", is_flag=True, help="Also what is the same already."),
-    option("Files", "--follow", is_flag=True, help="Take symbolic links for what they point to."),
-    option("Files", "--times", is_flag=True, help="Keep the times of the source."),
-    option("Files", "--limit-rate", type=BYTES, default=0.0, metavar="SIZE", help="So much a second and host."),
-)
-sending = together(
-    option("Files", "--skip-links", is_flag=True, help="Leave symbolic links out."),
-    option("Files", "--mkdir", is_flag=True, help="Make the folders above DEST."),
-    option("Files", "--mode", metavar="MODE", default="", help="Of files, such as 0644.  [the old file's, or SRC's]"),
-    option("Files", "--owner", metavar="USER", default="", help="Of files.  [the old file's, or ours]"),
-    option("Files", "--group", metavar="GROUP", default="", help="Of files.  [the old file's, or ours]"),
-    option("Files", "--preserve", is_flag=True, help="Keep mode and times of SRC; as root owner and group too."),
-    option("Files", "--backup", is_flag=True, help="Keep what is replaced as `NAME~`."),
-    option("Files", "--in-place", "inplace", is_flag=True, help="Write into the old file: for what keeps its inode."),
-    option("Files", "--diff", is_flag=True, help="With --dry-run: how texts would change."),
-    option("Files", "--render", is_flag=True, help="Fill in {host} and the like in each file."),
-)
-fetching = together(
-    option("Files", "--flat", is_flag=True, help="DEST/NAME.HOST instead of DEST/HOST/NAME."),
-    named("Files", "--dest", metavar="PATH", default="", help="The whole path here, with {host} in it, and no DEST."),
-    option("Files", "--links", is_flag=True, help="Make symbolic links that stay within SRC."),
 )
 
 
@@ -378,13 +343,13 @@ def chosen_format(flags: dict[str, Any]) -> Format:
 
 
 def _gathers(flags: dict[str, Any]) -> bool:
-    return any(flags.get(name) for name in ("gather", "diff", "similar", "mask"))
+    return any(flags.get(name) for name in ("gather", "differing", "similar", "mask"))
 
 
 def gathering(flags: dict[str, Any]) -> dict[str, Any]:
     """Return how blocks are made of what hosts printed, as fields of a Display."""
     compare = Compare(
-        diff=bool(flags.get("diff")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
+        diff=bool(flags.get("differing")), similar=bool(flags.get("similar")), masks=tuple(flags.get("mask", ()))
     )
     return {"gathered": _gathers(flags) or flags["format"] == "gather", "compare": compare}
 

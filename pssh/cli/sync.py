@@ -9,6 +9,7 @@ from pssh.cli import early, options
 from pssh.cli.help import Page
 from pssh.cli.types import BYTES, Number
 from pssh.errors import UsageError
+from pssh.ops.sync.pull import Pull
 from pssh.ops.sync.push import Sync
 
 EXAMPLES = """
@@ -48,16 +49,19 @@ def command(targets: str, folder: str, dest: str, **flags: Any) -> int:
 
     What is left out is neither sent nor removed. A tree that is the same costs one listing on each host.
     """
-    operation = Sync(
-        folder=str(Path(folder).expanduser()),
-        dest=dest,
-        delete=flags["delete"],
-        checksum=flags["checksum"],
-        exclude=tuple(_patterns(folder, flags)),
-        max_delete=flags["max_delete"],
-        rate=flags["limit_rate"],
-        dry=flags.pop("dry_run"),
-    )
+    said = {
+        "delete": flags["delete"],
+        "checksum": flags["checksum"],
+        "exclude": tuple(_patterns(folder, flags)),
+        "max_delete": flags["max_delete"],
+        "rate": flags["limit_rate"],
+        "dry": flags.pop("dry_run"),
+    }
+    if flags["pull"]:
+        if flags["gitignore"]:
+            raise UsageError("`--gitignore` and `--pull` do not go together", hint="`--exclude` says what is left out")
+        return early.launch(Pull(folder=folder, dest=dest, **said), targets, flags)
+    operation = Sync(folder=str(Path(folder).expanduser()), dest=dest, **said)
     return early.launch(operation.looked(), targets, flags)
 
 

@@ -50,13 +50,13 @@ class Size(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        found = _SIZE.fullmatch(value)
-        if not found or not float(found[1]):
-            self.fail(f"`{value}` is no size such as `64K` or `1.5M`", param, ctx)
-        return float(found[1]) * float(1024 ** " KMGT".index((found[2] or " ").upper()))
-
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTkmgt]?)(?:i?[Bb])?(?:/s)?")
+        try:
+            number = size(value.removesuffix("/s"))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not number:
+            self.fail(f"`{value}` is nothing", param, ctx)
+        return float(number)
 
 
 class Readable(click.ParamType[str]):

@@ -52,7 +52,12 @@ def connect(path: Path) -> tuple[sqlite3.Connection, str]:
     aside = _aside(path)
     os.close(open_file(path))
     with told(path):
-        return _open(path), f"The history could not be read, and a new one is begun; the old one is `{aside}`"
+        from pssh.history.salvage import salvage  # which hardly any start needs
+
+        database = _open(path)
+        runs = salvage(aside, database)
+    kept = f"{runs:,} runs of it were saved" if runs else "a new one is begun"
+    return database, f"The history could not be read, and {kept}; the old one is `{aside}`"
 
 
 _HINT = "`--no-history` runs without it, `PSSH_STATE` names another folder"

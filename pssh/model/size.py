@@ -1,8 +1,8 @@
-"""Sizes as people write them: `64K`, `16M`, `1G`, in powers of 1024."""
+"""Sizes as people write them: `64K`, `1.5M`, `1G`, in powers of 1024."""
 
 import re
 
-_SIZE = re.compile(r"(\d{1,15})([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,15})(\.\d{1,6})?([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _UNITS = ("", "K", "M", "G", "T")
 
 
@@ -11,7 +11,8 @@ def size(text: str) -> int:
     found = _SIZE.fullmatch(text)
     if not found:
         raise ValueError(f"`{text}` is no size; write `65536`, `64K`, `16M` or `1G`")
-    return int(found[1]) << 10 * _UNITS.index(found[2].upper())
+    unit = 1 << 10 * _UNITS.index(found[3].upper())
+    return int(found[1]) * unit + int(float(found[2] or 0) * unit)
 
 
 def sized(number: int) -> str:

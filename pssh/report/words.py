@@ -55,7 +55,7 @@ def cause(result: Result) -> str:
     """Return why a result is not ok, in one line; empty for one that is."""
     end = result.end
     if not isinstance(end, Failure):
-        return result.cause
+        return safe(result.cause)  # the host chose the name of a signal
     return f"{named_cause(end)}: {safe(end.message)}"
 
 

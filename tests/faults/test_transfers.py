@@ -1,13 +1,16 @@
 """What becomes of a transfer when its host fails it: the old file whole, nothing left behind, and the cause by name."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pssh import plugins
 from pssh.model.host import Connection
@@ -15,10 +18,11 @@ from pssh.model.outcome import Failure
 from pssh.model.work import Limits, Session, Transport, TransportError
 from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
+from tests.support.badsftp import subsystem
 from tests.support.listeners import Quiet
 from tests.support.shells import Shell
 from tests.support.sshd import Sshd
-from tests.support.trees import leftovers
+from tests.support.trees import differences, leftovers
 
 
 def mounts() -> bool:
@@ -153,3 +157,83 @@ async def test_what_a_login_prints_first_is_never_content(start_sshd: Callable[.
         await Get((str(ours),), str(tmp_path / "got"), host="h", via="stream").perform(session)
     assert (ours.parent / "home/x").read_bytes() == (ours / "x").read_bytes()
     assert (tmp_path / "got/h/ours/x").read_bytes() == (ours / "x").read_bytes()
+
+
+# ---- a file server that misbehaves, behind a real sshd that runs commands or none
+
+
+@pytest.mark.parametrize("operation", [one, many])
+async def test_a_host_that_serves_files_only_gets_them_by_sftp(
+    start_sshd: Callable[..., Sshd], ours: Path, operation: Callable[[Path], Put], tmp_path: Path
+):
+    async with session_to(start_sshd("ForceCommand internal-sftp\n")) as session:
+        sent = await replace(operation(ours), via="auto").perform(session)
+        same = await replace(operation(ours), via="auto").perform(session)
+        await Get((str(ours),), str(tmp_path / "got"), host="h").perform(session)
+    assert (sent.changed, same.stdout) == (True, b"same\n")
+    assert differences(ours, tmp_path / "got/h/ours") == ""
+    assert leftovers(tmp_path) == []
+
+
+async def test_without_a_file_server_the_stream_serves_and_sftp_alone_is_refused(
+    start_sshd: Callable[..., Sshd], ours: Path
+):
+    async with session_to(start_sshd("Subsystem sftp /bin/false\n")) as session:
+        failure = await failure_of(replace(one(ours), via="sftp"), session)
+        assert (failure.cause, is_untouched(ours)) == ("transfer/no-sftp", True)
+        await replace(one(ours), via="auto").perform(session)
+
+
+SWITCHES: list[dict[str, Any]] = [
+    {"fail_at": 2},
+    {"drop_at": 3},
+    {"full_at": 70_000},
+    {"lies_open": True},
+    {"close_at": 9},
+    {"no_rename": True},
+    {"wrong_id": 8},
+]
+
+
+@pytest.mark.parametrize("shell", [True, False], ids=["commands", "files only"])
+@pytest.mark.parametrize("switches", SWITCHES, ids=lambda switches: next(iter(switches)))
+async def test_a_file_server_that_fails_or_lies_leaves_the_old_file(
+    start_sshd: Callable[..., Sshd], ours: Path, switches: dict[str, Any], shell: bool
+):
+    server = subsystem(most=16 << 10, **switches)
+    forced = "" if shell else server.replace("Subsystem sftp", "ForceCommand", 1)
+    async with session_to(start_sshd(forced + server)) as session:
+        failure = await failure_of(replace(one(ours), via="sftp"), session)
+    assert failure.stage in ("transfer", "exec")
+    assert (ours.parent / "home/x").read_bytes() == b"old"
+    assert len(leftovers(ours.parent)) <= 1
+    async with session_to(start_sshd("ForceCommand internal-sftp\n")) as session:
+        await replace(one(ours), via="sftp").perform(session)
+    assert (ours.parent / "home/x").read_bytes() == (ours / "x").read_bytes()
+    assert leftovers(ours.parent) == []
+
+
+@needs_mounts
+async def test_what_lies_on_another_file_system_of_a_tree_is_renamed_there_too(ours: Path):
+    (ours / "sub/new").mkdir(parents=True)
+    for name in ("sub/x", "sub/new/y"):
+        (ours / name).write_bytes(os.urandom(70_000))
+    mounted = ours.parent / "home/ours/sub"
+    mounted.mkdir()
+    # What is mounted is seen by one command only: it tells of what was renamed, and that nothing was written otherwise.
+    tool = ours.parent / "bin"
+    tool.mkdir()
+    (tool / "mv").write_text(f'#!/bin/sh\necho "$*" >> {ours.parent}/log\nexec /bin/mv "$@"\n')
+    (tool / "mv").chmod(0o755)
+    sums, names = ours.parent / "sums", ours.parent / "ls"
+    look = f"sha256sum {mounted}/x {mounted}/new/y | cut -c 1-64 > {sums}; ls -A {mounted} > {names}"
+    mount = f'mount -t tmpfs none {mounted} && echo old > {mounted}/x && sh -c "$1"; c=$?; {look}; exit $c'
+    shell = Shell(ours.parent, ["unshare", "-rm", "sh", "-c", mount])
+    shell.env = {"PATH": f"{tool}:{os.environ['PATH']}"}
+    await many(ours).perform(shell)
+    renamed = [line for line in (ours.parent / "log").read_text().splitlines() if "sub/" in line]
+    assert all("/sub/.pssh-" in line for line in renamed)
+    assert sums.read_text().split() == [
+        hashlib.sha256((ours / name).read_bytes()).hexdigest() for name in ("sub/x", "sub/new/y")
+    ]
+    assert names.read_text().split() == ["new", "x"]

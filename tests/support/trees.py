@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 
-def odd_tree(root: Path) -> Path:
-    """Make a tree with names and kinds that are easily got wrong, and return it: seven files."""
+def odd_tree(root: Path, *, odd: bytes = b"\xff\xfe*") -> Path:
+    """Make a tree with names and kinds that are easily got wrong, one of them `odd`, and return it: eight files."""
     (root / "sub/deep").mkdir(parents=True)
     (root / "empty").mkdir()
     (root / "empty").chmod(0o555)
@@ -15,7 +15,7 @@ def odd_tree(root: Path) -> Path:
     (root / "sub/back\\slash").write_bytes(b"2")
     (root / "sub/--help").write_bytes(b"3")
     (root / "sub/deep/é").write_bytes(b"4" * 3000)
-    Path(os.fsdecode(os.fsencode(root) + b"/sub/\xff\xfe*")).write_bytes(b"5")
+    Path(os.fsdecode(os.fsencode(root) + b"/sub/" + odd)).write_bytes(b"5")
     (root / ("long" * 40)).write_bytes(b"6" * 513)
     (root / "link").symlink_to("sub/deep")
     os.mkfifo(root / "fifo")

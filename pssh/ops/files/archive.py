@@ -16,7 +16,7 @@ Parts = list[bytes | Entry]
 
 def archived(plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool) -> Parts:
     """Return the archive's bytes and contents, in order."""
-    moved = [step for step in plan.moved if not (step.entry.kind == "folder" and step.there is not None)]
+    moved = lasting(plan)
     uid, gid = max(plan.facts.uid, 0), max(plan.facts.gid, 0)
     parts: Parts = [tar.header(b"c", "folder", 0o700), tar.header(b"f", "folder", 0o700)]
     for folder in _folders(plan, moved):
@@ -27,6 +27,11 @@ def archived(plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool) -> 
         parts += [tar.header(b"c/" + name, "file", 0o600, size=len(data)), data, bytes(tar.padding(len(data)))]
     parts += [tar.header(b"c/end", "file", 0o600), tar.END]
     return _joined(parts)
+
+
+def lasting(plan: Plan) -> list[Step]:
+    """Return what is made anew or replaced: a folder that is there gets no more than another mode."""
+    return [step for step in plan.moved if not (step.entry.kind == "folder" and step.there is not None)]
 
 
 def _member(step: Step) -> Parts:
@@ -84,20 +89,20 @@ def _lists(
     old = [step.path for step in files if step.there is not None and step.there.kind == "file"]
     yield b"backup", _list(old) if backup else b""
     yield b"inplace", _list(old) if inplace else b""
-    yield from _moves(plan, moved, set(old) if inplace else set())
+    for number, (folder, paths) in enumerate(moves(moved, set(old) if inplace else set())):
+        yield b"to.%d" % number, folder
+        yield b"move.%d" % number, _list(paths)
 
 
-def _moves(plan: Plan, moved: list[Step], written: set[bytes]) -> Iterable[tuple[bytes, bytes]]:
-    """Yield for each folder that is there its name, and the list of what is moved into it."""
+def moves(moved: list[Step], written: set[bytes]) -> Iterable[tuple[bytes, list[bytes]]]:
+    """Yield for each folder that is there its name, and what is moved into it; what was `written` in place is not."""
     new = {step.path for step in moved if step.entry.kind == "folder"}
     into: dict[bytes, list[bytes]] = defaultdict(list)
     for step in moved:
         above = step.path.rpartition(b"/")[0]
         if above not in new and step.path not in written:
             into[above].append(step.path)
-    for number, (folder, paths) in enumerate(into.items()):
-        yield b"to.%d" % number, folder
-        yield b"move.%d" % number, _list(paths)
+    return into.items()
 
 
 def _list(paths: Iterable[bytes]) -> bytes:

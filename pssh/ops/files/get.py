@@ -10,7 +10,9 @@ from pssh.model.work import Session
 from pssh.ops.context import Context
 from pssh.ops.files.names import Place, size
 from pssh.ops.files.pull import Pulled, pull
-from pssh.ops.files.put import Via, binary, count, listed
+from pssh.ops.files.push import UNCHECKED
+from pssh.ops.files.put import binary, count, listed
+from pssh.ops.files.ways import Via
 from pssh.ops.shellwords import exact, join, shown
 
 
@@ -57,6 +59,7 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
             self.sources,
             folder,
             named=self._named,
+            via=self.via,
             context=self.context,
             force=self.force,
             follow=self.follow,
@@ -90,7 +93,7 @@ def _line(pulled: Pulled) -> str:
 
 
 def _note(pulled: Pulled) -> str:
-    notes = ["only sizes compared: the host has no tool for SHA-256"] if pulled.unchecked else []
+    notes = [UNCHECKED] if pulled.unchecked else []
     notes += [f"{what}: {listed(names)}" for what, names in _left(pulled) if names]
     return "; ".join(notes)
 

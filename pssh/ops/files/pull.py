@@ -8,6 +8,7 @@ import stat
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
@@ -15,8 +16,8 @@ from pssh.ops.context import PLAIN, Context
 from pssh.ops.files.land import Ground, Landing
 from pssh.ops.files.listing import Found, Listing
 from pssh.ops.files.names import Place, readable
-from pssh.ops.files.stream import Stream
 from pssh.ops.files.streams import Progress
+from pssh.ops.files.ways import Via, Way, by_way
 from pssh.ops.shellwords import exact
 
 
@@ -43,6 +44,7 @@ async def pull(
     folder: str,
     *,
     named: Callable[[Place], Place] = lambda place: place,
+    via: Via = "auto",
     context: Context = PLAIN,
     force: bool = False,
     follow: bool = False,
@@ -51,24 +53,45 @@ async def pull(
     rate: float = 0.0,
     dry: bool = False,
     one: bool = False,
+    choose: Callable[[Listing], Listing] = lambda listing: listing,
+    hashed: bool = False,
 ) -> Pulled:
     """Fetch paths and patterns of a host into `folder` as `pssh get` does; raises TransportError.
 
     `named` says what becomes of a place below the folder; `one`: it must be a single source. `rate`: bytes a second.
+    `choose` takes its pick of what was listed, in a thread; with `hashed` it is told what the files hold.
     """
     paths, home = _paths(sources)
-    way = Stream(session, context, rate=rate)
-    listing = await way.listing(paths, home=home, follow=follow, links=links)
-    if one and len({found.place[0] for found in listing.found}) > 1:
-        message = "several files would get one name here"
-        hint = "put `{host}` into a folder and leave the name out"
-        raise TransportError(Failure(stage="transfer", kind="name-refused", message=message, hint=hint))
-    ground = Ground(folder)
-    pulling = _Pulling(session, way, ground, listing, named, home=home, follow=follow, times=times, rate=rate)
-    try:
-        return await pulling.all(force=force, dry=dry)
-    finally:
-        ground.close()
+
+    async def do(way: Way) -> Pulled:
+        listing = await way.listing(paths, home=home, follow=follow, links=links)
+        if one and len({found.place[0] for found in listing.found}) > 1:
+            raise _several()
+        if hashed and listing.hashes:
+            listing = await _hashed(way, listing, home=home)
+        listing = await asyncio.to_thread(choose, listing)
+        ground = Ground(folder)
+        pulling = _Pulling(session, way, ground, listing, named, home=home, follow=follow, times=times, rate=rate)
+        try:
+            return await pulling.all(force=force, dry=dry)
+        finally:
+            ground.close()
+
+    return await by_way(session, via, do, context=context)
+
+
+async def _hashed(way: Way, listing: Listing, *, home: bool) -> Listing:
+    """Return the listing with the hash of every file."""
+    files = [found for found in listing.found if found.there.kind == "file"]
+    digests = dict(zip((found.path for found in files), await way.digests(files, home=home), strict=True))
+    found = tuple(replace(one, there=replace(one.there, digest=digests.get(one.path, b""))) for one in listing.found)
+    return replace(listing, found=found)
+
+
+def _several() -> TransportError:
+    message = "several files would get one name here"
+    hint = "put `{host}` into a folder and leave the name out"
+    return TransportError(Failure(stage="transfer", kind="name-refused", message=message, hint=hint))
 
 
 def _paths(sources: Sequence[str]) -> tuple[list[bytes], bool]:
@@ -89,7 +112,7 @@ class _Pulling:
     def __init__(
         self,
         session: Session,
-        way: Stream,
+        way: Way,
         ground: Ground,
         listing: Listing,
         named: Callable[[Place], Place],

@@ -3,9 +3,6 @@
 For whatever operation sends files: `push` takes an open session and a tree that was gathered once for all hosts.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from msgspec import Struct
 
 from pssh.model.outcome import Failure
@@ -16,9 +13,10 @@ from pssh.ops.files.decide import USUAL, Attributes, Plan, decided
 from pssh.ops.files.facts import Facts
 from pssh.ops.files.listing import Found
 from pssh.ops.files.names import Where, readable, where
-from pssh.ops.files.stream import Stream
 from pssh.ops.files.tree import Tree
-from pssh.ops.files.unpack import Taker
+from pssh.ops.files.ways import Via, Way, by_way
+
+UNCHECKED = "only sizes compared: the host has no tool for SHA-256"
 
 
 class Sent(Struct, frozen=True):
@@ -29,24 +27,12 @@ class Sent(Struct, frozen=True):
     note: str = ""
 
 
-class Way(Protocol):
-    """How one host is reached with files; both ways have the same results."""
-
-    async def look(self, where: Where, ours: Tree, *, follow: bool) -> Facts:
-        """Return what is there of what is to come; raises TransportError."""
-
-    async def fetch(self, found: Sequence[Found], taker: Taker, *, home: bool, follow: bool) -> None:
-        """Hand the content of files to who takes it; raises TransportError."""
-
-    async def send(self, plan: Plan, where: Where, wanted: Attributes, *, backup: bool, inplace: bool) -> None:
-        """Do what was planned; raises TransportError, and then leaves nothing but what was there."""
-
-
 async def push(
     session: Session,
     tree: Tree,
     dest: str,
     *,
+    via: Via = "auto",
     context: Context = PLAIN,
     wanted: Attributes = USUAL,
     force: bool = False,
@@ -63,16 +49,17 @@ async def push(
     `rate`: bytes a second, 0 for no limit. `dry`: only look; `diff`: and compare.
     """
     place = where(dest)
-    way: Way = Stream(session, context, mkdir=mkdir, rate=rate)
-    facts = await way.look(place, tree, follow=follow)
-    _refuse_missing(facts, tree, dest, place, mkdir)
-    plan = decided(tree, facts, wanted, force=force, follow=follow)
-    if plan.changes and not dry:
-        await way.send(plan, place, wanted, backup=backup, inplace=inplace)
-    shown = await _preview(way, plan, place, diff=diff) if dry else ()
-    return Sent(
-        plan, shown, "" if facts.hashes or not plan.size else "only sizes compared: the host has no tool for SHA-256"
-    )
+
+    async def do(way: Way) -> Sent:
+        facts = await way.look(place, tree, follow=follow)
+        _refuse_missing(facts, mkdir)
+        plan = decided(tree, facts, wanted, force=force, follow=follow)
+        if plan.changes and not dry:
+            await way.send(plan, place, wanted, backup=backup, inplace=inplace)
+        shown = await _preview(way, plan, place, diff=diff) if dry else ()
+        return Sent(plan, shown, UNCHECKED if plan.size and not facts.hashes else "")
+
+    return await by_way(session, via, do, context=context, mkdir=mkdir, rate=rate)
 
 
 async def _preview(way: Way, plan: Plan, place: Where, *, diff: bool) -> tuple[str, ...]:
@@ -89,8 +76,9 @@ async def _preview(way: Way, plan: Plan, place: Where, *, diff: bool) -> tuple[s
     return tuple(shown)
 
 
-def _refuse_missing(facts: Facts, tree: Tree, dest: str, place: Where, mkdir: bool) -> None:
-    if facts.present or mkdir:
-        return
-    message = f"there is no folder `{readable(facts.folder)}`"
-    raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message, hint="`--mkdir` makes it"))
+def _refuse_missing(facts: Facts, mkdir: bool) -> None:
+    if not facts.present and not mkdir:
+        message = f"there is no folder `{readable(facts.folder)}`"
+        raise TransportError(
+            Failure(stage="transfer", kind="remote-missing", message=message, hint="`--mkdir` makes it")
+        )

@@ -2,7 +2,6 @@
 
 from asyncio import to_thread
 from collections.abc import Sequence
-from typing import Literal
 
 from msgspec import Struct
 
@@ -15,9 +14,9 @@ from pssh.ops.files.names import readable, size, where
 from pssh.ops.files.push import Sent, push
 from pssh.ops.files.render import rendered
 from pssh.ops.files.tree import Tree, gathered
+from pssh.ops.files.ways import Via
 from pssh.ops.shellwords import join, shown
 
-Via = Literal["auto", "stream", "sftp"]
 _MOST_SAID = 3  # paths of what was skipped
 _MOST_TOLD = 256 << 10  # letters of a dry run
 
@@ -70,6 +69,7 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
             session,
             tree,
             self.dest,
+            via=self.via,
             context=self.context,
             wanted=self.attributes,
             force=self.force,

@@ -44,6 +44,7 @@ class Tree:
     root: bytes
     entries: dict[bytes, Seen] = field(default_factory=dict)
     hashes: dict[bytes, str] = field(default_factory=dict)
+    brief: list[tuple[bytes, bytes, bytes]] | None = None  # instead: kind, mode, size and time; name; target
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ def read(data: bytes) -> Said:
 
 
 def _read(strings: Iterator[bytes], said: Said) -> None:
+    brief: list[tuple[bytes, bytes, bytes]] | None = None
     for mark in strings:
         if said.whole:
             raise Garbled("there is more behind the end")
@@ -101,8 +103,10 @@ def _read(strings: Iterator[bytes], said: Said) -> None:
                 said.whole = True
             case b"r":
                 said.trees.append(Tree(next(strings)))
-                if next(strings) == b"s":
+                how = next(strings)
+                if how == b"s":
                     _lines(next(strings), said.trees[-1])
+                brief = said.trees[-1].brief = [] if how == b"b" else None
             case b"h":
                 _hashes(next(strings), said.trees[-1])
             case b"l":
@@ -114,6 +118,8 @@ def _read(strings: Iterator[bytes], said: Said) -> None:
                 said.sums.append((size, disk, files, next(strings)))
             case b"t":
                 said.text = next(strings)
+            case _ if brief is not None:
+                brief.append((mark, next(strings), next(strings)))
             case _:
                 seen = _printed(mark, next(strings), next(strings), next(strings), next(strings))
                 said.trees[-1].entries[seen.name] = seen

@@ -26,6 +26,7 @@ _PRELUDE = (
 )
 
 _FIELDS = r"%y %m %s %T@ %D %i %n %b %U %G\0%u\0%g\0%P\0%l\0"
+_BRIEF = r"%y %m %s %T@\0%P\0%l\0"  # for many names: what they are compared by, and no more
 _STAT = "%f %s %Y %d %i %h %b %u %g/%U/%G/%n"
 _BSD = "%Xp %z %m %d %i %l %b %u %g/%Su/%Sg/%N"
 
@@ -65,6 +66,9 @@ PLACE = (
     "exit 1; fi; }; "
     'there() { [ -e "$1" ] || [ -L "$1" ]; }; folder() { [ -d "$1" ] && [ ! -L "$1" ]; }; '
 )
+
+
+BRIEF = LISTING.replace(_FIELDS, _BRIEF).replace('o r "$r" g;', 'o r "$r" b;')
 
 
 def program(verb: str, paths: tuple[str, ...], *, needs: str = LISTING, first: str = ":") -> str:

@@ -7,7 +7,7 @@ from msgspec import Struct, msgpack
 from pathspec import GitIgnoreSpec
 
 from pssh.errors import UsageError
-from pssh.ops.fs.answer import Tree
+from pssh.ops.fs.answer import Garbled, Tree, checked
 
 Kind = Literal["file", "dir", "link", "other"]
 PERMISSIONS = 0o777  # neither setuid nor setgid goes along
@@ -37,12 +37,33 @@ def unpacked(data: bytes) -> Items:
 
 
 def of_host(tree: Tree) -> Items:
-    """Return what a host listed."""
+    """Return what a host listed; raises Garbled."""
+    if tree.brief is not None:
+        return _of_brief(tree)
     found: Items = {}
     for name, seen in tree.entries.items():
         kind: Kind = seen.kind if seen.kind in ("file", "dir", "link") else "other"
         size = seen.size if kind == "file" else 0
         found[name] = Item(kind, seen.mode, size, seen.mtime, seen.target, tree.hashes.get(name, ""))
+    return found
+
+
+_LETTERS: dict[bytes, Kind] = {b"f": "file", b"d": "dir", b"l": "link"}
+
+
+def _of_brief(tree: Tree) -> Items:
+    found: Items = {}
+    hashes = tree.hashes
+    try:
+        for meta, name, target in tree.brief or ():
+            letter, mode, size, when = meta.split(b" ")
+            kind = _LETTERS.get(letter, "other")
+            whole = int(when.partition(b".")[0])
+            found[checked(name)] = Item(
+                kind, int(mode, 8), int(size) if kind == "file" else 0, whole, target, hashes.get(name, "")
+            )
+    except ValueError as error:
+        raise Garbled(str(error)) from None
     return found
 
 

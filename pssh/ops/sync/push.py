@@ -15,10 +15,8 @@ from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
 from pssh.ops.files import push, tree
 from pssh.ops.files.decide import Attributes
-from pssh.ops.files.names import size
-from pssh.ops.files.put import count
 from pssh.ops.fs import shell
-from pssh.ops.fs.answer import Said
+from pssh.ops.fs.answer import Garbled, Said
 from pssh.ops.fs.asking import Collected, asked
 from pssh.ops.fs.here.folders import open_file
 from pssh.ops.fs.paths import is_kept, is_pattern, normal, word
@@ -27,8 +25,7 @@ from pssh.ops.shellwords import shown
 from pssh.ops.sync import ours, settle
 from pssh.ops.sync.items import Item, Items, Rules, of_host, packed, unpacked
 from pssh.ops.sync.plan import Plan, plan
-
-MOST_LINES = 5000  # of a dry run
+from pssh.ops.sync.words import line, lines, refused, too_many
 
 
 class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -82,19 +79,16 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     async def perform(self, session: Session) -> Reply:
         wanted = _unpacked(self.listing) if self.listing else await asyncio.to_thread(self._listed)
         said, exists = await self._look(session)
-        theirs, out = Rules(self.exclude).parted(of_host(said.trees[0]) if exists else {})
+        theirs, out = Rules(self.exclude).parted(self._theirs(said) if exists else {})
         what = plan(wanted, theirs, delete=self.delete, out=frozenset(out))
-        self._stop_at_too_many(what, len(theirs) - 1)
-        if what.stuck:
-            names = ", ".join(f"`{_shown(path)}`" for path in what.stuck[:3])
-            message = f"a folder is where something else should be, and stays without --delete: {names}"
-            raise TransportError(Failure(stage="transfer", kind="is-directory", message=message))
+        too_many(what, len(theirs) - 1, self.max_delete)
+        refused(what)
         if self.dry:
-            return Reply(exit_code=0, stdout=_lines(what, theirs, exists=exists), changed=what.changes)
+            return Reply(exit_code=0, stdout=lines(what, theirs, exists=exists), changed=what.changes)
         if what.changes or not exists:
             await self._do(session, what, wanted, exists=exists)
         sent = sum(wanted[path].size for path in what.send)
-        return Reply(exit_code=0, stdout=f"{_line(what, sent)}\n".encode(), changed=what.changes or not exists)
+        return Reply(exit_code=0, stdout=f"{line(what, sent)}\n".encode(), changed=what.changes or not exists)
 
     def _listed(self) -> Items:
         try:
@@ -109,7 +103,7 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             f'if [ -d "$1" ]; then walk "$1"; {hashes}; elif [ -e "$1" ] || [ -L "$1" ]; then '
             'no "$1" "is no folder"; else o d none "$1"; fi'
         )
-        needs = shell.LISTING + (shell.HASHES if self.checksum else "")
+        needs = shell.BRIEF + (shell.HASHES if self.checksum else "")
         reply, said = await asked(
             session, self.context, shell.program(body, (self.dest.rstrip("/") or "/",), needs=needs)
         )
@@ -117,11 +111,12 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             raise _failed(reply, "the folder there cannot be listed")
         return said, bool(said.trees)
 
-    def _stop_at_too_many(self, what: Plan, there: int) -> None:
-        if what.removed * 100 > self.max_delete * max(there, 1):
-            message = f"{what.removed:,} of {there:,} names would be removed, more than {self.max_delete} %"
-            hint = "`-n` lists them; `--max-delete 100` lets it"
-            raise TransportError(Failure(stage="transfer", kind="max-delete", message=message, hint=hint))
+    def _theirs(self, said: Said) -> Items:
+        try:
+            return of_host(said.trees[0])
+        except Garbled as error:
+            message = f"what the host says of its files cannot be read: {error}"
+            raise TransportError(Failure(stage="transfer", kind="garbled", message=message)) from None
 
     async def _do(self, session: Session, what: Plan, wanted: Items, *, exists: bool) -> None:
         if not exists or what.clear:
@@ -202,39 +197,3 @@ def _failed(reply: Reply, message: str) -> TransportError:
     return TransportError(
         Failure(stage="transfer", kind=kind, message=f"{message}: {words}" if words else message, stderr=reply.stderr)
     )
-
-
-def _shown(path: bytes) -> str:
-    return shown(path.decode("utf-8", "surrogateescape")).replace("\n", r"\n")
-
-
-def _line(what: Plan, sent: int) -> str:
-    parts = []
-    if what.send:
-        parts.append(f"sent {count(len(what.send), 'file')}, {size(sent)}")
-    if what.mkdir:
-        parts.append(f"made {count(len(what.mkdir), 'folder')}")
-    if what.link:
-        parts.append(f"made {count(len(what.link), 'link')}")
-    if what.removed:
-        parts.append(f"removed {what.removed:,}")
-    if not parts and (what.chmod or what.times):
-        parts.append(f"set modes and times of {len({*dict(what.chmod), *dict(what.times)}):,}")
-    return "; ".join(parts) or "same"
-
-
-def _lines(what: Plan, theirs: Items, *, exists: bool) -> bytes:
-    """Return what would be done, a line for each path."""
-    done = [("mkdir", b".")] if not exists else []
-    done += [("remove", path) for path in what.clear]
-    done += [("mkdir", path) for path in what.mkdir]
-    done += [("replace" if path in theirs else "send", path) for path in what.send]
-    done += [("link", path) for path in what.link]
-    done += [("remove", path) for path in what.remove]
-    told = {path for _, path in done}
-    done += [("chmod", path) for path, _ in what.chmod if path not in told]
-    told |= {path for path, _ in what.chmod}
-    done += [("touch", path or b".") for path, _ in what.times if path not in told]
-    more = f"… {len(done) - MOST_LINES:,} more\n" if len(done) > MOST_LINES else ""
-    text = "".join(f"{word:8}{_shown(path)}\n" for word, path in done[:MOST_LINES]) + more
-    return (text or f"same    {what.same:,}\n").encode()

@@ -1,0 +1,120 @@
+"""What SFTP shows of a host's files: facts, patterns expanded here, trees walked, contents handed on."""
+
+import fnmatch
+import re
+from collections.abc import AsyncIterator, Awaitable, Sequence
+
+from pssh.model.outcome import Failure
+from pssh.model.work import TransportError
+from pssh.ops.files.facts import There
+from pssh.ops.files.listing import Found, Listing, Root, settled
+from pssh.ops.files.names import readable
+from pssh.ops.files.unpack import Taker
+from pssh.ops.sftp.client import Sftp
+from pssh.ops.sftp.packets import Attributes
+
+MOST_SIZE = 1 << 62
+_PATTERN = re.compile(rb"[*?\[]")
+_MOST_DEEP = 200  # folders in one another
+
+
+async def looked(sftp: Sftp, path: bytes, *, follow: bool = True) -> There | None:
+    """Return what lies at a path, None if nothing does; raises TransportError."""
+    try:
+        return there(await (sftp.stat(path) if follow else sftp.lstat(path)))
+    except TransportError as error:
+        if error.failure.kind == "remote-missing":
+            return None
+        raise
+
+
+def there(said: Attributes) -> There:
+    """Return attributes as facts; what a server leaves out is nothing."""
+    return There(said.mode or 0, said.size or 0, said.uid or 0, said.gid or 0, said.mtime or 0)
+
+
+async def listing(sftp: Sftp, paths: Sequence[bytes], *, follow: bool, links: bool) -> Listing:
+    """Return what lies at these paths, patterns expanded; raises TransportError."""
+    roots = []
+    for path in paths:
+        found = [one async for one in _expanded(sftp, path)]
+        if not found:
+            message = f"there is no `{readable(path)}`"
+            raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
+        for root in found:
+            what = await looked(sftp, root, follow=follow)
+            below = [one async for one in _below(sftp, root, what, follow, 0)] if what is not None else []
+            roots.append(Root(root, tuple(below)))
+    return settled(roots, hashes=True, links=links)
+
+
+async def _expanded(sftp: Sftp, path: bytes) -> AsyncIterator[bytes]:
+    """Yield the paths that a pattern stands for, as a shell would; a path that is there stands for itself."""
+    if await looked(sftp, path, follow=False) is not None:
+        yield path
+        return
+    parts = path.split(b"/")
+    first = next((number for number, part in enumerate(parts) if _PATTERN.search(part)), None)
+    if first is None:
+        return
+    folder, rest = b"/".join(parts[:first]) or (b"/" if path.startswith(b"/") else b"."), parts[first + 1 :]
+    what = await looked(sftp, folder)
+    if what is None or what.kind != "folder":
+        return
+    names = sorted([name.name async for name in sftp.names(folder)])
+    for name in names:
+        hidden = name.startswith(b".") and not parts[first].startswith(b".")
+        if not hidden and fnmatch.fnmatchcase(name, parts[first].replace(b"[^", b"[!")):
+            whole = b"/".join((folder.rstrip(b"/"), name, *rest))
+            if not rest:
+                yield whole
+                continue
+            async for one in _expanded(sftp, whole):
+                yield one
+
+
+async def _below(sftp: Sftp, path: bytes, what: There, follow: bool, depth: int) -> AsyncIterator[tuple[bytes, There]]:
+    """Yield a path and all that lies below it, each with its facts."""
+    if what.kind == "link":
+        target = await sftp.readlink(path)
+        what = There(what.mode, what.size, what.uid, what.gid, what.mtime, target=target)
+    yield path, what
+    if what.kind != "folder":
+        return
+    if depth > _MOST_DEEP:
+        message = f"`{readable(path)}` lies too deep, or leads back into itself"
+        raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
+    found = sorted([(name.name, name.attributes) async for name in sftp.names(path)], key=lambda one: one[0])
+    for name, said in found:
+        whole = path.rstrip(b"/") + b"/" + name
+        known = there(said)
+        if not said.type or (follow and known.kind == "link"):
+            looked_at = await looked(sftp, whole, follow=follow)
+            if looked_at is None:
+                continue
+            known = looked_at
+        async for one in _below(sftp, whole, known, follow, depth + 1):
+            yield one
+
+
+async def fetch(sftp: Sftp, found: Sequence[Found], taker: Taker, *, follow: bool) -> None:
+    """Hand on the content of files, one after the other; raises TransportError for one that changes meanwhile."""
+    for one in found:
+        taker.begin(one, one.there.size)
+        await sftp.get(one.path, _Piecewise(taker), MOST_SIZE, follow=follow)
+        taker.end()
+        now = await looked(sftp, one.path, follow=follow)
+        if now is None or (now.size, now.mtime) != (one.there.size, one.there.mtime):
+            message = f"`{readable(one.path)}` changed while it was read"
+            raise TransportError(Failure(stage="transfer", kind="changed-while-read", message=message))
+        taker.hashed([one], [b""])
+
+
+class _Piecewise:
+    """A sink that hands on."""
+
+    def __init__(self, taker: Taker) -> None:
+        self._taker = taker
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> Awaitable[None] | None:
+        return self._taker.piece(memoryview(data))
