@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -50,6 +50,7 @@ class Sources:
     paths: tuple[Path, ...]
     config_file: str = ""
     explicit: tuple[str, ...] = ()  # the inventories that were named, as they were typed
+    said: list[str] = field(default_factory=list)  # what reading a source brought to light
 
     @classmethod
     def found(cls, explicit: Sequence[str], config_file: str = "") -> "Sources":
@@ -96,7 +97,7 @@ class Sources:
             cwd=Path.cwd(),
         )
         hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
-        return structs.replace(found, hosts=hosts)
+        return structs.replace(found, hosts=hosts, notices=(*found.notices, *self.said))
 
     def runs(self, run: str, word: str, value: str) -> Iterable[tuple[str, Settings, Settings]]:
         """Return the hosts that a target such as `@last:failed` means; raises NoHosts, TargetsError, HistoryError."""
@@ -104,6 +105,7 @@ class Sources:
         from pssh.history.store import History
 
         with closing(History.usual()) as history:
+            self.said.extend(filter(None, [history.notice]))
             return [(host.name, host.typed, host.settings) for host in Queries(history).pick(run, word, value)]
 
     def lookup(self, name: str, user: str = "", port: int = 0) -> Settings:

@@ -43,6 +43,11 @@ class Reboot(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     def label(self) -> str:
         return "reboot"
 
+    @property
+    def dangers(self) -> bool:
+        """Whether it is asked for the number of hosts first."""
+        return True
+
     async def perform(self, session: JobSession) -> Reply:
         if self.when:
             asked = await self.context.exec(session, self.when)

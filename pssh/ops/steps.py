@@ -117,6 +117,12 @@ class Steps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     def label(self) -> str:
         return self.name or ", ".join(step.name for step in self.steps)
 
+    @property
+    def dangers(self) -> bool:
+        """Whether it is asked for the number of hosts first."""
+        doings = [one for step in self.steps for one in (step.operation, step.undo) if one is not None]
+        return any(getattr(one.opened() if isinstance(one, Packed) else one, "dangers", False) for one in doings)
+
     async def perform(self, session: JobSession) -> Reply:
         way = _Way(session)
         try:

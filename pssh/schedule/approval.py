@@ -1,4 +1,5 @@
-"""A second user agrees to a job as it is: with the very bytes of its file, its scripts, calendars and inventories.
+"""A second user agrees to a job as it is: with the very bytes of its file, scripts, calendars, inventories, and
+of what it sends.
 
 The proof is a file that belongs to that user, which only the kernel can make so: in a folder that everybody may write
 to and where nobody can replace another's file (`/var/tmp`), named by the hash of the job, with that hash in it. Why no
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from pssh.errors import JobError
 from pssh.inventory.folder import files
+from pssh.ops.files.put import Put
+from pssh.ops.steps import Packed
 from pssh.schedule.job import MaintenanceJob
 
 FOLDER = Path("/var/tmp")
@@ -24,13 +27,34 @@ def plan_hash(job: MaintenanceJob) -> str:
     said = dict(job.files)
     for path in job.inventory:
         for file in files(path) if path.is_dir() else [path]:
-            try:
-                said[str(file)] = hashlib.sha256(file.read_bytes()).hexdigest()
-            except OSError as error:
-                raise JobError(f"The inventory `{file}` cannot be read: {error.strerror}") from None
+            said[str(file)] = _hash(file, "inventory")
+    said |= _sent(job)
     for name, digest in sorted(said.items()):
         whole.update(f"{digest} {name}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()[:32]
+
+
+def _sent(job: MaintenanceJob) -> dict[str, str]:
+    """Return the hash of each file that steps send; those of a path with placeholders are each host's own."""
+    found: dict[str, str] = {}
+    for step in job.steps.steps:
+        doing = step.operation.opened() if isinstance(step.operation, Packed) else step.operation
+        for source in (*(doing.sources if isinstance(doing, Put) else ()), getattr(doing, "folder", "")):
+            if not source or "{" in source:
+                continue
+            path = Path(source)
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file():
+                    found[str(file)] = _hash(file, "source")
+    return found
+
+
+def _hash(path: Path, what: str) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise JobError(f"The {what} `{path}` cannot be read: {error.strerror}") from None
 
 
 def approve(job: MaintenanceJob, folder: Path = FOLDER) -> Path:

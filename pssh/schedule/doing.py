@@ -9,11 +9,13 @@ from msgspec import structs
 from pssh.errors import JobError, UsageError
 from pssh.inventory.safety import refusal
 from pssh.model.work import Operation
+from pssh.ops import reboot
 from pssh.ops.context import Context
 from pssh.ops.files import get, put
 from pssh.ops.files.decide import Attributes
 from pssh.ops.fs import change
-from pssh.schedule.jobfile import Fs, Get, Put
+from pssh.ops.sync import push
+from pssh.schedule.jobfile import Fs, Get, Put, Reboot, Sync, span
 
 # Each verb with the keys that it takes beside `paths`, and those of them that it needs.
 _VERBS: dict[str, tuple[Any, set[str], set[str]]] = {
@@ -64,6 +66,24 @@ def _(said: Fs, folder: Path, context: Context) -> Operation:
         raise UsageError(f"`{said.verb}` needs `{min(missing)}`")
     made: Operation = kind(paths=tuple(_list(said.paths)), context=context, **given)
     return made
+
+
+@operation.register
+def _(said: Sync, folder: Path, context: Context) -> Operation:
+    return push.Sync(
+        folder=_trusted(folder, said.src),
+        dest=said.dest,
+        delete=said.delete,
+        checksum=said.checksum,
+        exclude=tuple(said.exclude),
+        max_delete=said.max_delete,
+        context=context,
+    )
+
+
+@operation.register
+def _(said: Reboot, folder: Path, context: Context) -> Operation:
+    return reboot.Reboot(when=said.when, timeout=span(said.timeout), context=context)
 
 
 def _list(said: str | list[str]) -> list[str]:

@@ -108,6 +108,7 @@ class Rollout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     deadline: Annotated[str | int | float, _said("For the whole run.", _some)] = ""
     order: Literal["inventory", "random"] = "inventory"
     max_fail: Annotated[str | int, _said("So many hosts may be not ok: `3` or `5%`.", _share)] = ""
+    max_fail_from: Annotated[int, Meta(ge=0, description="It counts once so many hosts have ended.")] = 0
     max_fail_least: Annotated[int, Meta(ge=0, description="So many may, however small the part is.")] = 0
     halt: Literal["soon", "now"] = "soon"
     approval: bool = False  # only after another user has run `pssh job approve`
@@ -152,7 +153,8 @@ class Sync(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     dest: Text
     delete: bool = False
     checksum: bool = False
-    exclude: list[Text] = []
+    exclude: list[Text] = []  # as in a .gitignore
+    max_delete: Annotated[int, Meta(ge=0, le=100, description="Stop where more percent would go.")] = 50
 
 
 class Fs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -14,8 +14,9 @@ _NAMES = {"--batch": "batches", "--pause": "soak", "--max-fail": "max_fail", "--
 def options_of(file: JobFile) -> RunOptions:
     """Return the options of the job's runs; raises UsageError for what cannot be meant together."""
     said = file.rollout
-    if said.max_fail_least and said.max_fail == "":
-        raise UsageError("`max_fail_least` is the least of `max_fail`, which is not there")
+    for key in ("max_fail_least", "max_fail_from"):
+        if getattr(said, key) and said.max_fail == "":
+            raise UsageError(f"`{key}` says more of `max_fail`, which is not there")
     given = {
         "canary": said.canary,
         "batch": ",".join(map(str, said.batches)),
@@ -28,6 +29,7 @@ def options_of(file: JobFile) -> RunOptions:
         "deadline": span(said.deadline) if said.deadline else 0.0,
         "order": said.order,
         "max_fail": str(said.max_fail),
+        "max_fail_from": said.max_fail_from,
         "halt": said.halt,
         "lock": file.lock,
         "user": file.user,

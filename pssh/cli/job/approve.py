@@ -21,7 +21,7 @@ EXAMPLES = """
 @click.argument("file", type=click.Path(path_type=Path))
 @named("Options", "--plan", metavar="HASH", default="", help="Only if this is its plan, as `explain` showed it.")
 def command(file: Path, plan: str) -> int:
-    """Approve of FILE, which belongs to another user, with all that it reads: scripts, calendars, inventories.
+    """Approve of FILE, which belongs to another user, with all that it reads and sends.
 
     A change of any of these needs a new approval. Jobs with `approval = true` run only with one.
     """
