@@ -193,7 +193,7 @@ def carried_out(
             keeper = None
             if not (flags.get("no_history") or isinstance(operation, Scan)):
                 history = History.usual()  # closing it would wait for the disk, and this process ends soon
-                keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
+                keeper = stack.enter_context(keeping(history, counts=not _only_looks(operation)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)
             guard.confirm(plan, wanted)
@@ -207,3 +207,8 @@ def carried_out(
             return plan, run(plan, hear, engine, attend, keeper)
     finally:
         engine.close()
+
+
+def _only_looks(operation: Operation) -> bool:
+    """Whether a run of it is not what somebody means by the last one."""
+    return isinstance(operation, Ping) or bool(getattr(operation, "dry", False))
