@@ -40,6 +40,7 @@ Files = Put | Get | Sync | Pull
 FILES = (Put, Get, Sync, Pull)  # their paths are filled always
 # A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.
 MOST_OWN_BYTES = 1 << 20
+_LEASE = {"lease": 6 * 3600.0}  # seconds, of the lock of a job: after a reboot nothing but its lease says who has it
 _UNDO = 10.0  # seconds that a job which is stopped gets to take its steps back, beside the grace time
 
 
@@ -185,7 +186,10 @@ class _Fit:
             found = self.one(found, job, host, names)
         if self.lock:  # a wait that is over leaves the host aside too
             mode: Literal["skip", "fail"] = "fail" if self.lock.mode == "fail" else "skip"
-            found = Locked(name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait)
+            lease = _LEASE if self.steps is not None else {}
+            found = Locked(
+                name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait, **lease
+            )
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
 
     def step(self, step: Step, job: Job, host: Host, names: Mapping[str, str]) -> Step:
