@@ -31,6 +31,7 @@ LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
 MOST_OWN_BYTES = 1 << 20
 # By what they have the operations are known that few runs have, and whose modules each run would else wait for.
 _OTHERS = ("placed", "steps", "here")
+_LEASE = {"lease": 6 * 3600.0}  # seconds, of the lock of a job: after a reboot nothing but its lease says who has it
 _UNDO = 10.0  # seconds that a job which is stopped gets to take its steps back, beside the grace time
 
 
@@ -183,7 +184,10 @@ class _Fit:
             from pssh.ops.lock import Locked
 
             mode: Literal["skip", "fail"] = "fail" if self.lock.mode == "fail" else "skip"
-            found = Locked(name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait)
+            lease = _LEASE if self.steps is not None else {}
+            found = Locked(
+                name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait, **lease
+            )
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
 
     def step(self, step: Any, job: Job, host: Host, names: Mapping[str, str]) -> Any:
