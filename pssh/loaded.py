@@ -14,7 +14,7 @@ from pssh.model.work import Job, Operation
 from pssh.ops.files.put import Put
 from pssh.ops.files.render import rendered
 from pssh.ops.lock import Locked
-from pssh.ops.steps import Step, Steps
+from pssh.ops.steps import Packed, Step, Steps
 from pssh.ops.sync.push import Sync
 
 
@@ -34,7 +34,10 @@ def with_trees(jobs: Sequence[Job]) -> list[Job]:
 def _read(operation: Operation, host: str, trees: dict[tuple[object, ...], Any]) -> Operation:
     """Return an operation with every tree in it; `trees` are those that were read before."""
     if isinstance(operation, Locked):
-        return structs.replace(operation, operation=_read(operation.operation, host, trees))
+        inner: Any = operation.operation
+        return structs.replace(operation, operation=_read(inner, host, trees))
+    if isinstance(operation, Packed):
+        return _read(operation.opened(), host, trees)
     if isinstance(operation, Steps):
         steps = tuple(_step(step, host, trees) for step in operation.steps)
         return structs.replace(operation, steps=steps) if steps != operation.steps else operation

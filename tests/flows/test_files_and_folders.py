@@ -146,3 +146,12 @@ def test_a_run_on_many_folders_is_kept_and_repeated_where_it_failed(tmp_path: Pa
     (tmp_path / "later").mkdir()
     again = pssh("rerun", cwd=tmp_path)
     assert "local:later" in again.out and "local:there" not in again.out
+
+
+def test_files_and_folders_are_worked_on_under_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    listed = pssh("fs", "stat", "@local", "--lock", "files", "a", "-f", "json", cwd=tmp_path)
+    (result,) = json.loads(listed.out)["results"]
+    assert result["status"] == "ok" and '"path":"a"' in result["stdout"]
+    assert pssh("sync", "@local", "--lock", "files", "a", "b", cwd=tmp_path).code == 0
+    assert (tmp_path / "b").is_dir()
