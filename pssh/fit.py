@@ -65,23 +65,30 @@ def looks(operation: Operation) -> bool:
 
 
 def parted(jobs: list[Job], hosts: Sequence[Host]) -> tuple[list[Job], Sequence[Host]]:
-    """Return the jobs and their hosts; of a file operation on this machine alone one for each path, as `local:PATH`."""
-    if len(jobs) != 1 or jobs[0].connection.transport != "local" or jobs[0].connection.become:
-        return jobs, hosts
-    (job,), (host,) = jobs, hosts
-    if not getattr(job.operation, "apart", False):
-        return jobs, hosts
-    from pssh.ops.fs.apart import apart
+    """Return the jobs and their hosts; of a file operation on this machine alone one for each path, as `local:PATH`.
 
-    parts = apart(job.operation)
+    Where the hosts are such already, because they are those of an earlier run, each gets its own path.
+    """
+    if not jobs or any(job.connection.transport != "local" or job.connection.become for job in jobs):
+        return jobs, hosts
+    if not getattr(jobs[0].operation, "apart", False):
+        return jobs, hosts
+    from pssh.ops.fs.apart import apart, of_path
+
+    names = [job.host.partition(":") for job in jobs]
+    if all(colon for _, colon, _ in names):
+        own = [of_path(job.operation, path) for job, (_, _, path) in zip(jobs, names, strict=True)]
+        found = zip(jobs, own, strict=True)
+        return [structs.replace(job, operation=one) if one is not None else job for job, one in found], hosts
+    parts = apart(jobs[0].operation) if len(jobs) == 1 else ()
     if not parts:
         return jobs, hosts
-    names = [f"{job.host}:{path}" for path, _ in parts]
+    (job,), (host,) = jobs, hosts
     split = [
-        structs.replace(job, id=number, host=name, operation=operation)
-        for number, (name, (_, operation)) in enumerate(zip(names, parts, strict=True))
+        structs.replace(job, id=number, host=f"{job.host}:{path}", operation=operation)
+        for number, (path, operation) in enumerate(parts)
     ]
-    return split, [structs.replace(host, name=name) for name in names]
+    return split, [structs.replace(host, name=one.host) for one in split]
 
 
 def secrets_in(operation: Operation, options: RunOptions) -> list[str]:

@@ -165,6 +165,7 @@ def prepare(
         asks=secrets_in(operation, options),
         protected=() if looks(operation) else tuple(host.name for host in hosts if host.protected),
         exit=options.exit,
+        hosts=hosts,
         dangers=getattr(operation, "dangers", False),
     )
 
