@@ -14,6 +14,8 @@ _PUBLIC = {
     "Results": "pssh.fleet",
     "Command": "pssh.ops.command",
     "Script": "pssh.ops.script",
+    "Put": "pssh.ops.files.put",
+    "Get": "pssh.ops.files.get",
     "Step": "pssh.ops.steps",
     "Steps": "pssh.ops.steps",
     "Failure": "pssh.model.outcome",

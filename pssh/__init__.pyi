@@ -8,6 +8,8 @@ from pssh.model.outcome import Reply as Reply
 from pssh.model.outcome import Result as Result
 from pssh.model.report import Report as Report
 from pssh.ops.command import Command as Command
+from pssh.ops.files.get import Get as Get
+from pssh.ops.files.put import Put as Put
 from pssh.ops.script import Script as Script
 from pssh.ops.steps import Step as Step
 from pssh.ops.steps import Steps as Steps
@@ -18,8 +20,10 @@ __all__ = [
     "Command",
     "Failure",
     "Fleet",
+    "Get",
     "NoHosts",
     "PsshError",
+    "Put",
     "Reply",
     "Report",
     "Result",

@@ -20,6 +20,7 @@ from pssh.model.placeholders import fill, part, secrets
 from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
 from pssh.ops.context import Context
+from pssh.ops.detached import Detach
 from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
 from pssh.ops.fs.apart import apart
@@ -134,7 +135,7 @@ class _Fit:
         if any(isinstance(job.operation, FileOperation) and job.connection.transport == "local" for job in jobs):
             return True
         asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or self.fills
-        own = self.told(jobs[0].operation) or isinstance(jobs[0].operation, FILES)
+        own = self.told(jobs[0].operation) or isinstance(jobs[0].operation, (*FILES, Detach))
         return bool(asked or own or any(job.connection.become for job in jobs))
 
     def told(self, operation: Operation) -> bool:
@@ -200,6 +201,8 @@ class _Fit:
             operation = self.filled(operation, lambda text, how: self.text(text, host, names, how))
         if isinstance(operation, FileOperation) and (here or job.connection.transport == "local"):
             operation = structs.replace(operation, here=True)
+        if isinstance(operation, Detach):
+            operation = structs.replace(operation, run=self.run)
         if isinstance(getattr(operation, "context", None), Context):
             context = self.context(operation, job, host, names, here=here)
             operation = structs.replace(operation, context=context)
@@ -308,6 +311,8 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     if fit.steps is not None:
         become = become or any(map(_become, fit.steps.steps))
         _refuse_for_steps(fit.steps, options)
+    if isinstance(operation, Detach):
+        _refuse_for_detached(operation, options)
     if isinstance(operation, FILES) and (fit.said or options.env):
         raise UsageError("Files have no input, terminal, folder or variables", hint="these options are for commands")
     if (asked or (become and not isinstance(operation, LOOKING))) and not heeds:
@@ -316,6 +321,18 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     _refuse_secrets(jobs, secrets_in(operation, options))
     if options.ask_become_pass and not become:
         raise UsageError("`-K` asks for a password to become somebody, and no host does", hint="`--sudo` becomes root")
+
+
+def _refuse_for_detached(operation: Detach, options: RunOptions) -> None:
+    """Raise UsageError for what needs the connection, and for secrets, which would stay in a file on the host."""
+    for name in ("tty", "stdin", "leash", "lock"):
+        if getattr(options, name):
+            flag = "-I` or `--stdin" if name == "stdin" else f"--{name}"
+            raise UsageError(f"`{flag}` and `--detach` do not go together", hint="a detached command is on its own")
+    if not options.shell:
+        raise UsageError("`--no-shell` and `--detach` do not go together", hint="a shell stays beside the command")
+    if names := secrets_in(operation, options):
+        raise UsageError(f"`{{secret:{names[0]}}}` would stay in a file on the host, beside a detached command")
 
 
 def _refuse_for_steps(steps: Steps, options: RunOptions) -> None:

@@ -28,6 +28,8 @@ from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
 from pssh.ops.command import Command
+from pssh.ops.files.get import Get
+from pssh.ops.files.put import Put
 from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report.base import Reporter
@@ -146,6 +148,20 @@ class Fleet:
                 if isinstance(event, RunEnded):
                     report = event.report
         return Results(report)
+
+    def put(self, *paths: str, **how: Any) -> Results:
+        """Copy files to every host; the last path is where to. Options: the fields of `Put` and those of `run`."""
+        return self._moved(Put, paths, how)
+
+    def get(self, *paths: str, **how: Any) -> Results:
+        """Fetch files from every host; the last path is where to. Options: the fields of `Get` and those of `run`."""
+        return self._moved(Get, paths, how)
+
+    def _moved(self, kind: type[Put] | type[Get], paths: tuple[str, ...], how: dict[str, Any]) -> Results:
+        own = {name: how.pop(name) for name in kind.__struct_fields__ if name in how}
+        if len(paths) < 2:
+            raise UsageError("There is no source or no destination", hint="the last path is the destination")
+        return self.run(kind(paths[:-1], paths[-1], **own), **how)
 
     def stream(
         self, operation: str | Operation, *, engine: Engine | None = None, history: bool = False, **options: Any

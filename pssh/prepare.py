@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -27,15 +27,12 @@ from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
 from pssh.inventory.select import Selection, narrow, select
+from pssh.loaded import with_trees
 from pssh.model.event import Notice
 from pssh.model.host import Settings
 from pssh.model.options import RunOptions
 from pssh.model.report import Run
 from pssh.model.work import Job, Operation
-from pssh.ops.files.put import Put
-from pssh.ops.files.render import rendered
-from pssh.ops.files.tree import Tree
-from pssh.ops.lock import Locked
 from pssh.plan import Plan, jobs_for
 from pssh.settings import defaults
 from pssh.transport.ssh.userconfig import UserConfig
@@ -53,6 +50,7 @@ class Sources:
     paths: tuple[Path, ...]
     config_file: str = ""
     explicit: tuple[str, ...] = ()  # the inventories that were named, as they were typed
+    said: list[str] = field(default_factory=list)  # what reading a source brought to light
 
     @classmethod
     def found(cls, explicit: Sequence[str], config_file: str = "") -> "Sources":
@@ -99,7 +97,7 @@ class Sources:
             cwd=Path.cwd(),
         )
         hosts = narrow(found.hosts, first=first, pick=pick, slice=slice, seed=seed)
-        return structs.replace(found, hosts=hosts)
+        return structs.replace(found, hosts=hosts, notices=(*found.notices, *self.said))
 
     def runs(self, run: str, word: str, value: str) -> Iterable[tuple[str, Settings, Settings]]:
         """Return the hosts that a target such as `@last:failed` means; raises NoHosts, TargetsError, HistoryError."""
@@ -107,6 +105,7 @@ class Sources:
         from pssh.history.store import History
 
         with closing(History.usual()) as history:
+            self.said.extend(filter(None, [history.notice]))
             return [(host.name, host.typed, host.settings) for host in Queries(history).pick(run, word, value)]
 
     def lookup(self, name: str, user: str = "", port: int = 0) -> Settings:
@@ -163,42 +162,6 @@ def prepare(
         exit=options.exit,
         dangers=getattr(operation, "dangers", False),
     )
-
-
-def with_trees(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs with what they send read once for all that send the same; raises UsageError."""
-    read: dict[int, Operation] = {}
-    trees: dict[tuple[object, ...], Tree] = {}
-
-    def once(operation: Operation) -> Operation:
-        if isinstance(operation, Locked):
-            return structs.replace(operation, operation=once(operation.operation))
-        if not isinstance(operation, Put) or operation.tree is not None:
-            return operation
-        key = (operation.sources, operation.follow, operation.skip_links)
-        if key not in trees:
-            trees[key] = operation.gathered()
-        return structs.replace(operation, tree=trees[key])
-
-    found = []
-    for job in jobs:
-        if id(job.operation) not in read:
-            read[id(job.operation)] = once(job.operation)
-        operation = read[id(job.operation)]
-        _refuse_to_render(operation, job.host)
-        found.append(structs.replace(job, operation=operation))
-    return found
-
-
-def _refuse_to_render(operation: Operation, host: str) -> None:
-    """Raise UsageError for what cannot be filled in into the files of a host, before anything is sent anywhere."""
-    if isinstance(operation, Locked):
-        _refuse_to_render(operation.operation, host)
-    elif isinstance(operation, Put) and operation.render and operation.tree is not None:
-        try:
-            rendered(operation.tree, dict(operation.names))
-        except UsageError as error:
-            raise UsageError(f"{error.message} for the host `{host}`", hint=error.hint) from None
 
 
 def with_credentials(plan: Plan, options: RunOptions, ask: Ask) -> Plan:

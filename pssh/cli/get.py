@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pssh.cli import early, options
+from pssh.cli import early, fileflags
 from pssh.cli.help import Page
 from pssh.errors import UsageError
 from pssh.ops.files.get import Get
@@ -20,12 +20,13 @@ EXAMPLES = """
 @click.command(cls=Page, examples=EXAMPLES)
 @click.argument("targets")
 @click.argument("paths", nargs=-1, type=click.UNPROCESSED, metavar="SRC... DEST")
-@options.together(options.files, options.fetching)
+@fileflags.files
+@fileflags.fetching
 def command(targets: str, paths: tuple[str, ...], **flags: Any) -> int:
     """Fetch SRC from every host into DEST/HOST/, and leave alone what is the same already.
 
     SRC may hold `*`, `?` and `[...]`, for paths on the hosts: quote it. A file appears under its name only when it is
-    whole: size and SHA-256 are compared first.
+    whole: size and SHA-256 are compared first. `--dry-run` connects, and only looks.
     """
     path = flags["dest"]
     if len(paths) < (1 if path else 2):

@@ -19,12 +19,10 @@ from pssh.history.records import KeptRun
 from pssh.history.store import History
 from pssh.model.duration import seconds
 from pssh.model.names import elements, spread
-from pssh.prepare import Sources
 from pssh.report.jsonout import encode, run_fields
 from pssh.report.log import Line, log_table
 from pssh.report.records import VERSION
 from pssh.report.safe import safe
-from pssh.report.schema import schema
 
 EXAMPLES = """
   pssh log
@@ -46,6 +44,8 @@ def command(
 ) -> int:
     """List earlier runs, the newest first: when, what, on which hosts, and how it ended."""
     if as_schema:
+        from pssh.report.schema import schema
+
         click.echo(encode(schema()).decode())
         return 0
     began = _since(since, time.time()) if since else 0.0
@@ -74,6 +74,8 @@ class _Wanted:
         self._globs: list[str] = []
         self._names: set[str] = set()
         if any(letter in targets for letter in "@&!()/^="):
+            from pssh.prepare import Sources  # all readers of inventories, which a plain list does not need
+
             found = Sources.found(inventory).select(targets)
             self._names = {host.name for host in found.hosts}
         else:

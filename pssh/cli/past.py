@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 import click
 
 from pssh import plugins
-from pssh.errors import UsageError
+from pssh.errors import HistoryError, UsageError
 from pssh.history.codec import unpack
 from pssh.history.queries import STATUSES, Queries
 from pssh.history.records import Again
@@ -33,6 +33,14 @@ def operation(again: Again) -> Operation | None:
     except (ImportError, AttributeError, ValueError, TypeError, UsageError):
         return None
     return found
+
+
+def operation_of(queries: Queries, number: int) -> Operation | None:
+    """Return the operation of a run; None if it cannot be had, which is no reason not to show what came of it."""
+    try:
+        return operation(queries.again(number))
+    except HistoryError:
+        return None
 
 
 def statuses(text: str, option: str) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pssh.cli import early, options
+from pssh.cli import early, fileflags
 from pssh.cli.help import Page
 from pssh.errors import UsageError
 from pssh.ops.files.decide import Attributes
@@ -21,12 +21,14 @@ EXAMPLES = """
 @click.command(cls=Page, examples=EXAMPLES)
 @click.argument("targets")
 @click.argument("paths", nargs=-1, type=click.UNPROCESSED, metavar="SRC... DEST")
-@options.together(options.files, options.sending)
+@fileflags.files
+@fileflags.sending
 def command(targets: str, paths: tuple[str, ...], **flags: Any) -> int:
     """Copy SRC to DEST on every host, and leave alone what is the same already.
 
     DEST is the new path, or the folder to put things into if it ends in `/` or is a folder there. A file appears under
-    its name only when it is whole: size and SHA-256 are compared first, and the old file stays until then.
+    its name only when it is whole: size and SHA-256 are compared first, and the old file stays until then. `--dry-run`
+    connects, and only looks.
     """
     if len(paths) < 2:
         raise UsageError("There is no SRC or no DEST", hint="`pssh put TARGETS SRC... DEST`")

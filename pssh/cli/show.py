@@ -42,7 +42,7 @@ def command(run: str, failed: bool, host: tuple[str, ...], status: str, **flags:
         number = queries.number(run)
         kept = queries.run(number)
         report = queries.report(number)
-        operation = past.operation(queries.again(number))
+        operation = past.operation_of(queries, number)
     chosen = _chosen(report, failed, host, past.statuses(status, "--status") if status else [])
     if flags["raw"] and len(chosen.results) > 1:
         raise UsageError(

@@ -17,7 +17,7 @@ from pssh.history.codec import unpack
 from pssh.history.records import Again, KeptHost, KeptRun
 from pssh.history.store import History
 from pssh.model.outcome import Failure, Reply, Result, Status
-from pssh.model.report import BY_WEIGHT, Report, Run
+from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run
 
 _Any = TypeVar("_Any")
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -119,14 +119,21 @@ class Queries:
         kept = self.run(number)
         spread = self._one("select spread from runs where number = ?", number)[0]
         names = tuple(host.name for host in self.hosts(number))
+        results = tuple(self.results(number))
         return Report(
             run=replace(kept.run, hosts=names),
-            results=tuple(self.results(number)),
-            seconds=kept.seconds or 0.0,
+            results=results,
+            seconds=_lasted(kept, results) if kept.seconds is None else kept.seconds,
             stopped="killed" if kept.state == "interrupted" else kept.stopped,
-            exit_rule=self.again(number).options.exit,
+            exit_rule=self._exit_rule(number),
             spread=spread,
         )
+
+    def _exit_rule(self, number: int) -> ExitRule:
+        try:
+            return self.again(number).options.exit
+        except HistoryError:  # options of another version: a report can do without them
+            return "all"
 
     def newest(self, name: str) -> tuple[int, list[Newest]]:
         """Return the run that a target names, and how each of its hosts did last.
@@ -195,6 +202,12 @@ class Queries:
     def _all(self, sql: str, *values: Any) -> list[Any]:
         with self._history.told():
             return self._history.database.execute(sql, values).fetchall()
+
+
+def _lasted(kept: KeptRun, results: Sequence[Result]) -> float:
+    """Return the seconds until the last host ended, of a run whose own end is not known."""
+    ends = [one.started + one.seconds.get("total", 0.0) for one in results]
+    return max([0.0, *(end - kept.run.started for end in ends)])
 
 
 def check(name: str, word: str, value: str) -> None:

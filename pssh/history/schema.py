@@ -18,7 +18,6 @@ from pathlib import Path
 
 from pssh.errors import HistoryError
 from pssh.history.place import open_file
-from pssh.history.salvage import salvage
 
 VERSION = 1
 _APPLICATION = 0x70737368  # "pssh"
@@ -53,6 +52,8 @@ def connect(path: Path) -> tuple[sqlite3.Connection, str]:
     aside = _aside(path)
     os.close(open_file(path))
     with told(path):
+        from pssh.history.salvage import salvage  # which hardly any start needs
+
         database = _open(path)
         runs = salvage(aside, database)
     kept = f"{runs:,} runs of it were saved" if runs else "a new one is begun"

@@ -24,6 +24,7 @@ from pssh.model.outcome import Failure, Result, status_of
 
 KEEP, DAYS = 200, 90  # runs, and days
 _DAY = 86400.0
+_GIVEN_BACK = 1000  # pages of 4 KiB that a run gives back to the system at most: it is not to start slowly
 FILE = "history.db"
 
 
@@ -82,7 +83,9 @@ class History:
                     self.database.executemany(f"delete from {table} where {column} = ?", rows)
             for (number,) in rows:
                 forget(self.folder, f"r{number}")
-            self.database.execute("pragma incremental_vacuum")
+            self.database.executescript(
+                f"pragma incremental_vacuum({_GIVEN_BACK})"
+            )  # which `execute` leaves after a page
 
     def told(self) -> AbstractContextManager[None]:
         """Raise what SQLite raises as HistoryError."""
@@ -123,7 +126,10 @@ class History:
             return
         known = {job for (job,) in self.database.execute("select job from results where run = ?", (number,))}
         writer = Writer(self.database, number, "")
-        hosts = unpack(targets, list[KeptHost])
+        try:
+            hosts = unpack(targets, list[KeptHost])
+        except (ValueError, TypeError):  # a damaged record must not keep all others from being opened
+            hosts = []
         for job, host in enumerate(hosts):
             if job not in known:
                 writer.add(_unfinished(job, host.name, begun=marks.begun(job)))

@@ -24,6 +24,7 @@ from pssh.report import words
 from pssh.report.grid import clip
 
 _MOST_OPEN = 128
+_KEPT = "of a run that is over there are the first and the last part of each stream"
 _NAMES_WIDTH = 60
 _LONGEST = 255  # bytes of a file name that every file system takes
 
@@ -146,6 +147,11 @@ class Room:
         self._all -= self._of.pop(host, 0)
         self.cut.pop(host, None)
 
+    def compare(self, host: str, printed: int) -> None:
+        """Note a host that printed more than was taken: of a run that is shown again its middle is not there."""
+        if self._of.get(host, 0) < printed:
+            self.cut[host] = None
+
     def end(self, host: str) -> None:
         self._of.pop(host, None)
 
@@ -153,13 +159,12 @@ class Room:
         """Return what was left out; empty if nothing was."""
         if not self.cut:
             return ""
-        kept = " or ".join(
-            f"{sized(most)} of {whose}" for most, whose in ((self.most, "a host"), (self.most_run, "the run")) if most
-        )
         names = clip(words.hosts(self.cut), _NAMES_WIDTH)
+        limits = ((self.most, "a host"), (self.most_run, "the run"))
+        kept = " and ".join(f"{sized(most)} of {whose}" for most, whose in limits if most)
         return (
-            f"pssh: Output files hold no more than {kept}, and so not all of {words.count(len(self.cut))}: {names}\n"
-            "  `--max-output SIZE` keeps more; what was printed is counted whole\n"
+            f"pssh: The output files do not hold all that {words.count(len(self.cut))} printed: {names}\n"
+            f"  {f'they take {kept}: `--max-output SIZE` for more' if kept else _KEPT}\n"
         )
 
 
@@ -202,6 +207,8 @@ class Folders:
                 if stream in self._by_stream and (room := self._room.take(host, len(data))):
                     self._by_stream[stream].write(host, data[:room])
             case JobEnded(result=result):
+                sizes = {"stdout": result.end.stdout_bytes, "stderr": result.end.stderr_bytes}
+                self._room.compare(result.host, sum(sizes[stream] for stream in self._by_stream))
                 self._end(result.host)
             case RunEnded():
                 for folder in self._folders:

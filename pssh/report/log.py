@@ -1,6 +1,7 @@
 """The table of earlier runs: when, what, on which hosts, and how it ended; one line each.
 
-On a narrow screen the year goes first, then the targets, then the time that a run took; what is left is clipped.
+On a narrow screen the year goes first, then the targets, then the time that a run took; commands are clipped, and what
+came of a run takes a quarter of the line or so.
 """
 
 import sys
@@ -17,7 +18,7 @@ from pssh.report.safe import safe
 
 _RIGHT = ("N", "TIME", "EXIT")
 _CLIPPED = ("COMMAND", "TARGETS")
-_READABLE = 12  # columns that a clipped cell should have
+_READABLE = 10  # columns that a clipped cell should have
 _LEAVE = ((), ("TARGETS",), ("TARGETS", "TIME"))
 
 
@@ -38,33 +39,33 @@ def log_table(lines: Sequence[Line], *, width: int = 0) -> str:
     rows = [_row(line) for line in lines]
     if not rows:
         return ""
-    columns = list(rows[0])
-    wide = _wide(columns, rows)
-    if width and sum(wide.values()) > width:
-        rows = [{**row, "WHEN": row["WHEN"][5:]} for row in rows]
-        wide = _wide(columns, rows)
+    width = width or sys.maxsize
+    wide = _wide(rows)
+    if sum(wide.values()) > width:
+        most = max(width // 3 - 9, _READABLE)
+        rows = [{**row, "WHEN": row["WHEN"][5:], "RESULT": clip(row["RESULT"], most)} for row in rows]
+        wide = _wide(rows)
     for left_out in _LEAVE:
-        columns = [name for name in rows[0] if name not in left_out]
-        clipped = [name for name in columns if name in _CLIPPED]
-        room = (width or sys.maxsize) - sum(wide[name] for name in columns if name not in clipped)
-        if room >= sum(min(wide[name], _READABLE) for name in clipped):
+        columns = [name for name in wide if name not in left_out]
+        clipped = {name: wide[name] for name in columns if name in _CLIPPED}
+        room = width - sum(wide[name] for name in columns if name not in clipped)
+        if room >= sum(min(one, _READABLE) for one in clipped.values()):
             break
-    shares = _shares(max(room, 2 * _READABLE if len(clipped) > 1 else _READABLE), [wide[name] for name in clipped])
-    most = {name: max(share - GAP, 1) for name, share in zip(clipped, shares, strict=True)}
-    cells = [[clip(row[name], most.get(name, sys.maxsize // 8)) for name in columns] for row in rows]
-    return grid(columns, cells, right=_RIGHT)
+    cut = {**wide, **_shares(room, clipped)}
+    return grid(columns, [[clip(row[name], max(cut[name] - GAP, 1)) for name in columns] for row in rows], right=_RIGHT)
 
 
-def _wide(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
-    return {name: GAP + max(len(name) + GAP, *(width_of(row[name]) for row in rows)) for name in columns}
+def _wide(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    return {name: GAP + max(len(name) + GAP, *(width_of(row[name]) for row in rows)) for name in rows[0]}
 
 
-def _shares(room: int, wanted: Sequence[int]) -> list[int]:
-    """Share the room out: what one does not need the other gets."""
-    if len(wanted) == 1 or sum(wanted) <= room:
-        return [min(one, room) for one in wanted]
-    first = min(wanted[0], max(room * 3 // 5, room - wanted[1]))
-    return [first, room - first]
+def _shares(room: int, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Share the room out evenly; what one does not need the others get."""
+    found = {}
+    for number, name in enumerate(sorted(wanted, key=wanted.__getitem__)):
+        found[name] = max(min(wanted[name], room // (len(wanted) - number)), _READABLE)
+        room -= found[name]
+    return found
 
 
 def _command(run: Run) -> str:

@@ -34,16 +34,18 @@ _NUMBERS = (
     rf"{_BEGIN}(?=[a-f]*\d)[0-9a-f]{{7,64}}{_END}",
     r"\d+(?:[.,]\d+)*",
 )
-_OURS = re.compile(
+# Compiled where they are first used: few runs mask, and it takes a tenth of a start.
+_OURS = (
     f"(?P<address>{'|'.join(_ADDRESSES)})|(?P<time>{'|'.join(_TIMES)})|(?P<maybe>{_MAYBE})|"
     f"(?P<number>{'|'.join(_NUMBERS)})"
 )
-_NUMBER = re.compile("|".join(_NUMBERS))
+_NUMBER = "|".join(_NUMBERS)
 _TOKEN = re.compile("‹(?:host|address|time|number|mask)›")
-_KNOWN = 4096  # lines whose places are remembered
+_KNOWN = 4096  # lines that are remembered masked
+_KEPT = "\n"  # what no line holds
 _LEAST = 2  # letters of a host's name that is looked for: a shorter one is a word like any other
 
-_Place = tuple[int, int, str]  # from, to, and what stands there
+_Place = tuple[int, int, str]  # from, to, and what is to stand there
 
 
 class Masked(NamedTuple):
@@ -65,7 +67,7 @@ class Mask:
         """Raises re.error for a pattern that is none."""
         self._patterns = [re.compile(pattern, re.MULTILINE) for pattern in patterns]
         self._usual = usual
-        self._in_line = lru_cache(maxsize=_KNOWN)(lambda line: tuple(_ours(line)))
+        self._line = lru_cache(maxsize=_KNOWN)(_masked_line)
 
     def __call__(self, text: str, host: str) -> Masked:
         """Return what a host printed, masked."""
@@ -78,37 +80,45 @@ class Mask:
             for name in dict.fromkeys((host, host.partition(".")[0])):
                 if name in masked.text and len(name) >= _LEAST and not name.isdigit():
                     masked = _marked(masked, _named(name, masked.text))
-            masked = _marked(masked, self._usual_places(masked.text))
+            masked = self._usual_in(masked)
         return masked
 
-    def _usual_places(self, text: str) -> Iterator[_Place]:
-        """Yield what is ours to mask, line by line, because hosts have most of their lines in common."""
-        at = 0
-        for line in text.split("\n"):
-            for start, end, kind in self._in_line(line):
-                yield at + start, at + end, kind
-            at += len(line) + 1
+    def _usual_in(self, masked: Masked) -> Masked:
+        """Mask what is ours to mask, line by line, because hosts have most of their lines in common."""
+        known = iter(masked.values)
+        lines: list[str] = []
+        values: list[str] = []
+        for line in masked.text.split("\n"):
+            text, found = self._line(line)
+            lines.append(text)
+            values.extend([next(known) if value == _KEPT else value for value in found] if _KEPT in found else found)
+        return Masked("\n".join(lines), tuple(values))
+
+
+def _masked_line(line: str) -> Masked:
+    """Mask what is ours to mask; `_KEPT` is in the place of what already stands for something."""
+    return _marked(Masked(line, (_KEPT,) * len(_TOKEN.findall(line))), _ours(line))
 
 
 def _marked(masked: Masked, places: Iterable[_Place]) -> Masked:
     """Return the text with more of it masked; a place that has to do with what already is, is left alone."""
     text, known = masked
-    tokens = deque(found.span() for found in _TOKEN.finditer(text))
+    tokens = deque(found.span() for found in _TOKEN.finditer(text)) if known else deque()
     done: list[str] = []
     values: list[str] = []
-    at = used = 0
+    at = 0
     for start, end, kind in places:
         while tokens and tokens[0][1] <= start:
             tokens.popleft()
-            values.append(known[used])
-            used += 1
+            values.append(known[-1 - len(tokens)])
         if not tokens or end <= tokens[0][0]:
-            done += [text[at:start], f"‹{kind}›"]
+            done.append(text[at:start])
+            done.append(kind)
             values.append(text[start:end])
             at = end
     if not done:
         return masked
-    return Masked("".join(done) + text[at:], (*values, *known[used:]))
+    return Masked("".join(done) + text[at:], (*values, *known[len(known) - len(tokens) :]))
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> Iterator[_Place]:
@@ -124,7 +134,7 @@ def _matches(pattern: re.Pattern[str], text: str) -> Iterator[_Place]:
         elif start == end:
             at = end + 1
         else:
-            yield start, end, "mask"
+            yield start, end, "‹mask›"
             at = end
 
 
@@ -135,7 +145,7 @@ def _named(name: str, text: str) -> Iterator[_Place]:
         end = start + len(name)
         apart = not (_in_word(text[start - 1 : start], "›") or _in_word(text[end : end + 1], "‹"))
         if apart:
-            yield start, end, "host"
+            yield start, end, "‹host›"
         start = text.find(name, end if apart else start + 1)
 
 
@@ -144,11 +154,11 @@ def _in_word(char: str, token: str) -> bool:
 
 
 def _ours(text: str) -> Iterator[_Place]:
-    for found in _OURS.finditer(text):
+    for found in re.finditer(_OURS, text):
         start, end = found.span()
         if found.lastgroup != "maybe":
-            yield start, end, str(found.lastgroup)
+            yield start, end, f"‹{found.lastgroup}›"
         elif ipv6(found[0]):
-            yield start, end, "address"
+            yield start, end, "‹address›"
         else:
-            yield from ((*number.span(), "number") for number in _NUMBER.finditer(text, start, end))
+            yield from ((*number.span(), "‹number›") for number in re.compile(_NUMBER).finditer(text, start, end))

@@ -1,5 +1,7 @@
 """The question before protected hosts are touched."""
 
+from dataclasses import replace
+
 import pytest
 
 from pssh.cli.guard import confirm
@@ -62,3 +64,12 @@ def test_what_is_shown_cannot_act_on_the_terminal() -> None:
     person = Person("3")
     confirm(plan("db1", text="\x1b[2J"), RunOptions(), person)
     assert "\x1b" not in person.asked
+
+
+def test_what_cannot_be_undone_is_asked_for_although_nobody_is_protected() -> None:
+    dangerous = replace(plan(text="rm /srv/x"), dangers=True)
+    person = Person("3")
+    confirm(dangerous, RunOptions(), person)
+    assert "rm /srv/x" in person.asked and "protected" not in person.asked
+    with pytest.raises(UsageError, match="cannot be undone"):
+        confirm(dangerous, RunOptions(), Person(None))

@@ -69,7 +69,8 @@ def test_settings_of_the_user_take_no_part(demo_fleet: DemoFleet, monkeypatch: p
         return 0, ""
 
     tour(demo_fleet, io.StringIO(), run)
-    assert all(env == {"PSSH_INVENTORY": str(demo_fleet.inventory)} for env in seen)
+    state = str(demo_fleet.folder / "state")  # and not the user's own history
+    assert all(env == {"PSSH_INVENTORY": str(demo_fleet.inventory), "PSSH_STATE": state} for env in seen)
 
 
 def test_a_fleet_that_is_kept_says_how_to_use_it_and_ends_when_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,7 @@ def test_no_shown_result_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> No
         done = counted(folder)
         assert len(done) == len(set(done)), "a command ran twice"
         assert set(done) | unknown == set(found)
-        assert set(done) - set(before) == {host for host, result in found.items() if result.state == "not-started"}
+        rest = {host for host, result in found.items() if result.state == "not-started"}
+        assert rest <= set(done) - set(before) <= rest | unknown  # a command here may outlive us, as it does on a host
         doubtful += len(unknown)
     assert doubtful, "no moment met a command under way"

@@ -1,5 +1,6 @@
 """What becomes of a transfer when its host fails it: the old file whole, nothing left behind, and the cause by name."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -210,3 +211,29 @@ async def test_a_file_server_that_fails_or_lies_leaves_the_old_file(
         await replace(one(ours), via="sftp").perform(session)
     assert (ours.parent / "home/x").read_bytes() == (ours / "x").read_bytes()
     assert leftovers(ours.parent) == []
+
+
+@needs_mounts
+async def test_what_lies_on_another_file_system_of_a_tree_is_renamed_there_too(ours: Path):
+    (ours / "sub/new").mkdir(parents=True)
+    for name in ("sub/x", "sub/new/y"):
+        (ours / name).write_bytes(os.urandom(70_000))
+    mounted = ours.parent / "home/ours/sub"
+    mounted.mkdir()
+    # What is mounted is seen by one command only: it tells of what was renamed, and that nothing was written otherwise.
+    tool = ours.parent / "bin"
+    tool.mkdir()
+    (tool / "mv").write_text(f'#!/bin/sh\necho "$*" >> {ours.parent}/log\nexec /bin/mv "$@"\n')
+    (tool / "mv").chmod(0o755)
+    sums, names = ours.parent / "sums", ours.parent / "ls"
+    look = f"sha256sum {mounted}/x {mounted}/new/y | cut -c 1-64 > {sums}; ls -A {mounted} > {names}"
+    mount = f'mount -t tmpfs none {mounted} && echo old > {mounted}/x && sh -c "$1"; c=$?; {look}; exit $c'
+    shell = Shell(ours.parent, ["unshare", "-rm", "sh", "-c", mount])
+    shell.env = {"PATH": f"{tool}:{os.environ['PATH']}"}
+    await many(ours).perform(shell)
+    renamed = [line for line in (ours.parent / "log").read_text().splitlines() if "sub/" in line]
+    assert all("/sub/.pssh-" in line for line in renamed)
+    assert sums.read_text().split() == [
+        hashlib.sha256((ours / name).read_bytes()).hexdigest() for name in ("sub/x", "sub/new/y")
+    ]
+    assert names.read_text().split() == ["new", "x"]

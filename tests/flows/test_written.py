@@ -150,7 +150,7 @@ def test_what_is_over_the_budget_is_dropped_and_counted_or_ends_the_command(flee
     ]
     sizes = [(fleet / "out" / host).stat().st_size for host in ("web1", "web2")]
     assert sum(sizes) == 3 << 20 and max(sizes) <= 2 << 20
-    assert "hold no more than 2M of a host or 3M of the run, and so not all of 2 hosts: web[1-2]\n" in done.err
+    assert "do not hold all that 2 hosts printed: web[1-2]\n  they take 2M of a host and 3M of the run" in done.err
     flags = ("-f", "json", "--max-output", "64K", "--on-overflow", "kill", "--kill-after", "1s")
     done = pssh("run", *flags, "web1", "yes", cwd=fleet)
     (row,) = json.loads(done.out)["results"]

@@ -102,6 +102,19 @@ def test_a_dead_run_whose_marks_are_gone_may_have_begun_everywhere(history: Hist
     reopened.close()
 
 
+def test_a_dead_run_with_a_damaged_record_keeps_no_other_from_being_read(history: History) -> None:
+    kept(history, [ok("a")])
+    begun(history, ["a"]).close()
+    history.database.execute("update runs set targets = x'ff' where number = 2")
+    reopened = again(history)
+    queries = Queries(reopened)
+    assert [(run.number, run.state) for run in queries.runs()] == [(2, "interrupted"), (1, "ended")]
+    with pytest.raises(HistoryError, match="is damaged"):
+        queries.report(2)
+    assert [one.host for one in queries.report(1).results] == ["a"]
+    reopened.close()
+
+
 def test_a_run_that_died_before_it_began_leaves_nothing(history: History) -> None:
     history.database.execute(
         "insert into runs (number, first, state, counts, started) values (1, 1, 'preparing', 1, 0)"
@@ -122,6 +135,32 @@ def test_old_runs_are_forgotten_by_number_and_by_age_but_never_the_newest(tmp_pa
     history.forget(STARTED + 91 * 86400)
     assert [run.number for run in Queries(history).runs()] == [7]
     history.close()
+
+
+def test_what_is_forgotten_takes_no_room_any_more(tmp_path: Path) -> None:
+    history = History(tmp_path / "state", keep=2)
+    for _ in range(3):
+        kept(history, [ok(f"h{number}", os.urandom(10_000)) for number in range(40)])
+    large = history.database.execute("pragma page_count").fetchone()[0]
+    for _ in range(4):
+        kept(history, [ok("a")])
+    assert history.database.execute("pragma page_count").fetchone()[0] < large / 10
+    history.close()
+
+
+def test_runs_at_the_same_time_have_numbers_of_their_own_and_share_the_file(history: History) -> None:
+    other = History(history.folder)
+    one, two = begun(history, ["a", "b"]), begun(other, ["a", "b"])
+    assert (one.name, two.name) == ("r1", "r2")
+    for place in range(2):
+        one.keep([numbered_as(place, ok("ab"[place], b"1"))])
+        two.keep([numbered_as(place, ok("ab"[place], b"2"))])
+    assert not one.trouble and not two.trouble
+    queries = Queries(other)
+    assert [[result.end.stdout for result in queries.results(number)] for number in (1, 2)] == [[b"1"] * 2, [b"2"] * 2]
+    one.close()
+    two.close()
+    other.close()
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from pssh.errors import UsageError
 from pssh.model.event import Event, JobConnected, JobEnded, JobSaid, JobStarted, RunEnded
+from pssh.model.outcome import Reply
 from pssh.report.folders import _MOST_OPEN, Folders, Room, file_name
-from tests.support.runs import failed, ok, report
+from tests.support.runs import failed, ok, report, result
 
 
 def hear(reporter: Folders, *events: Event) -> None:
@@ -114,8 +115,20 @@ def test_what_there_is_no_room_for_is_left_out_to_the_byte_and_its_hosts_are_nam
     hear(reporter, *ran("c", b"", job=2), RunEnded(report([])))
     assert contents(tmp_path) == {"a": b"1234", "b": b"123", "c": b""}
     assert said == [
-        "pssh: Output files hold no more than 4 of a host or 7 of the run, and so not all of 2 hosts: a,b\n"
-        "  `--max-output SIZE` keeps more; what was printed is counted whole\n"
+        "pssh: The output files do not hold all that 2 hosts printed: a,b\n"
+        "  they take 4 of a host and 7 of the run: `--max-output SIZE` for more\n"
+    ]
+
+
+def test_the_missing_middle_of_a_run_that_is_shown_again_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    reporter = Folders(str(tmp_path), "", say=said.append)
+    cut = result("a", Reply(exit_code=0, stdout=b"headtail", stdout_cut=9, stderr=b"oh\n"))
+    hear(reporter, JobSaid(0, "a", "stdout", b"headtail"), JobEnded(cut), JobSaid(1, "b", "stdout", b"x"))
+    hear(reporter, JobEnded(ok("b", b"x")), RunEnded(report([])))
+    assert said == [
+        "pssh: The output files do not hold all that 1 host printed: a\n"
+        "  of a run that is over there are the first and the last part of each stream\n"
     ]
 
 

@@ -28,6 +28,7 @@ FLOORS = {
     "pssh.audience": 2,
     "pssh.credentials": 2,
     "pssh.fit": 2,
+    "pssh.loaded": 2,
     "pssh.prepare": 3,
     "pssh.keeping": 3,
     "pssh.runner": 3,

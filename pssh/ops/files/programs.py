@@ -27,8 +27,8 @@ elif command -v openssl >/dev/null 2>&1; then H='openssl dgst -sha256 -r'
 elif busybox sha256sum </dev/null >/dev/null 2>&1; then H='busybox sha256sum'
 else H=
 fi
-if stat -c %s . >/dev/null 2>&1; then S='stat -c' F='%f %s %u %g %Y %U %G'
-else S='stat -f' F='%Xp %z %u %g %m %Su %Sg'
+if stat -c %s . >/dev/null 2>&1; then S='stat -c' F='%f %s %u %g %Y %U %G' D=%d
+else S='stat -f' F='%Xp %z %u %g %m %Su %Sg' D=%d
 fi
 """
 # One group of a list: presence of each, then facts, then hashes of the flagged files, then targets of the links.
@@ -90,7 +90,8 @@ for x in ./$tag*; do
   rm -rf "$x"
 done
 t=./$tag$hex.$u.$$
-trap 'rm -rf "$t"' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+o=
+trap 'rm -rf "$t" ${o:+"$o"}' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
 """
 _INTO = """c=$2 n=$3 tag=$4 hex=$5 mkdir=$6 home=$7; shift 7
 if [ "$home" ]; then cd || exit; fi
@@ -260,10 +261,19 @@ each "$t/c/backup" sh -c 'for x do
 done' sh || exit
 each "$t/c/inplace" sh -c 't=$1; shift
 for x do cat "$t/f/${x#./}" > "$x" && rm -f "$t/f/${x#./}" || exit; done' sh "$t" || exit
-i=0
+# A rename to another file system is a copy, which a cut leaves half done: what goes there is first brought beside it.
+i=0 here=$($S "$D" "$t")
+beside() {
+  o=$d/${t#./}
+  mkdir "$o" || return
+  ( cd "$t/f" && each "../c/move.$i" sh -c 't=$1; shift; exec cp -pRP "$@" "$t/"' sh "../../$o" ) || return
+  each "$t/c/move.$i" sh -c 'o=$1 d=$2; shift 2
+for x do mv -f "$o/${x##*/}" "$d/" || exit; done' sh "$o" "$d" && rmdir "$o" && o=
+}
 while [ -e "$t/c/to.$i" ]; do
   d=$(cat "$t/c/to.$i"; printf .); d=${d%.}
   [ -d "$d" ] || no is-file
+  if [ "$($S "$D" "$d/.")" != "$here" ]; then beside || exit; i=$((i + 1)); continue; fi
   ( cd "$t/f" && each "../c/move.$i" sh -c 't=$1; shift; exec mv -f "$@" "$t/"' sh "../../$d" ) || exit
   i=$((i + 1))
 done

@@ -16,7 +16,7 @@ from pssh.ops.context import Context
 from pssh.ops.files import facts, programs, tree
 from pssh.ops.files.archive import archived
 from pssh.ops.files.decide import Attributes, Plan, Step, path_of
-from pssh.ops.files.facts import Facts
+from pssh.ops.files.facts import Facts, There
 from pssh.ops.files.listing import Found, Listing, Reader, settled
 from pssh.ops.files.names import Where, readable, tag
 from pssh.ops.files.streams import Answer, Marked, Progress, Sending, changed
@@ -24,6 +24,7 @@ from pssh.ops.files.tree import Tree
 from pssh.ops.files.unpack import Taker, Unpacking
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 
+_MOST_HASHED = 64 << 20  # bytes; a larger file is hashed on the host only where its size is the right one
 _MOST_WORDS = 300  # letters of what a host's tools say
 
 
@@ -51,7 +52,24 @@ class Stream:
             raise no_tools()
         if reply.exit_code != 0 and not answer.startswith(b"no "):
             raise failed(reply)
-        return facts.read(answer, len(items), mark.encode())
+        return await self._hashed(facts.read(answer, len(items), mark.encode()), ours, where)
+
+    async def _hashed(self, found: Facts, ours: tree.Tree, where: Where) -> Facts:
+        """Return the facts with the hashes of large files too: of those that have the right size."""
+        large = [
+            number
+            for number, (entry, there) in enumerate(zip(ours.entries, found.found, strict=True))
+            if entry.size > _MOST_HASHED and there is not None and there.size == entry.size
+        ]
+        if not large or not found.hashes:
+            return found
+        paths = [path_in(found.folder, ours.entries[number], found.name) for number in large]
+        digests = await self.digests([Found(path, (), There(0)) for path in paths], home=where.home)
+        known = list(found.found)
+        for number, digest in zip(large, digests, strict=True):
+            if (there := known[number]) is not None:
+                known[number] = replace(there, digest=digest)
+        return replace(found, found=tuple(known))
 
     async def ask(self, command: str, mark: str, stdin: bytes = b"") -> tuple[bytes, Reply]:
         """Return what a program prints after its mark, and its reply; raises NoShell if it never came so far."""
@@ -202,7 +220,7 @@ def path_in(folder: bytes, entry: tree.Entry, name: bytes) -> bytes:
 
 
 def _asked(entry: tree.Entry, only: bytes) -> bytes:
-    kind = {"file": b"h", "folder": b"n", "link": b"l"}[entry.kind]
+    kind = {"file": b"h" if entry.size <= _MOST_HASHED else b"n", "folder": b"n", "link": b"l"}[entry.kind]
     path = entry.path[len(only) :] if only else entry.path
     return kind + path + b"\0"
 

@@ -9,6 +9,7 @@ from pssh.report.html.causes import folded
 from pssh.report.html.glyphs import badge
 from pssh.report.html.headline import clipped
 from pssh.report.html.markup import Markup, tag
+from pssh.report.html.steps import ended_by
 
 MOST_ROWS = 1_500  # hosts with a row of their own
 _MOST_FOLDED = 100  # rows of the rest
@@ -57,6 +58,8 @@ def _columns(results: Sequence[Result]) -> list[Column]:
     wanted = [("Host", ""), ("Status", "short")]
     if any(not result.ok for result in results):
         wanted.append(("Cause", "short"))
+    if any(map(ended_by, results)):
+        wanted.append(("Step", "short"))
     wanted.append(("Time", "n"))
     if any(result.attempts > 1 for result in results):
         wanted.append(("Tries", "n"))
@@ -84,6 +87,8 @@ def _cell(result: Result, name: str) -> str:
             return badge(result.status)
         case "Cause":
             return result.cause
+        case "Step":
+            return ended_by(result)
         case "Time":
             return words.seconds(_total(result)) if _total(result) else ""
         case "Tries":

@@ -13,6 +13,7 @@ from pssh.report.html.hosts import hosts
 from pssh.report.html.markup import Markup, tag
 from pssh.report.html.outputs import differences, outputs
 from pssh.report.html.sheet import POLICY, SHEET
+from pssh.report.html.steps import steps
 
 
 def page(report: Report) -> str:
@@ -37,6 +38,7 @@ def pieces(report: Report) -> Iterator[str]:
     yield headline.headline(report)
     yield "\n<main>"
     yield causes(report)
+    yield steps(report.results)
     yield _times(report)
     yield outputs(groups)
     yield differences(groups)

@@ -14,8 +14,8 @@ _RULES = """
 --link:#0b5cad;--code:#f1f3f7;--plus:#0a6b35;--plus-ground:#e5f5ec;--minus:#a3281a;--minus-ground:#fcebe8;--mark:#fff;
 --ok:#00805d;--failed:#c2410c;--error:#7f1d1d;--lost:#6d28a8;--timed-out:#b0447f;--unreachable:#a16207;
 --host-key:#7a6a00;--auth:#8a5a2b;--cancelled:#2f7fb5;--not-run:#6b7280;--skipped:#8a93a3}
-@media (prefers-color-scheme:dark){:root{--ground:#0f141b;--card:#171e28;--ink:#e7ecf3;--soft:#a2adbd;--edge:#2b3645;
---grid:#253040;--link:#7db8f5;--code:#10161f;--plus:#6fdc9f;--plus-ground:#12301f;--minus:#ff9d8f;
+@media screen and (prefers-color-scheme:dark){:root{--ground:#0f141b;--card:#171e28;--ink:#e7ecf3;--soft:#a2adbd;
+--edge:#2b3645;--grid:#253040;--link:#7db8f5;--code:#10161f;--plus:#6fdc9f;--plus-ground:#12301f;--minus:#ff9d8f;
 --minus-ground:#3a1a17;--mark:#171e28;
 --ok:#2fbf94;--failed:#ff7d45;--error:#ff5c5c;--lost:#bb8af5;--timed-out:#e58abd;--unreachable:#eab03b;
 --host-key:#e3d04c;--auth:#d3a06b;--cancelled:#69b6e8;--not-run:#98a2b3;--skipped:#7d8796}}
@@ -30,7 +30,7 @@ section,header>div{background:var(--card);border:1px solid var(--edge);border-ra
 h1{font-size:22px;line-height:1.3;margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
 h2{font-size:17px;margin:0 0 12px}
 h3{font-size:14px;margin:0}
-p{margin:0 0 10px}
+p{margin:0 0 10px;overflow-wrap:anywhere}
 code,pre,.mono{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace}
 h1 code{font-size:20px;line-height:1.35;font-weight:600}
 p code,dd code,li code{background:var(--code);border-radius:4px;padding:1px 4px;overflow-wrap:anywhere}
@@ -73,6 +73,10 @@ td:last-child,th:last-child{padding-right:0}
 .causes .short{white-space:nowrap;width:1%}
 .hosts th{min-width:9em}
 .hosts td.n,.hosts td.short{width:1%;white-space:nowrap}
+.steps th[scope=row]{min-width:8em}
+.steps td.wide{width:70%}
+.steps svg{display:block;overflow:visible}
+.steps .legend{margin-top:4px}
 .hint{color:var(--soft)}
 .hint::before{content:"\\2192\\00a0"}
 details{border-top:1px solid var(--grid);padding:8px 0}
@@ -116,6 +120,8 @@ td.n[data-of]::after{content:" " attr(data-of)}
 @media print{
 :root{color-scheme:light;--ground:#fff;--code:#fff}
 body{font-size:11px}
+code,pre,.mono{font-size:10px}
+h1 code{font-size:18px}
 section,header>div{border:0;padding:0;margin:0 0 18px}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 figure,tr,.legend{break-inside:avoid}

@@ -1,0 +1,79 @@
+"""Archives: what other tars read is what we meant, what they write is read, and nothing that is no archive passes."""
+
+import io
+import subprocess
+import tarfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pssh.ops.files import tar
+
+NAMES = st.binary(min_size=1, max_size=300).filter(lambda name: b"\0" not in name and b"/" not in name and name != b".")
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
+NUMBERS = st.integers(min_value=0, max_value=1 << 40)
+
+
+def members(data: bytes) -> list[tar.Member]:
+    reader, found, at = tar.Reader(), [], 0
+    while at < len(data):
+        member = reader.next(data[at : at + tar.BLOCK])
+        at += tar.BLOCK
+        if member is not None:
+            found.append(member)
+            at += member.size + tar.padding(member.size)
+    return found
+
+
+@given(name=PATHS, mode=st.integers(0, 0o777), mtime=st.integers(0, 1 << 33), uid=NUMBERS, gid=NUMBERS, target=NAMES)
+def test_what_we_write_is_what_we_read(name: bytes, mode: int, mtime: int, uid: int, gid: int, target: bytes) -> None:
+    data = tar.header(name, "link", mode, mtime=mtime, uid=uid, gid=gid, target=target)
+    assert len(data) % tar.BLOCK == 0
+    (member,) = members(data)
+    assert (member.name, member.kind, member.mode, member.mtime, member.target) == (name, "link", mode, mtime, target)
+
+
+@given(name=PATHS, size=st.integers(0, 1 << 40))
+def test_other_tars_read_what_we_write(name: bytes, size: int) -> None:
+    data = tar.header(name, "file", 0o640, size=size, uid=7, gid=1 << 30)
+    with tarfile.open(fileobj=io.BytesIO(data + tar.END), encoding="utf-8", errors="surrogateescape") as archive:
+        member = archive.next()
+        assert member is not None
+        assert member.name.encode("utf-8", "surrogateescape").rstrip(b"/") == name.rstrip(b"/")
+        assert (member.size, member.mode, member.uid, member.gid) == (size, 0o640, 7, 1 << 30)
+
+
+@pytest.mark.parametrize("form", ["gnu", "pax", "ustar"])
+def test_what_gnu_tar_writes_is_read(tmp_path: Path, form: str) -> None:
+    names = ["a", "n" * 90, "d/" + "e" * 60] + (["long" * 60] if form != "ustar" else [])
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "l").symlink_to("t" * (200 if form != "ustar" else 90))
+    done = subprocess.run(
+        ["tar", f"--format={form}", "-cf", "-", "-C", tmp_path, "l", *names], capture_output=True, check=True
+    )
+    found = {member.name: member for member in members(done.stdout)}
+    assert set(found) == {name.encode() for name in [*names, "l"]}
+    assert all(found[name.encode()].size == len(name) for name in names)
+    assert (found[b"l"].kind, len(found[b"l"].target)) == ("link", 200 if form != "ustar" else 90)
+
+
+@given(data=st.binary(min_size=512, max_size=2048).map(lambda data: data[: len(data) // 512 * 512]))
+def test_what_is_no_archive_is_refused_or_nothing(data: bytes) -> None:
+    reader = tar.Reader()
+    with suppress(tar.Garbled):
+        for at in range(0, len(data), tar.BLOCK):
+            assert reader.next(data[at : at + tar.BLOCK]) is None
+
+
+@given(at=st.integers(0, 511), value=st.integers(0, 255))
+def test_a_byte_that_is_changed_in_a_header_is_noticed_or_means_the_same(at: int, value: int) -> None:
+    header = bytearray(tar.header(b"name", "file", 0o644, size=3))
+    before = tar.Reader().next(bytes(header))
+    header[at] = value
+    with suppress(tar.Garbled):
+        assert tar.Reader().next(bytes(header)) == before

@@ -1,0 +1,52 @@
+"""What a host says is read strictly: whatever it says, nothing leads outside, and nothing raises but our own error."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pssh.ops.fs import answer
+from pssh.ops.fs.answer import Garbled
+
+NAME = st.binary(min_size=1, max_size=8).filter(lambda name: b"\0" not in name and b"/" not in name)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(Garbled):
+        answer.read(b"noise" + b"pssh-fs\0" + data)
+
+
+@given(
+    st.lists(st.sampled_from([b"r", b"/x", b"g", b"s", b"h", b"l", b"d", b"c", b".", b"f 644 1 2.0 1 1 1 1 0 0", b""]))
+)
+def test_any_strings_are_read_or_refused(strings: list[bytes]) -> None:
+    with contextlib.suppress(Garbled):
+        answer.read(b"pssh-fs\0" + b"".join(string + b"\0" for string in strings))
+
+
+@pytest.mark.parametrize("name", [b"..", b".", b"../x", b"a/../b", b"/etc", b"a//b", b"a/"])
+def test_a_name_that_leads_elsewhere_is_refused(name: bytes) -> None:
+    said = b"pssh-fs\0r\0/x\0g\0f 644 1 2.0 1 1 1 1 0 0\0u\0g\0" + name + b"\0\0.\0"
+    with pytest.raises(Garbled):
+        answer.read(said)
+
+
+@given(NAME, NAME)
+def test_lines_of_stat_are_parted_whatever_a_name_holds(first: bytes, second: bytes) -> None:
+    lines = b"".join(b"81a4 1 2 3 4 5 6 7 8/u/g//x//./%s\n" % name for name in sorted({first, second}))
+    if {first, second} & {b".", b".."}:
+        return
+    (tree,) = answer.read(b"pssh-fs\0r\0/x\0s\0" + lines + b"\0.\0").trees
+    assert set(tree.entries) == {first, second}
+
+
+def test_an_answer_that_breaks_off_is_none() -> None:
+    for said in (b"", b"pssh-fs\0", b"pssh-fs\0d\0made", b"pssh-fs\0r\0/x\0g\0"):
+        with pytest.raises(Garbled):
+            answer.read(said)
+
+
+def test_what_a_login_prints_first_is_passed_over() -> None:
+    assert answer.read(b"Welcome!\r\npssh-fs\0d\0made\0/x\0.\0").acts == [("made", b"/x")]
