@@ -200,7 +200,8 @@ def test_a_run_that_could_not_begin_is_on_record_if_a_timer_began_it(fleet: Path
     assert pssh("job", "run", "--now", "tidy.toml", cwd=fleet).code == 2
     assert state.answers(path) == []
     assert pssh("job", "run", "--scheduled", "tidy.toml", cwd=fleet).code == 2
-    assert [answer.word for answer in state.answers(path)] == ["error", "skipped rule/missed"]
+    last, *before = (answer.word for answer in state.answers(path))
+    assert (last, set(before)) == ("error", {"skipped rule/missed"})
     state.close()
 
 
