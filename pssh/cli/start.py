@@ -200,7 +200,7 @@ def carried_out(
             plan = with_credentials(plan, wanted, terminal.ask_secret)
             secrets.update(plan.secrets)
             if keeper:
-                begin(keeper, plan, operation, selection.hosts, wanted, inventory=sources.explicit, first=first)
+                begin(keeper, plan, operation, plan.hosts, wanted, inventory=sources.explicit, first=first)
                 engine.mark_in(str(keeper.marks))
                 plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
             grid.ready()  # the worker is still busy with its own imports
