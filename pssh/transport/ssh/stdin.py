@@ -12,10 +12,7 @@ from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.wire import u32
 
 _MOST = 32 << 10  # bytes in one packet
-_PIECE, _PACKETS = (
-    256 << 10,
-    64,
-)  # bytes, and packets, put in at once: a host that takes one byte in each is not trusted
+_PIECE, _PACKETS = 256 << 10, 64  # bytes and packets put in at once: a host may take one byte in each
 _MOST_QUEUED = 1 << 20  # bytes that have not left yet
 
 
