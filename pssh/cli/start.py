@@ -27,14 +27,12 @@ from pssh.model.options import Format, RunOptions
 from pssh.model.report import Report
 from pssh.model.secret import Secret
 from pssh.model.work import Operation
-from pssh.ops.fs.base import FileOperation
 from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
 from pssh.plan import Plan
 from pssh.prepare import Sources, prepare, with_credentials
 from pssh.report import grid
 from pssh.report.base import Display, Reporter, reporters
-from pssh.report.files import FilesTable, Look
 from pssh.report.forms import EVENTS
 from pssh.report.ping import PingTable
 from pssh.report.raw import Raw
@@ -93,7 +91,9 @@ def own_table(operation: Operation, how: Display, flags: dict[str, Any]) -> Call
         return None
     if isinstance(operation, Ping):
         return partial(PingTable, width=how.width, color=how.color)
-    if isinstance(operation, FileOperation) and operation.tells:
+    if getattr(operation, "tells", False):  # a verb on files; its table is imported for it alone
+        from pssh.report.files import FilesTable, Look
+
         order = {name: flags[name] for name in ("exact", "sort", "reverse")}
         return partial(FilesTable, look=Look(width=how.width, color=how.color, **order))
     return None
@@ -193,7 +193,7 @@ def carried_out(
             keeper = None
             if not (flags.get("no_history") or isinstance(operation, Scan)):
                 history = History.usual()  # closing it would wait for the disk, and this process ends soon
-                keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
+                keeper = stack.enter_context(keeping(history, counts=not _only_looks(operation)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)
             guard.confirm(plan, wanted)
@@ -207,3 +207,8 @@ def carried_out(
             return plan, run(plan, hear, engine, attend, keeper)
     finally:
         engine.close()
+
+
+def _only_looks(operation: Operation) -> bool:
+    """Whether a run of it is not what somebody means by the last one."""
+    return isinstance(operation, Ping) or bool(getattr(operation, "dry", False))

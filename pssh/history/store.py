@@ -126,7 +126,10 @@ class History:
             return
         known = {job for (job,) in self.database.execute("select job from results where run = ?", (number,))}
         writer = Writer(self.database, number, "")
-        hosts = unpack(targets, list[KeptHost])
+        try:
+            hosts = unpack(targets, list[KeptHost])
+        except (ValueError, TypeError):  # a damaged record must not keep all others from being opened
+            hosts = []
         for job, host in enumerate(hosts):
             if job not in known:
                 writer.add(_unfinished(job, host.name, begun=marks.begun(job)))

@@ -155,6 +155,8 @@ _STATUS: dict[str, Status] = {
     "exec/lock-held": "failed",
     "exec/sudo-denied": "failed",
     "exec/sudo-needs-password": "failed",
+    "exec/no-run": "failed",
+    "exec/running": "timed-out",
     "exec/total": "timed-out",
     "exec/stall": "timed-out",
     "exec/no-answer": "timed-out",

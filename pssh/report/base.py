@@ -1,7 +1,8 @@
 """Who hears a run, and which of ours a display asks for.
 
 A reporter hears every event in the main process, one at a time. It keeps no copies: what it shows at the end it takes
-from the report. An `OSError` of stdout leaves `on`; the caller decides what it means for the run.
+from the report. An `OSError` of stdout leaves `on`; the caller decides what it means for the run. What few displays
+ask for is imported when one does: each run waits for these imports before its first host.
 """
 
 import time
@@ -13,14 +14,11 @@ from typing import Literal, Protocol
 
 from pssh.model.event import Event
 from pssh.model.options import Format
-from pssh.report import csvout, junit, markdown
 from pssh.report.blocks import EXACT, Compare
 from pssh.report.folders import Folders, Room
-from pssh.report.forms import Whole, saved
+from pssh.report.forms import FORMS, Whole, saved
 from pssh.report.gather import Auto, Gather
-from pssh.report.jsonout import Json, NdJson
 from pssh.report.lines import Lines
-from pssh.report.live import Live
 from pssh.report.screen import Screen
 from pssh.report.status import Status
 from pssh.report.summary import Notices, Summary
@@ -91,6 +89,8 @@ def reporters(
     status = Status(screen, width=width, quiet=display.quiet, clock=clock)
     made: list[Reporter] = [Notices(screen), status, Waves(screen, quiet=display.quiet)]
     if display.live and not display.quiet:
+        from pssh.report.live import Live
+
         slim = display.format == "lines"
         made.append(Live(screen, color=display.color_beside, clock=clock, hears=display.says, slim=slim))
     made.extend([shows(screen)] if shows else _results(display, screen, clock, now))
@@ -115,15 +115,21 @@ def _results(display: Display, screen: Screen, clock: Callable[[], float], now: 
         case "gather":
             return [gather]
         case "json":
+            from pssh.report.jsonout import Json
+
             return [Json(screen)]
         case "ndjson":
+            from pssh.report.jsonout import NdJson
+
             return [NdJson(screen, now=now, output=display.output)]
         case "csv":
-            return [Whole(screen, csvout.render)]
+            return [Whole(screen, FORMS[".csv"])]
         case "md":
+            from pssh.report import markdown
+
             return [Whole(screen, partial(markdown.render, rows=rows))]
         case "junit":
-            return [Whole(screen, junit.render)]
+            return [Whole(screen, FORMS[".xml"])]
         case "lines":
             lines = Lines(screen, clock=clock, labels=display.labels)
             if display.gathered:

@@ -12,25 +12,24 @@ from typing import BinaryIO
 from pssh.errors import UsageError
 from pssh.model.event import Event, RunEnded
 from pssh.model.report import Report
-from pssh.report import aside, csvout, junit, markdown
-from pssh.report.jsonout import NdJson, document
+from pssh.plugins import resolve
+from pssh.report import aside
 from pssh.report.screen import Screen
 
 Form = Callable[[Report], Iterable[str | bytes]]
 
 
-def _html(report: Report) -> Iterable[str]:
-    from pssh.report.html.page import pieces  # which few runs need
+def _by(path: str) -> Form:
+    """Return the form that `module:function` makes; it is imported when it is first made, for few runs need one."""
+    return lambda report: resolve(path)(report)
 
-    return pieces(report)
 
-
-FORMS: dict[str, Form] = {
-    ".html": _html,
-    ".md": markdown.page,
-    ".json": document,
-    ".csv": csvout.render,
-    ".xml": junit.render,
+FORMS = {
+    ".html": _by("pssh.report.html.page:pieces"),
+    ".md": _by("pssh.report.markdown:page"),
+    ".json": _by("pssh.report.jsonout:document"),
+    ".csv": _by("pssh.report.csvout:render"),
+    ".xml": _by("pssh.report.junit:render"),
 }
 EVENTS = ".ndjson"  # made of the events as they come, and so of no report
 SUFFIXES = (*FORMS, EVENTS)
@@ -66,6 +65,8 @@ class SavedEvents:
 
     def __init__(self, path: Path, now: Callable[[], float], *, output: bool = False) -> None:
         import tempfile  # which takes longer than all of this module
+
+        from pssh.report.jsonout import NdJson
 
         self._path = path
         self._file: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115  it is ours until the end

@@ -46,6 +46,8 @@ _HINTS = {
     "auth/key-locked": "load the key with `ssh-add`, or run from a terminal to be asked for its passphrase",
     "exec/denied": "the host lets this user run no commands: a forced command, or no login shell",
     "exec/total": "`--timeout` set this limit",
+    "exec/running": "`pssh job tail -f` follows it, `pssh job kill` ends it",
+    "exec/no-run": "what `--detach` printed is its name; what was begun under `--sudo` is looked for under `--sudo`",
     "exec/stall": "`--stall` set this limit",
     "exec/deadline": "`--host-timeout` or `--deadline` set this limit",
     "exec/tail": "most hosts were done, and `--tail` gave the others no longer",

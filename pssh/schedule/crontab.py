@@ -18,7 +18,7 @@ from pssh.schedule.when import Rule
 from pssh.schedule.written import write
 
 _MARK = "# pssh job "
-_LOOKED_AT = 3_000  # times from now on
+_LOOKED_AT = 1_000  # times from now on
 _YEARS = 5
 
 

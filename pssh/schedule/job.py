@@ -20,7 +20,7 @@ from pssh.inventory.nearest import also
 from pssh.inventory.sources import tomllines
 from pssh.model.options import RunOptions
 from pssh.ops.steps import Steps
-from pssh.schedule import ics, trust
+from pssh.schedule import ics
 from pssh.schedule.blackout import Blackouts, Event, read_days
 from pssh.schedule.decide import Entry
 from pssh.schedule.jobfile import JobFile, Notify, Schedule, span
@@ -28,6 +28,7 @@ from pssh.schedule.notify import refused
 from pssh.schedule.rollout import options_of
 from pssh.schedule.steps import Making
 from pssh.schedule.strict import Places, Strict
+from pssh.schedule.trust import Trust
 from pssh.schedule.when import EPOCH, Rule, due, offset, zone_of
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -69,8 +70,9 @@ def load(path: Path, *, ours: bool = True, machine: str = "") -> MaintenanceJob:
 
     `ours`: refuse the file of another user. `machine`: what the jitter is told apart by, this machine if empty.
     """
-    path = path.resolve() if path.exists() else path
-    data = trust.read(path, "job file", ours=ours)
+    trust = Trust(None if ours else _owner_of(path))
+    data = trust.job(path)
+    path = path.resolve()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,11 +86,11 @@ def load(path: Path, *, ours: bool = True, machine: str = "") -> MaintenanceJob:
         parse(file.targets)
     except PsshError as error:
         reader.wrong(also(error.message, error.hint), "targets")
-    making = Making(file, path.parent, reader.wrong, files, skip=reader.paths)
+    making = Making(file, path.parent, reader.wrong, files, trust, skip=reader.paths)
     steps = making.steps()
     entry = None
     if isinstance(file.schedule, Schedule):
-        entry = _entry(file.name, file.schedule, path, reader, files, machine or socket.gethostname())
+        entry = _entry(file.name, file.schedule, path, reader, files, trust, machine or socket.gethostname())
     if isinstance(file.notify, Notify) and (why := refused(file.notify)):
         reader.wrong(why, "notify", "command")
     options = RunOptions()
@@ -116,6 +118,13 @@ def _what_is_right(said: dict[str, Any], reader: Strict) -> JobFile:
     return file if isinstance(file, JobFile) else JobFile(version=1, name="job", targets="@all", step=[])
 
 
+def _owner_of(path: Path) -> int:
+    try:
+        return path.stat().st_uid
+    except OSError as error:
+        raise JobError(f"The job file `{path}` cannot be read: {error.strerror}") from None
+
+
 def _refused(path: Path, wrong: list[tuple[int, str]]) -> JobError:
     findings = tuple(f"{path}:{line}: {text}" for line, text in sorted(set(wrong)))
     number = "one thing is" if len(findings) == 1 else f"{len(findings)} things are"
@@ -136,7 +145,9 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         raise _refused(path, [(line, f"this is no TOML: {reason[:1].lower()}{reason[1:]}")]) from None
 
 
-def _entry(name: str, said: Schedule, path: Path, reader: Strict, files: dict[str, str], machine: str) -> Entry | None:
+def _entry(
+    name: str, said: Schedule, path: Path, reader: Strict, files: dict[str, str], trust: Trust, machine: str
+) -> Entry | None:
     rule = _rule(said, reader)
     zone = rule.zone if rule else "UTC"
     window, jitter = _seconds(said.window), _seconds(said.jitter)
@@ -150,7 +161,7 @@ def _entry(name: str, said: Schedule, path: Path, reader: Strict, files: dict[st
         reader.wrong("`jitter` is as long as `every`", "schedule", "jitter")
     if said.grace and said.catch_up == "none":
         reader.wrong('`grace` is for times that are made up, and `catch_up` is "none"', "schedule", "grace")
-    events = [event for text in said.blackout for event in _blackout(text, zone, path, reader, files)]
+    events = [event for text in said.blackout for event in _blackout(text, zone, path, reader, files, trust)]
     if rule is None:
         return None
     return Entry(
@@ -202,7 +213,7 @@ def _rule(said: Schedule, reader: Strict) -> Rule | None:
     return rule
 
 
-def _blackout(text: str, zone: str, path: Path, reader: Strict, files: dict[str, str]) -> list[Event]:
+def _blackout(text: str, zone: str, path: Path, reader: Strict, files: dict[str, str], trust: Trust) -> list[Event]:
     where = ("schedule", "blackout")
     if not text.startswith("file:"):
         try:
@@ -212,7 +223,7 @@ def _blackout(text: str, zone: str, path: Path, reader: Strict, files: dict[str,
             return []
     file = path.parent / Path(text.removeprefix("file:")).expanduser()
     try:
-        data = trust.read(file, "calendar", trust.MOST_FILE, ours=False)
+        data = trust.file(file, "calendar")
     except JobError as error:
         reader.wrong(error.message, *where)
         return []

@@ -13,8 +13,9 @@ from pssh.ops.context import Context
 from pssh.ops.script import Script
 from pssh.ops.steps import Step as Doing
 from pssh.ops.steps import Steps
-from pssh.schedule import doing, trust
+from pssh.schedule import doing
 from pssh.schedule.jobfile import JobFile, Step, span
+from pssh.schedule.trust import Trust
 
 KINDS = ("run", "script", "put", "get", "sync", "fs", "local", "check", "reboot")
 # What is for some kinds only; every other key is for all.
@@ -43,11 +44,13 @@ class Making:
         folder: Path,
         wrong: Wrong,
         files: MutableMapping[str, str],
+        trust: Trust,
         *,
         skip: Container[tuple[str, ...]] = (),
     ) -> None:
         """`skip`: the places of tables in which something is known to be wrong."""
         self._file, self._folder, self._wrong, self._files, self._skip = file, folder, wrong, files, skip
+        self._trust = trust
 
     def steps(self) -> Steps | None:
         """Return the steps; None if one of them is wrong."""
@@ -100,7 +103,7 @@ class Making:
         elif isinstance(said := getattr(step, kind), str):
             operation = Command(text=said, context=context)
         else:
-            operation = doing.operation(said, self._folder, context)
+            operation = doing.operation(said, self._folder, context, self._trust)
         return Doing(
             name=step.name or f"{kind}-{number}",
             operation=operation,
@@ -121,6 +124,6 @@ class Making:
 
     def _script(self, step: Step, context: Context) -> Script:
         path = self._folder / Path(step.script).expanduser()
-        content = trust.read(path, "script", trust.MOST_FILE, ours=False)
+        content = self._trust.file(path, "script")
         self._files[str(path)] = hashlib.sha256(content).hexdigest()
         return Script(name=path.name, content=content, args=tuple(step.args), context=context)

@@ -33,10 +33,8 @@ class Watch:
         self.deliveries = Deliveries(self.job.notify, self.attempt.tell) if self.job.notify else None
 
     def begin(self) -> None:
-        """The run begins."""
+        """The run is made ready."""
         self._began = time.monotonic()
-        if self.deliveries:
-            self.deliveries.begun(self._message("running", "start"))
 
     def over(self, attend: Attend) -> Attend:
         """Return who attends the run besides: it ends when the window closes, and somebody hears if it is long."""
@@ -49,11 +47,17 @@ class Watch:
             with ExitStack() as stack:
                 stack.enter_context(attend(controls))
                 stack.enter_context(running.closing(controls, self.go.until, must_stop=must_stop))
+                if self.deliveries:
+                    self.deliveries.begun(self._message("running", "start"))
                 if most is not None:
                     stack.callback(asyncio.get_running_loop().call_later(most, self._long).cancel)
                 yield
 
         return both
+
+    def drop(self) -> None:
+        """Somebody who was there did not want it after all, and nothing was run."""
+        self.attempt.state.dropped(self.go.number)
 
     def end(self, report: Report | None, code: int) -> None:
         """Keep what came of the run, and tell it; `report` is missing if it did not begin."""

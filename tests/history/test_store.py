@@ -102,6 +102,19 @@ def test_a_dead_run_whose_marks_are_gone_may_have_begun_everywhere(history: Hist
     reopened.close()
 
 
+def test_a_dead_run_with_a_damaged_record_keeps_no_other_from_being_read(history: History) -> None:
+    kept(history, [ok("a")])
+    begun(history, ["a"]).close()
+    history.database.execute("update runs set targets = x'ff' where number = 2")
+    reopened = again(history)
+    queries = Queries(reopened)
+    assert [(run.number, run.state) for run in queries.runs()] == [(2, "interrupted"), (1, "ended")]
+    with pytest.raises(HistoryError, match="is damaged"):
+        queries.report(2)
+    assert [one.host for one in queries.report(1).results] == ["a"]
+    reopened.close()
+
+
 def test_a_run_that_died_before_it_began_leaves_nothing(history: History) -> None:
     history.database.execute(
         "insert into runs (number, first, state, counts, started) values (1, 1, 'preparing', 1, 0)"

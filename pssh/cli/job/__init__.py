@@ -20,10 +20,16 @@ MODULES = {
     "pause": ("Let its times pass until it is resumed", "pssh.cli.job.pause"),
     "resume": ("Run it at its times again", "pssh.cli.job.resume"),
     "approve": ("Agree to another user's job as it is now", "pssh.cli.job.approve"),
+    "tail": ("Show what detached commands print", "pssh.cli.job.tail"),
+    "kill": ("End detached commands", "pssh.cli.job.kill"),
+    "collect": ("Show how detached commands ended", "pssh.cli.job.collect"),
     "remove": ("Take it from systemd and cron, and forget it", "pssh.cli.job.remove"),
 }
 
 
 @click.command(cls=Group, modules=MODULES, examples=EXAMPLES)
 def command() -> None:
-    """Maintenance jobs: steps for a fleet, a schedule and a rollout, in one TOML file each."""
+    """Maintenance jobs: steps for a fleet, a schedule and a rollout, in one TOML file each.
+
+    `tail`, `kill` and `collect` look after what `pssh run --detach` began.
+    """

@@ -11,7 +11,6 @@ from pssh.cli.help import Page
 from pssh.cli.preview import preview
 from pssh.errors import PsshError, UsageError
 from pssh.history.queries import picks
-from pssh.model.options import RunOptions
 from pssh.prepare import Sources
 from pssh.report.base import reporters
 from pssh.report.safe import safe
@@ -68,8 +67,7 @@ def command(
     with allowed as go:
         if go is None:
             return 0
-        wanted = running.options(job, sources, text, yes=yes or scheduled)
-        return _run(job, attempt, go, text, sources, wanted, flags, first)
+        return _run(job, attempt, go, text, sources, {**flags, "yes": yes, "scheduled": scheduled}, first)
 
 
 def _rest(job: MaintenanceJob, name: str) -> tuple[str, int]:
@@ -89,24 +87,28 @@ def _run(
     go: Go,
     text: str,
     sources: Sources,
-    wanted: RunOptions,
     flags: dict[str, Any],
     first: int,
 ) -> int:
-    how = start.display(flags)
-    screen = Screen(*terminal.streams())
-    wanted = structs.replace(wanted, say=how.says)
-    hears, attend = start.attended(reporters(how, screen), screen, how, wanted)
-    given = running.flags(sources, quiet=how.quiet)
-    watch = Watch(job, attempt, go)
-    report, code = None, 1
+    scheduled, watch = flags["scheduled"], Watch(job, attempt, go)
+    watch.begin()
     try:
-        watch.begin()
+        how = start.display(flags)
+        screen = Screen(*terminal.streams())
+        wanted = running.options(job, sources, text, yes=flags["yes"] or scheduled)
+        wanted = structs.replace(wanted, say=how.says)
+        hears, attend = start.attended(reporters(how, screen), screen, how, wanted)
+        given = running.flags(sources, quiet=how.quiet)
         finished = start.carried_out(job.steps, text, given, wanted, hears, None, watch.over(attend), first)
         report, code = (finished[1], finished[1].exit_code) if finished else (None, 0)
     except PsshError as error:
-        code = error.exit_code
+        if error.exit_code == 2 and not scheduled:
+            watch.drop()
+        else:
+            watch.end(None, error.exit_code)
         raise
-    finally:
-        watch.end(report, code)
+    except BaseException:
+        watch.end(None, 1)
+        raise
+    watch.end(report, code)
     return code

@@ -13,8 +13,8 @@ from pssh.errors import UsageError
 from pssh.report.safe import safe
 from pssh.schedule.folder import JobFolder
 from pssh.schedule.lock import Lock
-from pssh.schedule.loop import TICK, Loop
-from pssh.schedule.state import State
+from pssh.schedule.loop import TICK, Loop, line
+from pssh.schedule.state import State, StateError
 
 EXAMPLES = """
   pssh sched run jobs/
@@ -59,8 +59,15 @@ class _Wake:
 
 def _run(loop: Loop, wake: _Wake) -> int:
     began = time.monotonic()
+    trouble = ""
     while not wake.seen:
-        loop.tick()
+        try:
+            loop.tick()
+            trouble = ""
+        except StateError as error:  # a full disk: nothing is begun until there is room again
+            if error.message != trouble:
+                trouble = error.message
+                _log(line({"time": loop.now(), "event": "error", "why": trouble}))
         began = max(began + TICK, time.monotonic())
         wake.sleep(began - time.monotonic() + 0.001)
     told = 0
@@ -73,5 +80,5 @@ def _run(loop: Loop, wake: _Wake) -> int:
         wake.sleep(0.1)
 
 
-def _log(line: str) -> None:
-    click.echo(safe(line))
+def _log(said: str) -> None:
+    click.echo(safe(said))

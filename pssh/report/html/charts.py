@@ -25,7 +25,8 @@ _MOST_ROWS = 160
 _SLICES = 100
 _BARS = 24
 _GAP = 0.0015  # of the width, between bars
-_ROOM = 0.3  # of the width: a part as wide as that has room for words
+_NAME = 24  # letters of a name in its row; the whole of it is in the table
+_ROOM = 0.45  # of the width: a part as wide as that has room for words
 _LEAST = 0.004  # of the width: what happened can be seen, however short or rare
 
 
@@ -206,7 +207,8 @@ def _host(span: Span, y: float, step: float, longest: float, named: bool) -> Mar
         parts.append(svg.rect(x, middle - x, top, high, f"s-{span.result.status} pale", title))
     if named:
         late = x > 0.6
-        said = f"{span.result.host}  {svg.took(span.end - span.start)}"
+        host = span.result.host
+        said = f"{host if len(host) <= _NAME else f'{host[: _NAME - 1]}…'}  {svg.took(span.end - span.start)}"
         said += "" if span.result.ok else f"  {span.result.status}"
         parts.append(svg.label(end if late else x, y + 11, said, "name", "end" if late else "start"))
     return join(parts)

@@ -30,7 +30,7 @@ section,header>div{background:var(--card);border:1px solid var(--edge);border-ra
 h1{font-size:22px;line-height:1.3;margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
 h2{font-size:17px;margin:0 0 12px}
 h3{font-size:14px;margin:0}
-p{margin:0 0 10px}
+p{margin:0 0 10px;overflow-wrap:anywhere}
 code,pre,.mono{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace}
 h1 code{font-size:20px;line-height:1.35;font-weight:600}
 p code,dd code,li code{background:var(--code);border-radius:4px;padding:1px 4px;overflow-wrap:anywhere}

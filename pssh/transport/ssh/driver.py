@@ -108,7 +108,7 @@ class Driver(Keyed):
         self.flush: Callable[[], None] = lambda: None
         self.on_phase: Callable[[str], None] = lambda what: None
         self.on_answer: Callable[[], None] = lambda: None  # a global request of ours was answered
-        self.senders: list[Callable[[], None]] = []  # called when much of what was to be sent has left
+        self.senders: list[Callable[[], None]] = []  # called when there may be room for what they have to send
         self.on_error: Callable[[Exception], None] = lambda what: None  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure
@@ -127,8 +127,8 @@ class Driver(Keyed):
         self._send_kex_init()
         self._expect_packet(common.MSG_KEXINIT)
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the host; raises whatever ends the connection."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take bytes from the host, or a view of `wire.lap()`; raises whatever ends the connection."""
         if not data:
             raise Closed
         self.packetizer.take(data)
@@ -141,6 +141,8 @@ class Driver(Keyed):
         following = self.packetizer.next
         while (packet := following()) is not None:
             self._dispatch(*packet)
+        self.packetizer.keep()
+        self.on_room()
         if len(self.packetizer.out) + _HELD * len(self.held or ()) > MAX_UNSENT:
             raise ProtocolError("the host asks and asks, and reads no answer")
         if self.packetizer.used > REKEY_BYTES and self.held is None:
@@ -167,7 +169,7 @@ class Driver(Keyed):
             self.packetizer.send(payload)
 
     def on_room(self) -> None:
-        """Much of what was to be sent has left."""
+        """Something may be sent: much has left, or the host may have opened a window."""
         for pump in tuple(self.senders):
             pump()
 

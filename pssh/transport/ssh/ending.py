@@ -178,7 +178,7 @@ class Ending:
         if (self._remote < 0) != (kind in (common.MSG_CHANNEL_OPEN_SUCCESS, common.MSG_CHANNEL_OPEN_FAILURE)):
             raise ProtocolError(f"unexpected packet {kind}")
         if kind == common.MSG_CHANNEL_DATA:
-            self._take(fields.string())
+            self._take(bytes(fields.string()))
         elif kind == common.MSG_CHANNEL_EXTENDED_DATA:
             fields.u32()
             self._count(fields.string())

@@ -54,12 +54,9 @@ class Exec:
         """`subsystem`: the command is the name of one, and this is called once the host has started it."""
         self._driver = driver
         self._loop = asyncio.get_running_loop()
-        self._command = command
-        self._tty = tty
-        self._subsystem = subsystem
+        self._command, self._tty, self._subsystem = command, tty, subsystem
         feed = Feed(stdin, tty=tty)
-        feed.on_broken = self._broke
-        self._stdin = Stdin(driver, feed)
+        feed.on_broken, self._stdin = self._broke, Stdin(driver, feed)
         self._prompting: Prompting | None = None
         if prompt is not None:
             self._prompting = Prompting(prompt, secrets.get(prompt.secret), feed, tty=tty)
@@ -227,6 +224,8 @@ class Exec:
         self.heard = self._loop.time()
         if self._prompting is not None and self._why is not None and not self._prompting.stop():
             self._stdin.close()  # an answer might now begin what is to end
+        if not self._sinks or self._tty:
+            data = bytes(data)  # of what is a view only a sink can make something
         try:
             wait = self._printed.take(name, data) if name is not None else None
         except Exception as error:  # noqa: BLE001  a sink may raise anything, and it ends this command only

@@ -2,8 +2,7 @@
 
 The loop is given descriptor numbers: with socket objects `selectors` formats their `repr` at each registration. One
 `recv` of at most 256 KiB per readiness, so that one loud host cannot starve the others, and of 16 KiB until a host has
-filled that: the buffer of a large one is mapped and unmapped for each call. Everything a turn produces leaves in one
-`send`.
+filled that. Everything a turn produces leaves in one `send`.
 """
 
 import asyncio
@@ -12,8 +11,9 @@ import socket
 from collections.abc import Callable
 
 from pssh.transport.ssh.driver import Driver
+from pssh.transport.ssh.wire import lap
 
-_FIRST_READ, _MOST_READ = 16 << 10, 256 << 10
+_FIRST_READ = 16 << 10
 _LITTLE = 256 << 10  # bytes still to be sent, below which more is asked for
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 _USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -38,7 +38,7 @@ class Link:
         self._on_end = on_end
         self._writing = False
         self._open = True
-        self._most = _FIRST_READ
+        self._flows = False  # the host has filled a small piece, and may be read in large ones
         self.heard = self._loop.time()  # when the host last sent anything
         self.misses = 0  # signs of life asked for and not answered
         driver.flush = self.flush
@@ -96,9 +96,13 @@ class Link:
 
     def _readable(self) -> None:
         try:
-            data = self._sock.recv(self._most)
-            if len(data) == self._most:
-                self._most = _MOST_READ
+            data: bytes | memoryview
+            if self._flows:
+                data = lap()
+                data = data[: self._sock.recv_into(data)]
+            else:
+                data = self._sock.recv(_FIRST_READ)
+                self._flows = len(data) == _FIRST_READ and self._driver.packetizer.flows
             if _QUICKACK is not None:
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel clears it after each
             self.heard = self._loop.time()

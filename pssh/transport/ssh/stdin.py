@@ -9,9 +9,10 @@ import asyncio
 
 from pssh.transport.feed import Feed
 from pssh.transport.ssh.driver import Driver
-from pssh.transport.ssh.wire import text, u32
+from pssh.transport.ssh.wire import u32
 
 _MOST = 32 << 10  # bytes in one packet
+_PIECE = 256 << 10  # bytes read at once
 _MOST_QUEUED = 1 << 20  # bytes that have not left yet
 
 
@@ -44,9 +45,8 @@ class Stdin:
         self.pump()
 
     def widen(self, more: int) -> None:
-        """The host takes so many bytes more."""
+        """The host takes so many bytes more; the driver calls `pump` once it has heard all that came."""
         self._room = min(self._room + more, 0xFFFFFFFF)
-        self.pump()
 
     def release(self) -> None:
         """Send what was held for a question that did not come."""
@@ -60,7 +60,7 @@ class Stdin:
             if data is None:
                 return
             if data:
-                self._driver.send(b"\x5e" + u32(self._remote) + text(data))
+                self._driver.packetizer.send_data(b"\x5e" + u32(self._remote), data, min(self._packet, _MOST))
                 self._room -= len(data)
                 self.moved = self._loop.time()
             else:
@@ -79,6 +79,7 @@ class Stdin:
         self._driver.flush()
 
     def _most(self) -> int:
-        if self._driver.held is not None or len(self._driver.packetizer.out) >= _MOST_QUEUED:
+        if self._driver.held is not None:  # so that nothing has to be held back
             return 0
-        return min(self._room, self._packet, _MOST)
+        queued = len(self._driver.packetizer.out)
+        return min(self._room, _PIECE) if queued < _MOST_QUEUED else 0

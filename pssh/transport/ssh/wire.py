@@ -9,6 +9,7 @@ Why not `Packetizer.read_message`: it cannot be left in mid-packet, and it alloc
 
 import hmac
 import struct
+import threading
 from typing import Any
 
 from paramiko import Message
@@ -50,6 +51,7 @@ class Fields:
     __slots__ = ("at", "data")
 
     def __init__(self, data: bytes, at: int = 0) -> None:
+        """With a view in the place of bytes, strings are views as well."""
         self.data = data
         self.at = at
 
@@ -100,6 +102,28 @@ class _Nonces:
 
 
 _UNUSED = _Nonces(bytes(12))
+_CHANNEL_DATA, _MUCH = 94, 4 << 10  # the body of such a message, if it is longer, is not copied
+READ = 256 << 10
+_HEADROOM = MAX_PACKET + 64  # for a packet whose end is still to come
+_local = threading.local()
+
+
+def _lap() -> memoryview:
+    found: memoryview | None = getattr(_local, "lap", None)
+    if found is None:
+        found = _local.lap = memoryview(bytearray(_HEADROOM + READ))
+    return found
+
+
+def lap() -> memoryview:
+    """Return where a thread's connections, one after the other, may read `READ` bytes into, to be used at once.
+
+    One buffer for all: each of a thousand connections would hold as much, and a new one for each read is mapped and
+    unmapped by the system.
+    """
+    return _lap()[_HEADROOM:]
+
+
 # By the length of a message modulo 16: the padding, at least 4 bytes, with the byte in front that counts it.
 _PADDING = [
     bytes((pad,)) + bytes(pad) for pad in ((15 - size) % 16 + (16 if (15 - size) % 16 < 4 else 0) for size in range(16))
@@ -113,7 +137,7 @@ class BufferPacketizer(Packetizer):
         super().__init__(sock)
         self.out = bytearray()
         self.used = 0  # bytes under the present keys, either way
-        self._input = b""
+        self._input: Any = b""  # or a view of the lap
         self._at = 0  # where the next packet begins in the input: cut off once per turn, not once per packet
         self._sequence_in = 0
         self._seal: Any = None
@@ -167,10 +191,43 @@ class BufferPacketizer(Packetizer):
         self.out += sealed
         self.used += len(sealed) + 4
 
-    def take(self, data: bytes) -> None:
-        """Add what the peer sent."""
-        self._input = self._input[self._at :] + data if self._at < len(self._input) else data
+    def send_data(self, head: bytes, data: bytes, most: int) -> None:
+        """Put data into as many packets as it takes: in each the head, a length, and up to so many bytes."""
+        view, seal, nonces, out = memoryview(data), self._seal, self._nonces_out, self.out
+        before = len(out)
+        for at in range(0, len(data), most):
+            part = view[at : at + most]
+            size = len(head) + 4 + len(part)
+            if seal is None:
+                super().send_message(Payload(b"".join((head, u32(len(part)), part))))
+                continue
+            pad = _PADDING[size % 16]
+            length = u32(size + len(pad))
+            out += length
+            out += seal.encrypt(nonces.next(), b"".join((pad[:1], head, u32(len(part)), part, pad[1:])), length)
+        if seal is not None:  # else paramiko has counted
+            self.used += len(out) - before
+
+    def take(self, data: bytes | memoryview) -> None:
+        """Add what the peer sent; what lies in `lap()` is used there, and the rest of it has to be kept by `keep`."""
+        rest = self._input[self._at :]
         self._at = 0
+        if isinstance(data, memoryview):
+            lap, start = _lap(), _HEADROOM - len(rest)
+            lap[start:_HEADROOM] = rest
+            self._input = lap[start : _HEADROOM + len(data)]
+        else:
+            self._input = rest + data if rest else data
+
+    def keep(self) -> None:
+        """Keep what no packet has used yet."""
+        if isinstance(self._input, memoryview):
+            self._input, self._at = bytes(self._input[self._at :]), 0
+
+    @property
+    def flows(self) -> bool:
+        """Whether what comes may be read into `lap()`."""
+        return self._open is not None
 
     def line(self) -> bytes | None:
         """Take one line off the input, without its end; None if there is no whole line."""
@@ -178,7 +235,7 @@ class BufferPacketizer(Packetizer):
         if end < 0:
             return None
         line, self._at = self._input[self._at : end], end + 1
-        return line.removesuffix(b"\r")
+        return bytes(line.removesuffix(b"\r"))
 
     @property
     def pending(self) -> int:
@@ -186,11 +243,13 @@ class BufferPacketizer(Packetizer):
         return len(self._input) - self._at
 
     def next(self) -> tuple[int, bytes, int] | None:
-        """Return the next packet as (type, body, sequence number) once it is whole."""
+        """Return the next packet as (type, body, sequence number) once it is whole; of much data a view is the body."""
         buf, at = self._input, self._at
         if len(buf) - at < 4:
             return None
         if self._clear is not None:
+            self.keep()
+            buf, at = self._input, self._at
             body = self._next_with_mac(buf, at)
             if body is None:
                 return None
@@ -209,6 +268,8 @@ class BufferPacketizer(Packetizer):
             raise ProtocolError("a packet has no content")
         seqno = self._sequence_in
         self._sequence_in = (seqno + 1) & 0xFFFFFFFF
+        if len(body) > _MUCH and body[1] == _CHANNEL_DATA:
+            return body[1], memoryview(body)[2:stop], seqno  # type: ignore[return-value]  # as good as bytes to Fields
         return body[1], body[2:stop], seqno
 
     def _next_with_mac(self, buf: bytes, at: int) -> bytes | None:
