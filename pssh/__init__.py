@@ -13,6 +13,7 @@ _PUBLIC = {
     "Fleet": "pssh.fleet",
     "Results": "pssh.fleet",
     "Command": "pssh.ops.command",
+    "Reboot": "pssh.ops.reboot",
     "Script": "pssh.ops.script",
     "Put": "pssh.ops.files.put",
     "Get": "pssh.ops.files.get",

@@ -10,6 +10,7 @@ from pssh.model.report import Report as Report
 from pssh.ops.command import Command as Command
 from pssh.ops.files.get import Get as Get
 from pssh.ops.files.put import Put as Put
+from pssh.ops.reboot import Reboot as Reboot
 from pssh.ops.script import Script as Script
 from pssh.ops.steps import Step as Step
 from pssh.ops.steps import Steps as Steps
@@ -24,6 +25,7 @@ __all__ = [
     "NoHosts",
     "PsshError",
     "Put",
+    "Reboot",
     "Reply",
     "Report",
     "Result",

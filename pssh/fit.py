@@ -7,7 +7,6 @@ operation once.
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import structs
@@ -21,25 +20,18 @@ from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
 from pssh.ops.context import Context
 from pssh.ops.detached import Detach
-from pssh.ops.files.get import Get
-from pssh.ops.files.put import Put
-from pssh.ops.fs.apart import apart
-from pssh.ops.fs.base import FileOperation
-from pssh.ops.lock import Locked
 from pssh.ops.ping import Ping
 from pssh.ops.scan import Scan
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote
-from pssh.ops.steps import Step, Steps
-from pssh.ops.sync.pull import Pull
-from pssh.ops.sync.push import Sync
 from pssh.plan import password_of
 
 LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
-Files = Put | Get | Sync | Pull
-FILES = (Put, Get, Sync, Pull)  # their paths are filled always
 # A larger script is sent to a worker once for all hosts, and so is told nothing of the host it runs on unless asked to.
 MOST_OWN_BYTES = 1 << 20
+# By what they have the operations are known that few runs have, and whose modules each run would else wait for.
+_OTHERS = ("placed", "steps", "here")
+_LEASE = {"lease": 6 * 3600.0}  # seconds, of the lock of a job: after a reboot nothing but its lease says who has it
 _UNDO = 10.0  # seconds that a job which is stopped gets to take its steps back, beside the grace time
 
 
@@ -73,24 +65,35 @@ def looks(operation: Operation) -> bool:
 
 
 def parted(jobs: list[Job], hosts: Sequence[Host]) -> tuple[list[Job], Sequence[Host]]:
-    """Return the jobs and their hosts; of a file operation on this machine alone one for each path, as `local:PATH`."""
-    if len(jobs) != 1 or jobs[0].connection.transport != "local" or jobs[0].connection.become:
+    """Return the jobs and their hosts; of a file operation on this machine alone one for each path, as `local:PATH`.
+
+    Where the hosts are such already, because they are those of an earlier run, each gets its own path.
+    """
+    if not jobs or any(job.connection.transport != "local" or job.connection.become for job in jobs):
         return jobs, hosts
-    (job,), (host,) = jobs, hosts
-    parts = apart(job.operation)
+    if not getattr(jobs[0].operation, "apart", False):
+        return jobs, hosts
+    from pssh.ops.fs.apart import apart, of_path
+
+    names = [job.host.partition(":") for job in jobs]
+    if all(colon for _, colon, _ in names):
+        own = [of_path(job.operation, path) for job, (_, _, path) in zip(jobs, names, strict=True)]
+        found = zip(jobs, own, strict=True)
+        return [structs.replace(job, operation=one) if one is not None else job for job, one in found], hosts
+    parts = apart(jobs[0].operation) if len(jobs) == 1 else ()
     if not parts:
         return jobs, hosts
-    names = [f"{job.host}:{path}" for path, _ in parts]
+    (job,), (host,) = jobs, hosts
     split = [
-        structs.replace(job, id=number, host=name, operation=operation)
-        for number, (name, (_, operation)) in enumerate(zip(names, parts, strict=True))
+        structs.replace(job, id=number, host=f"{job.host}:{path}", operation=operation)
+        for number, (path, operation) in enumerate(parts)
     ]
-    return split, [structs.replace(host, name=name) for name in names]
+    return split, [structs.replace(host, name=one.host) for one in split]
 
 
 def secrets_in(operation: Operation, options: RunOptions) -> list[str]:
     """Return the names of the secrets that placeholders ask for, each once."""
-    if not (_filled(options) or isinstance(operation, Steps)):
+    if not (_filled(options) or hasattr(operation, "steps")):
         return []
     texts = [*_texts(operation), *options.env, options.chdir]
     return list(dict.fromkeys(name for text in texts for name in secrets(text)))
@@ -103,12 +106,12 @@ def _filled(options: RunOptions) -> bool:
 def _texts(operation: Operation) -> Sequence[str]:
     if isinstance(operation, Command):
         return [operation.text]
-    if isinstance(operation, Steps):
-        return [text for step in operation.steps for one in step.all for text in _texts(one)]
+    if steps := getattr(operation, "steps", ()):
+        return [text for step in steps for one in step.all for text in _texts(one)]
     return operation.args if isinstance(operation, Script) else []
 
 
-def _become(step: Step) -> Context | None:
+def _become(step: Any) -> Context | None:
     """Return how a step becomes somebody on the host; None if it does not."""
     context = getattr(step.operation, "context", None)
     return context if isinstance(context, Context) and context.become and not step.here else None
@@ -122,7 +125,7 @@ class _Fit:
     ) -> None:
         self.options, self.total, self.run, self.owner = options, len(jobs), run, owner
         first = jobs[0].operation if jobs else None
-        self.steps = first if isinstance(first, Steps) else None
+        self.steps: Any = first if hasattr(first, "steps") else None
         self.fills = _filled(options) or self.steps is not None
         self.lock: LockOption | None = options.locks
         self.conflicts = {(conflict.host, conflict.key): conflict for conflict in conflicts}
@@ -132,10 +135,11 @@ class _Fit:
     def wanted(self, jobs: Sequence[Job]) -> bool:
         """Whether any host's operation or job differs from what was given."""
         options = self.options
-        if any(isinstance(job.operation, FileOperation) and job.connection.transport == "local" for job in jobs):
+        if any(hasattr(job.operation, "here") and job.connection.transport == "local" for job in jobs):
             return True
         asked = self.lock or self.said or options.env or options.one_per or options.ask_become_pass or self.fills
-        own = self.told(jobs[0].operation) or isinstance(jobs[0].operation, (*FILES, Detach))
+        first = jobs[0].operation
+        own = self.told(first) or hasattr(first, "placed") or isinstance(first, Detach)
         return bool(asked or own or any(job.connection.become for job in jobs))
 
     def told(self, operation: Operation) -> bool:
@@ -151,7 +155,7 @@ class _Fit:
         job = structs.replace(job, operation=operation, only_one=only_one)
         return job if self.steps is None else self.stepping(job, self.steps)
 
-    def stepping(self, job: Job, steps: Steps) -> Job:
+    def stepping(self, job: Job, steps: Any) -> Job:
         """Return a job of steps: what the run says of success is each step's own, and taking back has its time."""
         undo = _UNDO if any(step.undo for step in steps.steps) else 0.0
         job = structs.replace(job, limits=structs.replace(job.limits, undo=undo, ok=(0,)))
@@ -179,27 +183,32 @@ class _Fit:
 
     def operation(self, job: Job, host: Host, names: Mapping[str, str]) -> Operation:
         found: Any = job.operation
-        if isinstance(found, Steps):
+        if self.steps is not None:
             found = structs.replace(found, steps=tuple(self.step(step, job, host, names) for step in found.steps))
         else:
             found = self.one(found, job, host, names)
         if self.lock:  # a wait that is over leaves the host aside too
+            from pssh.ops.lock import Locked
+
             mode: Literal["skip", "fail"] = "fail" if self.lock.mode == "fail" else "skip"
-            found = Locked(name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait)
+            lease = _LEASE if self.steps is not None else {}
+            found = Locked(
+                name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait, **lease
+            )
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
 
-    def step(self, step: Step, job: Job, host: Host, names: Mapping[str, str]) -> Step:
+    def step(self, step: Any, job: Job, host: Host, names: Mapping[str, str]) -> Any:
         operation, *undo = (self.one(one, job, host, names, here=step.here) for one in step.all)
         ok = tuple(sorted({*step.ok, *self.options.ok}))
         return structs.replace(step, operation=operation, undo=undo[0] if undo else None, ok=ok)
 
     def one(self, operation: Any, job: Job, host: Host, names: Mapping[str, str], *, here: bool = False) -> Any:
         """Return one operation as this host gets it."""
-        if isinstance(operation, FILES):
-            operation = self.placed(operation, host, names)
+        if hasattr(operation, "placed"):
+            operation = operation.placed(_Places(self, host, names))
         elif self.fills:
             operation = self.filled(operation, lambda text, how: self.text(text, host, names, how))
-        if isinstance(operation, FileOperation) and (here or job.connection.transport == "local"):
+        if hasattr(operation, "here") and (here or job.connection.transport == "local"):
             operation = structs.replace(operation, here=True)
         if isinstance(operation, Detach):
             operation = structs.replace(operation, run=self.run)
@@ -221,28 +230,6 @@ class _Fit:
             args = shlex.split(line) if line else operation.args
             return structs.replace(operation, args=tuple(text(arg, str) for arg in args), raw=b"")
         return operation
-
-    def placed(self, operation: Files, host: Host, names: Mapping[str, str]) -> Files:
-        """Return an operation on files with its paths filled: on this machine a value is always one part of a path."""
-
-        def here(path: str) -> str:
-            return self.text(path, host, names, part)
-
-        def there(path: str) -> str:
-            return self.text(path, host, names, str)
-
-        if isinstance(operation, Sync):
-            return structs.replace(operation, dest=there(operation.dest))
-        if isinstance(operation, Pull):
-            folder, dest = there(operation.folder), str(Path.cwd() / here(operation.dest))
-            return structs.replace(operation, folder=folder, dest=dest, host=part(host.name))
-        if isinstance(operation, Get):
-            dest, path = (str(Path.cwd() / here(said)) if said else "" for said in (operation.dest, operation.path))
-            sources = tuple(map(there, operation.sources))
-            return structs.replace(operation, sources=sources, dest=dest, path=path, host=part(host.name))
-        sources, dest = tuple(map(here, operation.sources)), there(operation.dest)
-        found = structs.replace(operation, sources=sources, dest=dest)
-        return structs.replace(found, names=tuple(names.items())) if operation.render else found
 
     def text(self, text: str, host: Host, names: Mapping[str, str], how: Callable[[str], str]) -> str:
         try:
@@ -287,6 +274,20 @@ class _Fit:
         return tuple(ours.items())
 
 
+class _Places:
+    """What the paths of an operation become for one host: on this machine a value is always one part of a path."""
+
+    def __init__(self, fit: _Fit, host: Host, names: Mapping[str, str]) -> None:
+        self._fit, self._host, self.names = fit, host, names
+        self.host = part(host.name)
+
+    def here(self, path: str) -> str:
+        return self._fit.text(path, self._host, self.names, part)
+
+    def there(self, path: str) -> str:
+        return self._fit.text(path, self._host, self.names, str)
+
+
 _HIGHER = "give one of them a higher `priority`, or say it on the host"
 
 
@@ -305,7 +306,7 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
     """Raise UsageError for options that the operation would not heed, or that no host does."""
     operation = jobs[0].operation
     heeds = isinstance(getattr(operation, "context", None), Context) or fit.steps is not None
-    known = isinstance(operation, Command | Script | Files | Steps | FileOperation)
+    known = isinstance(operation, Command | Script) or any(hasattr(operation, word) for word in _OTHERS)
     asked = fit.said or options.env or ((_filled(options) or fit.lock) and not known)
     become = any(job.connection.become for job in jobs)
     if fit.steps is not None:
@@ -313,7 +314,7 @@ def _refuse(jobs: Sequence[Job], options: RunOptions, fit: _Fit) -> None:
         _refuse_for_steps(fit.steps, options)
     if isinstance(operation, Detach):
         _refuse_for_detached(operation, options)
-    if isinstance(operation, FILES) and (fit.said or options.env):
+    if hasattr(operation, "placed") and (fit.said or options.env):
         raise UsageError("Files have no input, terminal, folder or variables", hint="these options are for commands")
     if (asked or (become and not isinstance(operation, LOOKING))) and not heeds:
         word = type(operation).__name__.lower()
@@ -335,7 +336,7 @@ def _refuse_for_detached(operation: Detach, options: RunOptions) -> None:
         raise UsageError(f"`{{secret:{names[0]}}}` would stay in a file on the host, beside a detached command")
 
 
-def _refuse_for_steps(steps: Steps, options: RunOptions) -> None:
+def _refuse_for_steps(steps: Any, options: RunOptions) -> None:
     """Raise UsageError for what is each step's own to say, and for secrets that all of this machine would see."""
     if options.retry_on:
         raise UsageError("`--retry-on` is for one command", hint="a step that is idempotent says its own `retries`")

@@ -209,7 +209,7 @@ class Fleet:
             selection = self._selection()
             plan = self._plan(wanted, settled, selection, keeper.name)
             begin(
-                *(keeper, plan, wanted, selection.hosts, settled),
+                *(keeper, plan, wanted, plan.hosts, settled),
                 inventory=self.sources.explicit,
                 unmarked=engine is not None,
             )

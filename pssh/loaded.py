@@ -5,6 +5,7 @@ them would read everything again, and might find another content.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import structs
 
@@ -12,14 +13,14 @@ from pssh.errors import UsageError
 from pssh.model.work import Job, Operation
 from pssh.ops.files.put import Put
 from pssh.ops.files.render import rendered
-from pssh.ops.files.tree import Tree
 from pssh.ops.lock import Locked
-from pssh.ops.steps import Step, Steps
+from pssh.ops.steps import Packed, Step, Steps
+from pssh.ops.sync.push import Sync
 
 
 def with_trees(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs with what they send; raises UsageError."""
-    trees: dict[tuple[object, ...], Tree] = {}
+    trees: dict[tuple[object, ...], Any] = {}
     read: dict[int, Operation] = {}
     found = []
     for job in jobs:
@@ -30,13 +31,18 @@ def with_trees(jobs: Sequence[Job]) -> list[Job]:
     return found
 
 
-def _read(operation: Operation, host: str, trees: dict[tuple[object, ...], Tree]) -> Operation:
+def _read(operation: Operation, host: str, trees: dict[tuple[object, ...], Any]) -> Operation:
     """Return an operation with every tree in it; `trees` are those that were read before."""
     if isinstance(operation, Locked):
-        return structs.replace(operation, operation=_read(operation.operation, host, trees))
+        inner: Any = operation.operation
+        return structs.replace(operation, operation=_read(inner, host, trees))
+    if isinstance(operation, Packed):
+        return _read(operation.opened(), host, trees)
     if isinstance(operation, Steps):
         steps = tuple(_step(step, host, trees) for step in operation.steps)
         return structs.replace(operation, steps=steps) if steps != operation.steps else operation
+    if isinstance(operation, Sync):
+        return _looked(operation, trees)
     if not isinstance(operation, Put) or operation.tree is not None:
         return operation
     key = (operation.sources, operation.follow, operation.skip_links)
@@ -50,7 +56,15 @@ def _read(operation: Operation, host: str, trees: dict[tuple[object, ...], Tree]
     return structs.replace(operation, tree=trees[key])
 
 
-def _step(step: Step, host: str, trees: dict[tuple[object, ...], Tree]) -> Step:
+def _looked(operation: Sync, trees: dict[tuple[object, ...], Any]) -> Sync:
+    """Return a sync with what its folder holds."""
+    key = (Sync, operation.folder, operation.exclude, operation.checksum)
+    if not operation.listing and key not in trees:
+        trees[key] = operation.looked().listing
+    return structs.replace(operation, listing=operation.listing or trees[key])
+
+
+def _step(step: Step, host: str, trees: dict[tuple[object, ...], Any]) -> Step:
     done = {name: getattr(step, name) for name in ("operation", "undo")}
-    sent = {name: _read(one, host, trees) for name, one in done.items() if isinstance(one, Put)}
+    sent = {name: _read(one, host, trees) for name, one in done.items() if isinstance(one, Put | Sync)}
     return structs.replace(step, **sent) if sent else step

@@ -33,6 +33,7 @@ class Plan:
     asks: Sequence[str] = ()  # the names of secrets that the command asks for
     protected: Sequence[str] = ()  # the hosts that are touched only once somebody has said so
     exit: ExitRule = "all"
+    hosts: Sequence[Host] = ()  # those of the jobs, in their order before any was changed
     dangers: bool = False  # what it does cannot be undone: somebody must say so first
 
 

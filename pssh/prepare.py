@@ -27,12 +27,14 @@ from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
 from pssh.inventory.select import Selection, narrow, select
-from pssh.loaded import with_trees
 from pssh.model.event import Notice
 from pssh.model.host import Settings
 from pssh.model.options import RunOptions
 from pssh.model.report import Run
 from pssh.model.work import Job, Operation
+from pssh.ops.command import Command
+from pssh.ops.ping import Ping
+from pssh.ops.script import Script
 from pssh.plan import Plan, jobs_for
 from pssh.settings import defaults
 from pssh.transport.ssh.userconfig import UserConfig
@@ -140,7 +142,10 @@ def prepare(
     )
     if options.order == "random":
         random.Random(seed).shuffle(jobs)
-    jobs = with_trees(jobs)
+    if not isinstance(operation, Command | Script | Ping):
+        from pssh.loaded import with_trees  # and with it all that sends files, which other runs do not wait for
+
+        jobs = with_trees(jobs)
     run = Run(
         id=number,
         started=began,
@@ -160,6 +165,7 @@ def prepare(
         asks=secrets_in(operation, options),
         protected=() if looks(operation) else tuple(host.name for host in hosts if host.protected),
         exit=options.exit,
+        hosts=hosts,
         dangers=getattr(operation, "dangers", False),
     )
 

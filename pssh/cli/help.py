@@ -13,7 +13,7 @@ import click
 PLAIN = "Options"
 # As one thinks of a run: where, how to get in, what to give it, how it goes, when it stops, what is seen of it.
 ORDER = (
-    *("Time", "Targets", "Show", "Host keys", "Connection", "Files", "Input", "Privilege", "Pace", "Waves"),
+    *("Time", "Targets", "Show", "Report", "Host keys", "Connection", "Files", "Input", "Privilege", "Pace", "Waves"),
     *("Limits", "Failures", "Safety", "Output", PLAIN),
 )
 

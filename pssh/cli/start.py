@@ -193,17 +193,22 @@ def carried_out(
             keeper = None
             if not (flags.get("no_history") or isinstance(operation, Scan)):
                 history = History.usual()  # closing it would wait for the disk, and this process ends soon
-                keeper = stack.enter_context(keeping(history, counts=not isinstance(operation, Ping)))
+                keeper = stack.enter_context(keeping(history, counts=not _only_looks(operation)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)
             guard.confirm(plan, wanted)
             plan = with_credentials(plan, wanted, terminal.ask_secret)
             secrets.update(plan.secrets)
             if keeper:
-                begin(keeper, plan, operation, selection.hosts, wanted, inventory=sources.explicit, first=first)
+                begin(keeper, plan, operation, plan.hosts, wanted, inventory=sources.explicit, first=first)
                 engine.mark_in(str(keeper.marks))
                 plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
             grid.ready()  # the worker is still busy with its own imports
             return plan, run(plan, hear, engine, attend, keeper)
     finally:
         engine.close()
+
+
+def _only_looks(operation: Operation) -> bool:
+    """Whether a run of it is not what somebody means by the last one."""
+    return isinstance(operation, Ping) or bool(getattr(operation, "dry", False))

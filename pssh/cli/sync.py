@@ -62,7 +62,7 @@ def command(targets: str, folder: str, dest: str, **flags: Any) -> int:
             raise UsageError("`--gitignore` and `--pull` do not go together", hint="`--exclude` says what is left out")
         return early.launch(Pull(folder=folder, dest=dest, **said), targets, flags)
     operation = Sync(folder=str(Path(folder).expanduser()), dest=dest, **said)
-    return early.launch(operation.looked(), targets, flags)
+    return early.launch(operation, targets, flags)
 
 
 def _patterns(folder: str, flags: dict[str, Any]) -> list[str]:

@@ -13,11 +13,31 @@ holds the secret.
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from pssh.errors import UsageError
 from pssh.model.secret import slot
 
 Quote = Callable[[str], str]
+
+
+class Places(Protocol):
+    """What the paths of one host's operation become; an operation that has any takes this by a method `placed`."""
+
+    @property
+    def host(self) -> str:
+        """The host's name as one part of a path."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What placeholders may name."""
+
+    def here(self, path: str) -> str:
+        """Return a path on this machine, filled in: each value is one part of it; raises UsageError."""
+
+    def there(self, path: str) -> str:
+        """Return a path on the host, filled in; raises UsageError."""
+
 
 _NAME = r"(?:(?:raw|secret):)?[A-Za-z0-9_.-]+"
 _PLACE = re.compile(rf"\{{(\{{{_NAME}\}})\}}|(?<!\$)\{{({_NAME})\}}")

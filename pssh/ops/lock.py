@@ -33,7 +33,7 @@ from pssh.ops.files.put import Put
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 from pssh.ops.script import Script
 from pssh.ops.shellwords import join, quote, shown
-from pssh.ops.steps import Steps
+from pssh.ops.steps import Packed, Steps
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_OWNER = 100  # characters
@@ -73,7 +73,7 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An operation under a lock of the login user on the host; raises UsageError for a name that is none."""
 
     name: str  # up to 64 of letters, digits, `_`, `.`, `-`
-    operation: Command | Script | Put | Get | Steps
+    operation: Command | Script | Put | Get | Steps | Packed  # whatever is none of these is packed
     owner: str  # who holds it, for the others' rows: user, machine, run
     mode: Literal["skip", "fail"] = "skip"  # what becomes of the row of a host where another holds it
     wait: float = 0.0  # seconds to wait for it before that
@@ -83,6 +83,8 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if not _NAME.fullmatch(self.name):
             hint = "up to 64 letters, digits, `_`, `.` and `-`"
             raise UsageError(f"`{shown(self.name)}` is no name for a lock", hint=hint)
+        if not isinstance(self.operation, Command | Script | Put | Get | Steps | Packed):
+            force_setattr(self, "operation", Packed.of(self.operation))
         force_setattr(self, "owner", _one_line(shown(self.owner)) or "somebody")
 
     @property
@@ -93,7 +95,8 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
         token = token_hex(8)
         note = await self._take(session, token)
         try:
-            reply = await self.operation.perform(session)
+            operation = self.operation
+            reply = await (operation.opened() if isinstance(operation, Packed) else operation).perform(session)
         except TransportError as error:
             end = error.failure
             kept = end.remote_end == "left running" and end.kind not in NOT_BEGUN

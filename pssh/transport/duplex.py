@@ -122,12 +122,13 @@ class Inbox:
         return asyncio.shield(self._room)
 
     def take(self) -> bytes:
-        """Return the oldest piece; empty if there is none."""
+        """Return all that came; empty if nothing did."""
         if not self._pieces:
             return b""
-        piece = self._pieces.popleft()
-        self._size -= len(piece)
-        if self._room is not None and self._size <= _MOST // 2:
+        piece = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if self._room is not None:
             if not self._room.done():
                 self._room.set_result(None)
             self._room = None

@@ -117,8 +117,10 @@ async def test_a_file_server_that_fails_at_any_request_leaves_old_or_new(tmp_pat
         one = number % 2 == 0
         source, dest = (ours / "a", there / "x") if one else (ours, there)
         operation = Put((str(source),), str(dest), via="sftp")
-        most = 300_000 if what in ("end_at", "short_read", "full_at") else 40 if one else 90
-        bad = {what: chance.randrange(most), "most": 8192}
+        writes = len(NEW) // 8192 + 1
+        most = writes if what in ("fail_at", "drop_at") else len(NEW) if what.endswith(("end_at", "full_at")) else 30
+        most = most if one else 3 * most
+        bad = {what: chance.randrange(1 if what == "short_read" else 0, most), "most": 8192}
         failed = False
         try:
             await operation.perform(files_only(BadDuplex(**bad)))

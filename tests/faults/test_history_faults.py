@@ -26,7 +26,7 @@ from tests.support.engines import Told, ended
 from tests.support.history import begun, kept
 from tests.support.runs import failed, ok
 
-STEP = int(os.environ.get("PSSH_CUT_STEP", "31"))  # 1: the file is cut at every byte; a release is tried so
+STEP = int(os.environ.get("PSSH_CUT_STEP", "61"))  # 1: the file is cut at every byte; a release is tried so
 
 
 @pytest.fixture
@@ -135,6 +135,7 @@ def _opens(folder: Path) -> int:
     return len(runs)
 
 
+@pytest.mark.timeout(900)  # of every byte
 @pytest.mark.parametrize("cut", ["log", "file"])
 def test_a_history_that_was_cut_anywhere_in_its_last_4_kib_opens(tmp_path: Path, cut: str) -> None:
     whole = History(tmp_path / "whole")

@@ -13,12 +13,14 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from pssh.history.queries import Queries
 from pssh.history.store import History
 from pssh.model.outcome import Result
 from tests.support.command import environment, pssh
 
-KILLS = int(os.environ.get("PSSH_KILLS", "10"))
+KILLS = int(os.environ.get("PSSH_KILLS", "8"))
 HOSTS = 300
 FLEET = f"""
 version = 1
@@ -58,6 +60,7 @@ def counted(folder: Path) -> list[str]:
     return counter.read_text().split() if counter.exists() else []
 
 
+@pytest.mark.timeout(120 + 20 * KILLS)
 def test_no_shown_result_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
     chance = random.Random(os.environ.get("PSSH_KILLS_SEED", "1"))
     doubtful = 0

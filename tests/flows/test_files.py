@@ -1,13 +1,15 @@
 """`pssh put` and `pssh get` as a person types them: rows, refusals before anything connects, dry runs, and the API."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pssh import Fleet, Put, Step, Steps
 from pssh.demo.fleet import DemoFleet
-from tests.support.command import Done, pssh
+from tests.support.command import Done, environment, pssh
 from tests.support.trees import leftovers
 
 
@@ -106,3 +108,12 @@ def test_a_program_puts_and_gets_and_a_job_has_steps_that_do(
     steps = Steps(steps=(Step(name="send", operation=Put(("x",), f"{there}/again")),))
     assert fleet.run(steps).check()
     assert (demo_fleet.home(fleet.hosts[0]) / there / "again").read_text() == "1"
+
+
+def test_a_disk_here_that_takes_no_more_is_our_own_side_and_leaves_nothing(tmp_path: Path):
+    (tmp_path / "x").write_bytes(b"x" * 500_000)
+    line = f"ulimit -f 400; exec {sys.executable} -m pssh get -f json @local x got"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment(tmp_path), capture_output=True, timeout=60)
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["status"], result["cause"], done.returncode) == ("error", "local/disk-full", 1)
+    assert [path for path in (tmp_path / "got").rglob("*") if path.is_file()] == []

@@ -134,3 +134,24 @@ def test_each_hosts_folder_comes_here_under_its_name(demo_fleet: DemoFleet, tmp_
     assert {name: (tmp_path / "copies" / name / "who").read_text() for name in names} == {n: n for n in names}
     again = on_fleet(demo_fleet, "sync", "--pull", ",".join(names), "conf", "copies", cwd=tmp_path)
     assert "same" in again.out
+
+
+def test_a_run_on_many_folders_is_kept_and_repeated_where_it_failed(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    assert pssh("fs", "stat", "@local", "there", "late*", "later", cwd=tmp_path).code == 5
+    shown = pssh("show", "-f", "json", cwd=tmp_path)
+    assert [result["host"] for result in json.loads(shown.out)["results"]] == [
+        "local:there", "local:late*", "local:later",
+    ]  # fmt: skip
+    (tmp_path / "later").mkdir()
+    again = pssh("rerun", cwd=tmp_path)
+    assert "local:later" in again.out and "local:there" not in again.out
+
+
+def test_files_and_folders_are_worked_on_under_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    listed = pssh("fs", "stat", "@local", "--lock", "files", "a", "-f", "json", cwd=tmp_path)
+    (result,) = json.loads(listed.out)["results"]
+    assert result["status"] == "ok" and '"path":"a"' in result["stdout"]
+    assert pssh("sync", "@local", "--lock", "files", "a", "b", cwd=tmp_path).code == 0
+    assert (tmp_path / "b").is_dir()

@@ -45,7 +45,7 @@ LAST = "\n4 hosts: 3 ok, 1 failed  0.0 s  inventory/  exit 5\n"
 COMMAND = "cat said.{host}; test {host} != web3"
 RUN = ("run", "--no-history", "--local", "-T")
 # What we ourselves may send to a terminal beside text: colours, and taking the live line away.
-OURS = re.compile(r"\x1b\[(?:\d+(?:;\d+)*)?m|\r\x1b\[K")
+OURS = re.compile(r"\x1b\[(?:\d+(?:;\d+)*)?m|\r\x1b\[K(?:\x1b\[A\x1b\[K)*")
 
 
 @pytest.fixture

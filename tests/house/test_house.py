@@ -45,6 +45,16 @@ def test_the_command_line_starts_without_what_only_reports_and_keys_need() -> No
     assert not loaded("pssh.cli.main") & {"paramiko", "tabulate", "rich", "cryptography", "hypothesis"}
 
 
+def test_a_command_waits_for_nothing_that_only_other_runs_need() -> None:
+    code = "import sys, pssh.cli.early, pssh.cli.run, pssh.cli.start; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    others = ("pssh.ops.files", "pssh.ops.fs", "pssh.ops.sync", "pssh.ops.steps", "pssh.report.html", "pssh.schedule")
+    heavy = {"tabulate", "rich", "wcwidth", "cryptography", "importlib.metadata", "pathspec", "cronsim"}
+    names = set(done.stdout.split())
+    assert not [name for name in names if inside(name, others)]
+    assert not names & heavy
+
+
 def skips(tree: ast.Module) -> list[ast.Call | ast.Attribute]:
     """Return every mention of a skip or an expected failure that gives no reason."""
     called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}

@@ -24,7 +24,7 @@ every_shell = pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0
 def home(tmp_path: Path) -> Iterator[Path]:
     """Return a home of which no command is left."""
     yield tmp_path
-    for file in (tmp_path / ".local/state/pssh/run").glob("*/pid"):
+    for file in tmp_path.glob("**/pssh/run/*/pid"):
         pid = int(file.read_text().split()[0])
         if processes.alive([pid]):
             os.killpg(pid, 9)
@@ -33,11 +33,10 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def session(home: Path, shell: list[str]) -> Shell:
     """Return a session whose `sh` is that shell."""
     folder = home / "bin"
-    folder.mkdir(exist_ok=True)
-    (folder / "sh").unlink(missing_ok=True)
-    found = shutil.which(shell[0])
-    (folder / "sh").write_text(f'#!/bin/sh\nexec {found} {" ".join(shell[1:])} "$@"\n')
-    (folder / "sh").chmod(0o755)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "sh").exists():
+        (folder / "sh").write_text(f'#!/bin/sh\nexec {shutil.which(shell[0])} {" ".join(shell[1:])} "$@"\n')
+        (folder / "sh").chmod(0o755)
     path = f"{folder}:{os.environ['PATH']}"
     return Shell(home, [str(folder / "sh")], env={"PATH": path, "XDG_STATE_HOME": ""})
 
@@ -90,29 +89,32 @@ async def test_while_it_runs_it_is_neither_collected_nor_removed(home: Path, she
     assert (await look(there, "tail", "r1.aa")).stdout == b"up\n"
 
 
-@every_shell
-@pytest.mark.parametrize(
-    ("line", "word", "code"),
-    [
-        ("sleep 600", b"TERM", 143),
-        ("sleep 600 | cat; sleep 600", b"TERM", 143),
-        ("timeout 600 sleep 600 & wait", b"TERM", 143),
-        ('trap "" TERM; sleep 600; sleep 600', b"KILL", 137),
-    ],
-)
-async def test_a_kill_ends_all_of_it_and_leaves_its_code(
-    home: Path, shell: list[str], line: str, word: bytes, code: int
-):
-    there = session(home, shell)
-    await begin(there, f"echo up; {line}")
-    pid = int((folder(home) / "pid").read_text().split()[0])
-    while not (folder(home) / "out").read_text():  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    assert (await look(there, "kill", grace=1.0)).stdout == b"ended by " + word + b"\n"
-    assert processes.gone(processes.group(pid))
-    found = await look(there, "collect")
-    assert isinstance(found, Reply) and found.exit_code == code
-    assert (await look(there, "kill")).stdout == f"it had ended: exit {code}\n".encode()
+ENDS = [
+    ("sleep 600", b"TERM", 143),
+    ("sleep 600 | cat; sleep 600", b"TERM", 143),
+    ("timeout 600 sleep 600 & wait", b"TERM", 143),
+    ('trap "" TERM; sleep 600; sleep 600', b"KILL", 137),
+]
+
+
+async def test_a_kill_ends_all_of_it_and_leaves_its_code(home: Path):
+    async def kill(shell: list[str], number: int) -> None:
+        line, word, code = ENDS[number]
+        name = f"r{number}.{shell[0]}"
+        there = session(home / shell[0], shell)
+        await begin(there, f"echo up; {line}", name)
+        place = folder(home / shell[0], name)
+        pid = int((place / "pid").read_text().split()[0])
+        while not (place / "out").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert (await look(there, "kill", name, grace=1.0)).stdout == b"ended by " + word + b"\n"
+        assert processes.gone(processes.group(pid))
+        found = await look(there, "collect", name)
+        assert isinstance(found, Reply) and found.exit_code == code
+        assert (await look(there, "kill", name)).stdout == f"it had ended: exit {code}\n".encode()
+
+    # All at once: each waits for what it ends.
+    await asyncio.gather(*(kill(shell, number) for shell in SHELLS for number in range(len(ENDS))))
 
 
 @every_shell

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pssh.model.outcome import Failure, Reply
 from pssh.model.secret import Secret
-from pssh.model.work import Prompt
+from pssh.model.work import HELD_OPEN, Prompt
 from pssh.transport.feed import Feed
 from pssh.transport.prompting import Prompting
 
@@ -195,3 +195,40 @@ def test_it_is_known_that_a_question_need_not_come_where_no_mark_tells():
         False,
     ]
     assert not Talk(mark="").hears(NONCE).prompting.unasked
+
+
+# ---- a command that is ended by words
+
+
+def told(*, told: bool = True) -> tuple[Prompting, Feed]:
+    feed = Feed(HELD_OPEN)
+    prompt = Prompt(asks=ASKS, mark=MARK, secret="name", told=told)
+    return Prompting(prompt, Secret("s3cret"), feed), feed
+
+
+def test_a_command_is_told_to_end_once_it_runs_and_not_before() -> None:
+    prompting, feed = told()
+    prompting.take("stderr", NONCE)
+    assert feed.next(100) == b"s3cret\n"
+    prompting.tell("TERM")
+    assert feed.next(100) is None  # whoever asks for a password would read it
+    prompting.take("stderr", SAID)
+    assert feed.next(100) == b"TERM\n"
+    prompting.tell("KILL")
+    assert feed.next(100) == b"KILL\n"
+
+
+def test_nobody_is_told_where_nobody_is_beside_it() -> None:
+    prompting, feed = told(told=False)
+    prompting.take("stderr", SAID)
+    prompting.tell("TERM")
+    assert feed.next(100) is None
+    assert prompting.stop() is False
+
+
+def test_a_question_that_comes_after_the_stop_is_not_answered() -> None:
+    prompting, feed = told()
+    assert prompting.stop() is True
+    prompting.take("stderr", NONCE)
+    assert feed.next(100) is None
+    assert prompting.why is None

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
+from pssh.ops.files.names import readable
 
 _FACTS = re.compile(rb"([0-9a-fA-F]+) (\d+) (\d+) (\d+) (-?\d+) (\S+) (\S+)")
 _HEX = re.compile(rb"\\?([0-9a-f]{64})\b")
@@ -65,6 +66,8 @@ def read(answer: bytes, asked: int, mark: bytes) -> Facts:
         raise garbled()
     folder, name, rest = parts
     said, _, rest = rest.partition(b"\n")
+    if said == b"shut":
+        raise TransportError(refusal("denied", folder))
     if said == b"none":
         return Facts(folder, name, False, (None,) * asked, int(words[0]), int(words[1]), words[2] == b"yes")
     found = groups(rest.removesuffix(b"end " + mark + b"\n"))
@@ -147,12 +150,14 @@ _REFUSALS = {
     "is-file": ("is-directory", "there is a file where a folder is to be"),
     "symlink": ("symlink", "there is a symbolic link where the file is to be"),
     "verify": ("verify", "what arrived is not what was sent: its SHA-256 differs"),
+    "denied": ("remote-denied", "we may not go into that folder"),
     "short": ("verify", "not all of what was sent arrived"),
 }
 
 
-def refusal(word: str) -> Failure:
+def refusal(word: str, path: bytes = b"") -> Failure:
     """Return the failure that a program of ours named by one word."""
     kind, message = _REFUSALS.get(word, ("remote-failed", f"the host said `{word[:50]}`"))
+    message = f"`{readable(path)}`: {message}" if path else message
     hint = "`--follow` writes to what a link points to" if kind == "symlink" else ""
     return Failure(stage="transfer", kind=kind, message=message, hint=hint)

@@ -1,11 +1,14 @@
 """Files and folders of a host to this machine, each host's into a place of its own."""
 
 import os
+from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Reply
+from pssh.model.placeholders import Places
 from pssh.model.work import Session
 from pssh.ops.context import Context
 from pssh.ops.files.names import Place, size
@@ -51,6 +54,11 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
     @property
     def label(self) -> str:
         return shown(join((*self.sources, self.path or self.dest)))
+
+    def placed(self, places: Places) -> "Get":
+        """Return the same with its paths filled in for a host, those of this machine absolute."""
+        dest, path = (str(Path.cwd() / places.here(said)) if said else "" for said in (self.dest, self.path))
+        return replace(self, sources=tuple(map(places.there, self.sources)), dest=dest, path=path, host=places.host)
 
     async def perform(self, session: Session) -> Reply:
         folder = os.path.dirname(self.path) or "." if self.path else self.dest

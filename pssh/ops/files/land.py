@@ -12,11 +12,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from secrets import token_hex
 
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
-from pssh.ops.files.names import Place, readable, tag
+from pssh.ops.files.names import LEFT, Place, readable, tag
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -36,6 +37,21 @@ class Ground:
         if self._base >= 0:
             os.close(self._base)
             self._base = -1
+
+    @cached_property
+    def folds(self) -> bool:
+        """Whether names that differ in case only are one here."""
+        with self.errors(()):
+            self._begin()
+            name = f"{LEFT}Case-{token_hex(16)}"
+            os.close(os.open(name, _NEW, 0o600, dir_fd=self._base))
+            try:
+                os.stat(name.lower(), dir_fd=self._base, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+            finally:
+                os.unlink(name, dir_fd=self._base)
+            return True
 
     def there(self, place: Place) -> os.stat_result | None:
         """Return what lies there already; a link is not followed."""

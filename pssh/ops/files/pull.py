@@ -140,6 +140,7 @@ class _Pulling:
         links = [f for f in self._listing.found if f.there.kind == "link" and self._lacks(f)]
         size = sum(found.there.size for found in wanted)
         if not dry:
+            self._refuse_clashes()
             for found in folders:
                 self._ground.folder(self._named(found.place))
             if wanted:
@@ -163,6 +164,16 @@ class _Pulling:
             self._listing.skipped,
             unchecked,
         )
+
+    def _refuse_clashes(self) -> None:
+        """Raise TransportError for two names that the file system here takes for one."""
+        seen: dict[tuple[str, ...], Found] = {}
+        for found in self._listing.found:
+            folded = tuple(part.decode("utf-8", "replace").casefold() for part in found.place)
+            other = seen.setdefault(folded, found)
+            if other is not found and self._ground.folds:
+                message = f"`{readable(other.path)}` and `{readable(found.path)}` would be one file here"
+                raise TransportError(Failure(stage="transfer", kind="name-refused", message=message))
 
     def _lacks(self, found: Found) -> bool:
         there = self._ground.there(self._named(found.place))

@@ -4,9 +4,11 @@ from asyncio import to_thread
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
+from pssh.model.placeholders import Places
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
 from pssh.ops.files.decide import Attributes, Plan
@@ -56,6 +58,11 @@ class Put(Struct, frozen=True, omit_defaults=True, tag=True):
     @property
     def label(self) -> str:
         return shown(join((*self.sources, self.dest)))
+
+    def placed(self, places: Places) -> "Put":
+        """Return the same with its paths filled in for a host."""
+        found = replace(self, sources=tuple(map(places.here, self.sources)), dest=places.there(self.dest))
+        return replace(found, names=tuple(places.names.items())) if self.render else found
 
     def gathered(self) -> Tree:
         """Return what the sources hold; raises UsageError for what cannot be read."""

@@ -149,7 +149,11 @@ class Served:
         for end in range(1, len(parts) + 1):
             path = b"/".join(parts[:end])
             if path not in (b"", b".") and await reading.looked(self._sftp, path) is None:
-                await self._sftp.mkdir(path, 0o755)
+                try:
+                    await self._sftp.mkdir(path, 0o755)
+                except Refused:  # somebody else may have made it meanwhile
+                    if (await reading.looked(self._sftp, path)) is None:
+                        raise
 
     async def _sweep(self, folder: bytes, begins: bytes) -> None:
         """Remove what an earlier run left for the same target by this way."""

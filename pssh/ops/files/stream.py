@@ -21,9 +21,10 @@ from pssh.ops.files.listing import Found, Listing, Reader, settled
 from pssh.ops.files.names import Where, readable, tag
 from pssh.ops.files.streams import Answer, Marked, Progress, Sending, changed
 from pssh.ops.files.tree import Tree
-from pssh.ops.files.unpack import Taker, Unpacking
+from pssh.ops.files.unpack import Piecewise, Taker, Unpacking
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 
+_MADE_UP = (b"/proc/", b"/sys/")  # where the kernel says how large a file is without knowing
 _MOST_HASHED = 64 << 20  # bytes; a larger file is hashed on the host only where its size is the right one
 _MOST_WORDS = 300  # letters of what a host's tools say
 
@@ -145,6 +146,12 @@ class Stream:
 
     async def fetch(self, found: Sequence[Found], taker: Taker, *, home: bool, follow: bool) -> None:
         """Hand the content of files to who takes it, and then their hashes; raises TransportError."""
+        made_up = [one for one in found if one.path.startswith(_MADE_UP)]
+        for one in made_up:
+            await self._cat(one, taker)
+        found = [one for one in found if one not in made_up]
+        if not found:
+            return
         mark = _mark()
         command = programs.line(programs.FETCH, mark, _flag(home), _flag(follow))
         sink = Unpacking(mark.encode(), found, taker)
@@ -152,6 +159,18 @@ class Stream:
             reply = await self._exec(command, given, sink)
         if not sink.over:
             raise failed(reply)
+
+    async def _cat(self, one: Found, taker: Taker) -> None:
+        """Hand on a file whose size is no size, and which is another each time that it is read."""
+        mark = _mark()
+        taker.begin(one, 0)
+        sink = Piecewise(mark.encode(), taker)
+        with Sending([]) as given:
+            reply = await self._exec(programs.line(programs.CAT, mark, _text(one.path)), given, sink)
+        if reply.exit_code != 0:
+            raise failed(reply, one.path)
+        taker.end()
+        taker.hashed([one], [b""])
 
     async def explained(self, failure: Failure, folder: bytes, size: int) -> Failure:
         """Return a failure for which no reason was given with what the host's own tools say; raises TransportError."""

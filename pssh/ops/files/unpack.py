@@ -28,6 +28,17 @@ class Taker(Protocol):
     def hashed(self, found: Sequence[Found], digests: Sequence[bytes]) -> None: ...
 
 
+class Piecewise(Marked):
+    """Hands on everything behind the mark as the content of one file."""
+
+    def __init__(self, mark: bytes, taker: Taker) -> None:
+        super().__init__(mark)
+        self._taker = taker
+
+    def take(self, data: memoryview) -> Awaitable[None] | None:
+        return self._taker.piece(data)
+
+
 class Unpacking(Marked):
     """Archive, mark, hashes, end; and so on until `over`."""
 

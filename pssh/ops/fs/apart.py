@@ -28,6 +28,15 @@ def apart(operation: Operation) -> Sequence[tuple[str, Operation]]:
     return [(shown(path), replace(whole, paths=(path,))) for path in paths]
 
 
+def of_path(operation: Operation, path: str) -> Operation | None:
+    """Return the operation of one path, as it was part of an earlier run; None if it is none for paths apart."""
+    if not isinstance(operation, FileOperation) or not operation.apart:
+        return None
+    whole: Any = operation
+    found: Operation = replace(whole, paths=(_plain(path),))
+    return found
+
+
 def _plain(path: str) -> str:
     """Return a path that exists so that no letter of it is a pattern."""
     return "".join(f"\\{letter}" if letter in _LIVE else letter for letter in path)

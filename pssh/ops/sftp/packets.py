@@ -103,8 +103,8 @@ class Reader:
 
     __slots__ = ("_at", "_data")
 
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data, self._at = memoryview(data), 0
 
     def u32(self) -> int:
         return self._number(">I", 4)
@@ -113,6 +113,10 @@ class Reader:
         return self._number(">Q", 8)
 
     def string(self) -> bytes:
+        return bytes(self.view())
+
+    def view(self) -> memoryview:
+        """Return a string without copying it."""
         start = self._at + 4
         end = start + self.u32()
         if end > len(self._data):

@@ -18,7 +18,7 @@ MOST_REQUESTS, MOST_BYTES = 64, 2 << 20
 _MOST_HELLO = 64 << 10  # bytes of the first packet
 _FIRST = 200  # bytes shown of what came in its place
 
-Reply = tuple[int, bytes]  # the kind, and what follows the number
+Reply = tuple[int, memoryview]  # the kind, and what follows the number
 
 
 class _Request(NamedTuple):
@@ -38,7 +38,9 @@ class Requests:
         self._due: dict[int, tuple[asyncio.Future[Reply], int]] = {}  # each with the bytes that it counts
         self._bytes = 0
         self._waiting: deque[tuple[asyncio.Future[Awaitable[None] | None], _Request]] = deque()  # not to be sent yet
-        self._in = bytearray()
+        self._in = b""  # until the first packet is there
+        self._parts: list[bytes] = []  # of what came and was not looked at
+        self._have, self._need = 0, 4  # bytes of them, and how many it takes to look
         self._asked = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._error: Exception | None = None
@@ -62,6 +64,7 @@ class Requests:
             raise refused.broken(str(error)) from None
         if version != 3:
             raise refused.failed("no-sftp", f"the file server speaks version {version} of the protocol, not 3")
+        self._parts, self._have = [self._in], len(self._in)
         self._listening = asyncio.ensure_future(self._listen())
         return offered
 
@@ -74,8 +77,7 @@ class Requests:
             raise self._noisy()
         if len(self._in) < 4 + size:
             return None
-        packet = bytes(self._in[5 : 4 + size])
-        del self._in[: 4 + size]
+        packet, self._in = self._in[5 : 4 + size], self._in[4 + size :]
         return packet
 
     def _no_hello(self) -> TransportError:
@@ -84,7 +86,7 @@ class Requests:
         return refused.failed("no-sftp", "the host's file server ended before it began")
 
     def _noisy(self) -> TransportError:
-        first = bytes(self._in[:_FIRST]).decode("utf-8", "replace")
+        first = self._in[:_FIRST].decode("utf-8", "replace")
         return refused.failed(
             "noisy-login",
             f"the host printed `{first.strip()}` where its file server was to answer",
@@ -140,13 +142,16 @@ class Requests:
 
     async def _listen(self) -> None:
         try:
+            self._take()
             while True:
                 await self._asked.wait()
                 data = await self._duplex.receive()
                 if not data:
                     raise refused.failed("connection-closed", "the host's file server ended in the middle")
-                self._in += data
-                self._take()
+                self._parts.append(data)
+                self._have += len(data)
+                if self._have >= self._need:
+                    self._take()
                 if not self._due:
                     self._asked.clear()
         except Exception as error:  # noqa: BLE001  whatever it is, all that wait have to know
@@ -154,18 +159,19 @@ class Requests:
 
     def _take(self) -> None:
         """Hand over each reply that is whole."""
-        at, end = 0, len(self._in)
-        with memoryview(self._in) as view:
-            while end - at >= 4:
-                size = int.from_bytes(view[at : at + 4], "big")
-                if not 5 <= size <= MAX_PACKET + 1024:
-                    raise Malformed(f"a packet of {size} bytes")
-                if end - at - 4 < size:
-                    break
-                number = int.from_bytes(view[at + 5 : at + 9], "big")
-                self._answer(number, (view[at + 4], bytes(view[at + 9 : at + 4 + size])))
-                at += 4 + size
-        del self._in[:at]
+        data = b"".join(self._parts)
+        at, end, view, self._need = 0, len(data), memoryview(data), 4
+        while end - at >= 4:
+            size = int.from_bytes(view[at : at + 4], "big")
+            if not 5 <= size <= MAX_PACKET + 1024:
+                raise Malformed(f"a packet of {size} bytes")
+            if end - at - 4 < size:
+                self._need = 4 + size
+                break
+            number = int.from_bytes(view[at + 5 : at + 9], "big")
+            self._answer(number, (view[at + 4], view[at + 9 : at + 4 + size]))
+            at += 4 + size
+        self._parts, self._have = [data[at:]], end - at
 
     def _answer(self, number: int, reply: Reply) -> None:
         if number not in self._due:

@@ -49,7 +49,7 @@ def done(reply: Reply, what: str, path: bytes) -> None:
         raise refused.refused(code, words, what, path)
 
 
-def _status(data: bytes) -> tuple[int, bytes]:
+def _status(data: memoryview) -> tuple[int, bytes]:
     try:
         return refused.status(Reader(data))
     except Malformed as error:
@@ -150,11 +150,11 @@ async def _ask(server: Server, handle: bytes, at: int, length: int) -> Awaitable
     return await server.requests.post(Kind.READ, text(handle), u64(at), u32(length), cost=length)
 
 
-def _data(reply: Reply, most: int, path: bytes) -> bytes | None:
+def _data(reply: Reply, most: int, path: bytes) -> memoryview | None:
     """Return what a READ gave; None at the end."""
     try:
         found = reader(reply, Kind.DATA, "read", path)
-        data = found.string()
+        data = found.view()
         found.end()
     except refused.Refused as error:
         if error.code == refused.EOF:

@@ -6,6 +6,7 @@ inside, and nothing here is written or removed through a link.
 
 import asyncio
 import os
+from pathlib import Path
 from typing import ClassVar
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
+from pssh.model.placeholders import Places
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
 from pssh.ops.files.listing import Found, Listing
@@ -62,6 +64,11 @@ class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     def dangers(self) -> bool:
         """Whether it is asked for the number of hosts first."""
         return self.delete and not self.dry
+
+    def placed(self, places: Places) -> "Pull":
+        """Return the same with its paths filled in for a host, that of this machine absolute."""
+        dest = str(Path.cwd() / places.here(self.dest))
+        return replace(self, folder=places.there(self.folder), dest=dest, host=places.host)
 
     async def perform(self, session: Session) -> Reply:
         work = _Work(self)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
+from pssh.model.placeholders import Places
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
 from pssh.ops.files import push, tree
@@ -68,6 +69,10 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     def dangers(self) -> bool:
         """Whether it is asked for the number of hosts first."""
         return self.delete and not self.dry
+
+    def placed(self, places: Places) -> "Sync":
+        """Return the same with its path there filled in for a host."""
+        return replace(self, dest=places.there(self.dest))
 
     def looked(self) -> "Sync":
         """Return the same with what the folder holds; raises UsageError."""

@@ -86,6 +86,7 @@ class SSHSession:
         self._timer: asyncio.TimerHandle | None = None
         self._phase, self._since = "", 0.0
         self._slot = False
+        self._gone: Exception = Closed()  # what ended the connection, for who comes later
         self._cautious = False  # send nothing behind a login request
 
     async def __aenter__(self) -> Self:
@@ -98,7 +99,7 @@ class SSHSession:
         for piped in self._piped:
             await piped.abandon()
         if self._beside is not None:
-            self._beside._drop()
+            await self._beside.__aexit__(kind, error, traceback)
 
     @property
     def input(self) -> Input:
@@ -224,7 +225,7 @@ class SSHSession:
             if fresh:
                 await self._dial(driver)
             elif self._link is None:
-                running.fail(Closed())
+                running.fail(self._gone)
             else:
                 running.logged_in()
                 driver.open(running)
@@ -312,6 +313,8 @@ class SSHSession:
         assert self._driver is not None and self._link is not None
         self._transport.watch.remove(self._link)
         self._link = None
+        if isinstance(error, TransportError):
+            self._gone = error
         channels: list[Channel] = list(self._driver.channels.values())
         for channel in channels:
             channel.fail(error)

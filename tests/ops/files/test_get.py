@@ -243,3 +243,17 @@ async def test_content_that_is_changed_on_the_way_is_refused(home: Path, here: P
         await Get((str(home / "x"),), str(here), host="web1").perform(shell)
     assert caught.value.failure.cause == "transfer/changed-while-read"
     assert files(here) == []
+
+
+async def test_names_that_differ_in_case_only_come_where_that_makes_a_difference(home: Path, here: Path):
+    (home / "t").mkdir()
+    for name in ("readme", "README"):
+        (home / "t" / name).write_text(name)
+    await get(home, home / "t", here)
+    assert sorted(path.read_text() for path in (here / "web1/t").iterdir()) == ["README", "readme"]
+
+
+async def test_a_file_that_the_kernel_makes_up_comes_whole(home: Path, here: Path):
+    await get(home, "/proc/sys/kernel/ostype", "/proc/version", here)
+    assert (here / "web1/ostype").read_text() == "Linux\n"
+    assert (here / "web1/version").read_text().startswith("Linux version")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pssh.model.host import Connection
 from pssh.model.outcome import Failure, Reply
@@ -357,3 +358,34 @@ async def test_a_command_dropped_while_it_is_ended_leaves_no_timer_behind(sshd: 
             await task
     await asyncio.sleep(0.15)
     assert errors == []
+
+
+async def test_a_host_that_allows_one_session_serves_a_command_beside_its_file_server(
+    start_sshd: Callable[..., Sshd],
+) -> None:
+    daemon = start_sshd("MaxSessions 1\n")
+    async with SSHTransport({}, 32).open("h", reach(daemon), Limits(), Silent()) as session:
+        duplex = await session.subsystem("sftp")
+        replies = await asyncio.gather(session.exec("exit 3"), session.exec("exit 4"))
+        assert [reply.exit_code for reply in replies] == [3, 4]
+        duplex.send(bytes.fromhex("00000005 01 00000003"))
+        assert (await duplex.receive())[4:5] == b"\2"
+        await duplex.close()
+        assert (await session.exec("exit 5")).exit_code == 5
+    assert daemon.log().count("Accepted publickey") >= 2
+
+
+async def test_commands_that_are_asked_for_while_the_first_connects_share_its_connection(sshd: Sshd) -> None:
+    before = sshd.log().count("Accepted publickey")
+    async with SSHTransport({}, 32).open("h", reach(sshd), Limits(), Silent()) as session:
+        replies = await asyncio.gather(*(session.exec(f"exit {code}") for code in range(5)))
+    assert [reply.exit_code for reply in replies] == list(range(5))
+    assert sshd.log().count("Accepted publickey") == before + 1
+
+
+async def test_commands_that_are_asked_for_while_a_login_fails_fail_as_well(sshd: Sshd) -> None:
+    connection = replace(reach(sshd), user="nobody-of-that-name")
+    async with SSHTransport({}, 32).open("h", connection, Limits(), Silent()) as session:
+        found = await asyncio.gather(*(session.exec("true") for _ in range(3)), return_exceptions=True)
+    causes = [one.failure.cause for one in found if isinstance(one, TransportError)]
+    assert causes == ["auth/denied"] * 3

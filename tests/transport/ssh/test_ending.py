@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -347,6 +348,22 @@ async def test_whatever_comes_for_the_helper_later_is_harmless() -> None:
     command.server.close_channel(HELPER)
     command.pair.move()
     assert command.pair.client.channels == {}
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_the_program_becomes_whoever_the_command_is_and_stays_the_login_where_it_may_not(
+    may: bool, tmp_path: Path
+) -> None:
+    """The words are put in front of it, and it is told of its parent and of its own channel, whoever runs it."""
+    sudo = tmp_path / "it's sudo"
+    sudo.write_text(f'#!/bin/sh\n{"exec" if may else "exit 1 #"} "$@"\n')
+    sudo.chmod(0o755)
+    line = ending.command(f"'{tmp_path}/it'\"'\"'s sudo'")
+    assert "!" not in line.replace(ending.COMMAND, "")
+    for shell in ("dash", "bash", "busybox sh"):
+        if shutil.which(shell.split()[0]):  # the parent is no sshd, for which the program has an exit code of its own
+            done = subprocess.run([*shell.split(), "-c", line], stdin=subprocess.DEVNULL, capture_output=True)
+            assert (done.returncode, done.stdout) == (9, b"\n\n" if may else b"\n")
 
 
 def test_the_program_passes_through_any_login_shell() -> None:
