@@ -209,6 +209,17 @@ def test_a_notice_that_cannot_be_sent_changes_nothing(fleet: Path, closed_port: 
     assert "pssh: tidy: could not notify by webhook: [Errno 111] Connection refused" in done.err
 
 
+def test_a_long_run_is_told_while_it_runs_and_a_failure_at_its_end(fleet: Path) -> None:
+    (fleet / "tell").write_text('#!/bin/sh\necho "$1" >> told\n')
+    (fleet / "tell").chmod(0o700)
+    notify = f'[notify]\nlong = "200ms"\ncommand = ["{fleet}/tell", "{{occasion}} {{status}} {{exit}}"]\n'
+    wait = "until grep -q long told 2>/dev/null; do sleep 0.1; done; exit 3"
+    job(fleet, f'[[step]]\nrun = "cd {fleet}; {wait}"\n{notify}', head=HEAD.replace("@web", "web1"))
+    done = pssh("job", "run", "--now", "tidy.toml", cwd=fleet)
+    assert done.code == 5, done.err
+    assert (fleet / "told").read_text() == "long running \nfailure failed 5\n"
+
+
 def test_installed_twice_is_installed_once_and_removed_is_gone(fleet: Path) -> None:
     job(fleet, '[schedule]\ncron = "30 2 * * *"\n[[step]]\nrun = "true"\n')
     install = ("job", "install", "--systemd", "--into", "units", "tidy.toml")
