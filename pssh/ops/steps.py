@@ -9,10 +9,11 @@ is a check, repeated until it is ok or its time is over.
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from random import uniform
 
-from msgspec import Struct, msgpack
+from msgspec import Struct, convert, msgpack, to_builtins
 from msgspec.structs import force_setattr, replace
 
 from pssh import plugins
@@ -28,6 +29,8 @@ from pssh.ops.said import first_line
 from pssh.ops.script import Script
 from pssh.ops.shellwords import shown
 
+_SPELT = b"json:"  # what no msgpack of a Struct begins with
+
 
 class Packed(Struct, frozen=True, tag=True):
     """Any operation, by its import path and its bytes: as the workers get it."""
@@ -38,7 +41,11 @@ class Packed(Struct, frozen=True, tag=True):
     @classmethod
     def of(cls, operation: Operation) -> "Packed":
         kind = type(operation)
-        return cls(f"{kind.__module__}:{kind.__qualname__}", msgpack.encode(operation))
+        try:
+            raw = msgpack.encode(operation)
+        except UnicodeEncodeError:  # a path of bytes that are no UTF-8, which JSON can spell
+            raw = _SPELT + json.dumps(to_builtins(operation)).encode()
+        return cls(f"{kind.__module__}:{kind.__qualname__}", raw)
 
     @property
     def label(self) -> str:
@@ -46,7 +53,11 @@ class Packed(Struct, frozen=True, tag=True):
 
     def opened(self) -> Operation:
         """Return the operation."""
-        operation: Operation = msgpack.decode(self.raw, type=plugins.resolve(self.path))
+        kind = plugins.resolve(self.path)
+        if self.raw.startswith(_SPELT):
+            spelt: Operation = convert(json.loads(self.raw.removeprefix(_SPELT)), kind)
+            return spelt
+        operation: Operation = msgpack.decode(self.raw, type=kind)
         return operation
 
 

@@ -155,3 +155,12 @@ def test_files_and_folders_are_worked_on_under_a_lock(tmp_path: Path) -> None:
     assert result["status"] == "ok" and '"path":"a"' in result["stdout"]
     assert pssh("sync", "@local", "--lock", "files", "a", "b", cwd=tmp_path).code == 0
     assert (tmp_path / "b").is_dir()
+
+
+def test_a_name_that_is_no_text_is_worked_on_in_every_way(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    (tmp_path / name).touch()
+    for words in (["stat"], ["stat", "--lock", "x"], ["checksum"], ["rm", "--yes"]):
+        done = pssh("fs", words[0], "@local", *words[1:], name, cwd=tmp_path)
+        assert done.code == 0 and r"caf\xe9" in done.out, done.err
+    assert not (tmp_path / name).exists()

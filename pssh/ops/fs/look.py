@@ -213,7 +213,7 @@ class Cat(Looking, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     tells: ClassVar[bool] = False
 
     def program(self) -> str:
-        return f'{_EACH}v() {{ cat < "$1" || bad=1; }}; {calls(self.paths)}exit $bad'
+        return f'{_EACH}v() {{ cat "$1" || bad=1; }}; {calls(self.paths)}exit $bad'
 
     async def perform(self, session: Session) -> Reply:
         return await self.context.exec(session, f"sh -c {quote(self.program())}")
@@ -233,7 +233,7 @@ class Tail(Looking, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             raise UsageError("One file can be followed at a time on each host")
 
     def program(self) -> str:
-        body = f'exec tail -n {self.lines} -f "$1"' if self.follow else f'tail -n {self.lines} < "$1" || bad=1'
+        body = f'exec tail -n {self.lines} -f "$1"' if self.follow else f'tail -n {self.lines} "$1" || bad=1'
         return f"{_EACH}v() {{ {body}; }}; {calls(self.paths)}exit $bad"
 
     async def perform(self, session: Session) -> Reply:

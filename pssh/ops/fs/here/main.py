@@ -37,6 +37,8 @@ VERBS: dict[str, Verb] = {
 
 def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, _leave)  # what is half made is removed on the way out
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard >= 0 else 65536, hard))
@@ -55,6 +57,10 @@ def main() -> None:
     out.flush()
     sys.stderr.flush()
     os._exit(out.bad)
+
+
+def _leave(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _paths(out: Out, words: list[str]) -> Iterator[bytes]:

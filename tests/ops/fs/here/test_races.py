@@ -155,3 +155,36 @@ def test_rm_stays_on_one_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyP
     changing.rm(out, os.fsencode(tmp_path / "data"), {"recursive": True})
     assert (tmp_path / "data" / "deep" / "victim").exists() and not (tmp_path / "data" / "victim").exists()
     assert out.trouble
+
+
+@pytest.mark.parametrize("victim", [b"deep", b"inner", b"data"])
+@pytest.mark.parametrize("with_link", [True, False])
+def test_a_swap_between_looking_and_entering_gains_nothing(
+    tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch, victim: bytes, with_link: bool
+) -> None:
+    """The worst moment there is, and not by chance: the very next step after the look."""
+    from pssh.ops.fs.here import folders
+
+    before = content(outside)
+    tree(tmp_path / "data" / "inner")
+    real = folders.look
+
+    def look(name: bytes, above: int) -> os.stat_result:
+        seen = real(name, above)
+        if name == victim and not os.path.lexists(tmp_path / "aside"):
+            os.rename(name, os.fsencode(tmp_path / "aside"), src_dir_fd=above)
+            if with_link:
+                os.symlink(outside, name, dir_fd=above)
+            else:
+                os.rename(os.fsencode(outside), name, dst_dir_fd=above)  # another folder altogether
+        return seen
+
+    monkeypatch.setattr(folders, "look", look)
+    monkeypatch.setattr(changing, "look", look)
+    out = Silent()
+    with suppress(OSError):
+        changing.rm(out, os.fsencode(tmp_path / "data" / "inner"), {"recursive": True})
+        assert out.trouble
+    assert os.path.lexists(tmp_path / "aside")
+    place = {b"deep": "data/inner/deep", b"inner": "data/inner", b"data": "data"}[victim]
+    assert content(outside if with_link else tmp_path / place) == before
