@@ -165,7 +165,8 @@ class Session(Protocol):
         """Run a command with the host's shell and return its reply; raises TransportError.
 
         `sink`: stdout goes there, unaltered, and is neither in the reply nor said; when the reply is returned, the
-        sink has taken all of it. What the sink or the input raises ends the command and is raised here.
+        sink has taken all that came, which is all there is unless the note says `stream-left-open`. What the sink or
+        the input raises ends the command and is raised here.
 
         `quiet`: what it prints is not what the user asked for, and is not said. `tty`: on a terminal of its own, 80x24,
         on which stdout and stderr are one. `prompt`: it asks for a password first; what it prints until its mark, there

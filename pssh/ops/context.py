@@ -13,6 +13,7 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.host import Become
@@ -125,6 +126,10 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """
         if self == PLAIN:
             return await session.exec(line, stdin=given, quiet=quiet, sink=sink)
+        if not isinstance(given, bytes) and not self.input:  # then it is the command's own, and nobody else's beside it
+            return await replace(self, input=True).exec(
+                session, line, before=before, given=given, quiet=quiet, sink=sink
+            )
         nonce = token_hex(16)
         return await session.exec(
             self.line(line, nonce, before=before),

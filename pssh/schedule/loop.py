@@ -22,7 +22,7 @@ from pssh.schedule.folder import JobFolder
 from pssh.schedule.job import MaintenanceJob
 from pssh.schedule.lock import Lock
 from pssh.schedule.running import clean
-from pssh.schedule.state import State, secured
+from pssh.schedule.state import Job, State, secured
 
 TICK = 1.0  # seconds
 _BOOT = "import sys; sys.path[:] = {path!r}; from pssh.cli.early import main; main()"
@@ -66,7 +66,7 @@ class Loop:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     start: Callable[[MaintenanceJob, Path], Any] = start
     children: list[Child] = field(default_factory=list)
-    _told: dict[Path, datetime | None] = field(default_factory=dict)  # the next time, as it was said
+    _waits: dict[Path, tuple[Job, datetime | None]] = field(default_factory=dict)  # for what, as it was said
 
     def tick(self) -> None:
         """Look at everything once."""
@@ -96,7 +96,7 @@ class Loop:
             else:
                 job = change.seen.job
                 self._say("loaded" if job.entry else "by-hand", job.name, file=job.path)
-                self._told.pop(job.path, None)
+                self._waits.pop(job.path, None)
                 self._interrupted(job)
 
     def _interrupted(self, job: MaintenanceJob) -> None:
@@ -114,6 +114,9 @@ class Loop:
         for _ in range(_MOST_SKIPS):
             known = self.state.job(job.path, job.name, self.now())
             now = self.now()
+            before, until = self._waits.get(job.path, (None, None))
+            if before == known and (until is None or now < until):
+                return
             running = Lock(self.state.folder, str(job.path)).held()
             decision = decide(job.entry, now, known.last, running=running, paused=bool(known.paused))
             match decision:
@@ -127,9 +130,8 @@ class Loop:
                     self._begin(job, Run(at, "due"))
                     return
                 case Wait(until=until):
-                    if self._told.get(job.path, now) != until:
-                        self._told[job.path] = until
-                        self._say("wait", job.name, until=until or "-")
+                    self._waits[job.path] = known, until
+                    self._say("wait", job.name, until=until or "-")
                     return
                 case Run():
                     self._begin(job, decision)

@@ -128,7 +128,12 @@ class State:
 
     def job(self, path: Path, name: str, now: datetime) -> Job:
         """Return what is known of a job; one that is seen for the first time was never due before now."""
-        with self._told():
+        with self._told():  # asked every second by a loop: what is known already is not written again
+            known = self._database.execute(
+                "select last, paused, name from jobs where path = ?", (str(path),)
+            ).fetchone()
+            if known and known[2] == name:
+                return Job(_when(known[0]), known[1])
             self._database.execute(
                 "insert into jobs (path, name, last) values (?, ?, ?) on conflict (path) do update set name = ?",
                 (str(path), name, now.timestamp(), name),

@@ -12,7 +12,7 @@ from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.wire import u32
 
 _MOST = 32 << 10  # bytes in one packet
-_PIECE = 256 << 10  # bytes read at once
+_PIECE, _PACKETS = 256 << 10, 64  # bytes and packets put in at once: a host may take one byte in each
 _MOST_QUEUED = 1 << 20  # bytes that have not left yet
 
 
@@ -82,4 +82,4 @@ class Stdin:
         if self._driver.held is not None:  # so that nothing has to be held back
             return 0
         queued = len(self._driver.packetizer.out)
-        return min(self._room, _PIECE) if queued < _MOST_QUEUED else 0
+        return min(self._room, _PIECE, self._packet * _PACKETS) if queued < _MOST_QUEUED else 0

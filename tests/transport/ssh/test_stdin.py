@@ -213,6 +213,15 @@ async def test_where_no_mark_tells_the_input_ends_once_no_question_came(monkeypa
     assert talk.ended == 1
 
 
+async def test_a_host_that_takes_one_byte_in_a_packet_makes_no_mountain_of_them() -> None:
+    pair = Pair()
+    Exec(pair.client, "cat", bytes(10 * MB), Limits(), Silent(), quiet=False)
+    pair.up()
+    pair.server.send(b"\x5b" + u32(0) + u32(0) + u32(100 * MB) + u32(1))
+    pair.client.feed(bytes(pair.server.packetizer.out))
+    assert MB <= len(pair.client.packetizer.out) <= MB + (64 << 10)
+
+
 # ---- much of it, and keys that change meanwhile
 
 
