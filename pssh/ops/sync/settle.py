@@ -21,7 +21,8 @@ _BEGIN = (
     '{ [ "${p%??}" = "$T${1#.}" ] || [ "${p%??}/" = "$T/${1#.}" ]; } || '
     '{ printf "%s: it was replaced by a link\\n" "$1" >&2; exit 1; }; }\n'
     'gone() { if [ -d "$1" ] && [ ! -L "$1" ]; then ( f=$(pwd -P; echo x); cd -P -- "$1" || exit 1; '
-    'p=$(pwd -P; echo x); f=${f%??}; [ "${p%??}" = "${f%/}${1#.}" ] || { printf "%s: it was replaced by a link\\n" "$1" >&2; exit 1; }; '
+    'p=$(pwd -P; echo x); f=${f%??}; [ "${p%??}" = "${f%/}${1#.}" ] || '
+    '{ printf "%s: it was replaced by a link\\n" "$1" >&2; exit 1; }; '
     'empty ) && rmdir -- "$1"; else rm -f -- "$1"; fi; }\n'
     # A mode is of what a link leads to: what has become one is passed over.
     'mode() { m=$1; shift; for x do shift; [ -L "$x" ] || set -- "$@" "$x"; done; '
