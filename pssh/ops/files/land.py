@@ -31,6 +31,7 @@ class Ground:
     def __init__(self, path: str) -> None:
         self._path = os.fsencode(path)
         self._base = -1
+        self._left: dict[Place, list[bytes]] = {}  # what an earlier run may have left, in each folder that we came to
         self.umask = _umask()
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ class Ground:
             self._begin()
             with self.within(place[:-1], make=True) as above:
                 self.regular(place, above)
-                _sweep(place[-1], above)
+                self._sweep(place, above)
                 return Landing(self, place, above)
 
     def regular(self, place: Place, above: int) -> os.stat_result | None:
@@ -109,6 +110,16 @@ class Ground:
         if stat.S_ISLNK(there.st_mode):
             raise _failure("transfer", "symlink", f"`{self._shown(place)}` is a symbolic link here", "remove the link")
         raise _failure("local", "denied", f"`{self._shown(place)}` is no regular file here")
+
+    def _sweep(self, place: Place, above: int) -> None:
+        """Remove what was left for this name by a writer that is gone; each folder is looked through once."""
+        if place[:-1] not in self._left:
+            begins = LEFT.encode()
+            self._left[place[:-1]] = [name for name in map(os.fsencode, os.listdir(above)) if name.startswith(begins)]
+        begins = tag(place[-1]).encode()
+        for found in self._left[place[:-1]]:
+            if found.startswith(begins) and not _lives(found):
+                _remove(found, above)
 
     def _refuse_folder(self, place: Place, above: int) -> os.stat_result | None:
         try:
@@ -162,7 +173,8 @@ class Landing:
         self._ground = ground
         self._temporary = _temporary(place[-1])
         self._file = os.open(self._temporary, _NEW, 0o600, dir_fd=above)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError):  # not every file system has it
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def write(self, data: memoryview) -> None:
         """Take the next bytes; zeros become a hole."""
@@ -228,22 +240,33 @@ def _like(file: int, old: os.stat_result) -> None:
 
 
 def _temporary(name: bytes) -> bytes:
-    return f"{tag(name)}{token_hex(16)}".encode()
+    """Return a name that nobody foresees, and that says which process it is of."""
+    return f"{tag(name)}{token_hex(16)}.{os.getpid()}.{_began(os.getpid())}".encode()
 
 
-def _sweep(name: bytes, above: int) -> None:
-    """Remove what was left for this name by a writer that is gone."""
-    begins = tag(name).encode()
-    for found in map(os.fsencode, os.listdir(above)):
-        if not found.startswith(begins):
-            continue
-        with suppress(OSError):
-            number = os.open(found, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
-            try:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(found, dir_fd=above)
-            finally:
-                os.close(number)
+def _lives(temporary: bytes) -> bool:
+    """Whether the process that made a temporary name is still there: this one, and no other of its number."""
+    writer = temporary.decode("ascii", "replace").removeprefix(LEFT).partition(".")[2]
+    number, _, began = writer.partition(".")
+    return number.isdigit() and bool(began) and _began(int(number)) == began
+
+
+def _began(number: int) -> str:
+    """Return when a process began, as the kernel counts; empty if there is none, or that cannot be known."""
+    with suppress(OSError, IndexError), open(f"/proc/{number}/stat", "rb") as file:
+        return file.read().rpartition(b")")[2].split()[19].decode("ascii")
+    return ""
+
+
+def _remove(name: bytes, above: int) -> None:
+    """Remove a temporary file, unless somebody writes to it, who may be on another machine."""
+    with suppress(OSError):
+        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(name, dir_fd=above)
+        finally:
+            os.close(number)
 
 
 def local(error: OSError, shown: str) -> TransportError:

@@ -28,6 +28,7 @@ HARDLINK, STATVFS = b"hardlink@openssh.com", b"statvfs@openssh.com"
 _PIECE, _MOST_PIECE = 32 << 10, 128 << 10  # bytes of a READ or WRITE: what all servers take; what we ask for at most
 _NOTHING = Attributes()
 _MOST_NAMES = 1_000_000
+_LONGEST = 4096  # bytes of a name; file systems have 255, seldom more
 
 
 class Sftp:
@@ -131,8 +132,8 @@ class Sftp:
     async def names(self, path: bytes, most: int = _MOST_NAMES) -> AsyncIterator[Name]:
         """Yield what is in a folder, in no order, without `.` and `..`.
 
-        A name that is none, because it is empty or holds `/` or NUL, is `transfer/name-refused`, and so is one more
-        than `most`.
+        A name that is none, because it is empty, endless, or holds `/` or NUL, is `transfer/name-refused`, and so is
+        one more than `most`.
         """
         count = 0
         handle = await self._handle(Kind.OPENDIR, "list", path, text(_checked(path)))
@@ -143,7 +144,7 @@ class Sftp:
                 for name in found:
                     if name.name in (b".", b".."):
                         continue
-                    if not name.name or b"/" in name.name or b"\0" in name.name:
+                    if not 0 < len(name.name) <= _LONGEST or b"/" in name.name or b"\0" in name.name:
                         raise _no_name(path, name.name)
                     count += 1
                     if count > most:
