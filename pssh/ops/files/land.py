@@ -256,7 +256,8 @@ def _staged(base: int) -> tuple[bytes, int]:
     name = _temporary(b"")
     os.mkdir(name, 0o700, dir_fd=base)
     stage = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
-    fcntl.flock(stage, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(OSError):  # not every file system has locks
+        fcntl.flock(stage, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return name, stage
 
 

@@ -136,13 +136,9 @@ class _Pulling:
     async def all(self, *, force: bool, dry: bool) -> Pulled:
         files = [found for found in self._listing.found if found.there.kind == "file"]
         wanted = await self._wanted(files, force)
-        folders = [f for f in self._listing.found if f.there.kind == "folder" and self._lacks(f)]
-        links = [f for f in self._listing.found if f.there.kind == "link" and self._lacks(f)]
+        folders, links = await asyncio.to_thread(self._prepared, dry)
         size = sum(found.there.size for found in wanted)
         if not dry:
-            self._refuse_clashes()
-            for found in folders:
-                self._ground.folder(self._named(found.place))
             if wanted:
                 self._progress = Progress(self._session, size)
                 try:
@@ -151,8 +147,7 @@ class _Pulling:
                 finally:
                     self._drop()
                 self._progress.end()
-            for found in links:
-                self._ground.link(self._named(found.place), found.there.target)
+            await asyncio.to_thread(self._link, links)
         unchecked = bool(wanted) and not self._listing.hashes
         return Pulled(
             len(wanted),
@@ -164,6 +159,20 @@ class _Pulling:
             self._listing.skipped,
             unchecked,
         )
+
+    def _prepared(self, dry: bool) -> tuple[list[Found], list[Found]]:
+        """Return the folders and the links that are missing here; the former are there now, unless it is a dry run."""
+        folders = [found for found in self._listing.found if found.there.kind == "folder" and self._lacks(found)]
+        links = [found for found in self._listing.found if found.there.kind == "link" and self._lacks(found)]
+        if not dry:
+            self._refuse_clashes()
+            for found in folders:
+                self._ground.folder(self._named(found.place))
+        return folders, links
+
+    def _link(self, links: Sequence[Found]) -> None:
+        for found in links:
+            self._ground.link(self._named(found.place), found.there.target)
 
     def _refuse_clashes(self) -> None:
         """Raise TransportError for two names that the file system here takes for one."""
@@ -190,12 +199,7 @@ class _Pulling:
         """Return the files that are not the same here."""
         if force:
             return files
-        like: list[Found] = []
-        wanted: list[Found] = []
-        for found in files:
-            there = self._ground.there(self._named(found.place))
-            same = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == found.there.size
-            (like if same and self._listing.hashes else wanted).append(found)
+        like, wanted = await asyncio.to_thread(self._parted, files)
         if like:
             theirs = await self._way.digests(like, home=self._home)
             for found, digest in zip(like, theirs, strict=True):
@@ -203,6 +207,16 @@ class _Pulling:
                 if not digest or digest != ours:
                     wanted.append(found)
         return wanted
+
+    def _parted(self, files: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+        """Return the files that may be the same here, and those that are not."""
+        like: list[Found] = []
+        wanted: list[Found] = []
+        for found in files:
+            there = self._ground.there(self._named(found.place))
+            same = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == found.there.size
+            (like if same and self._listing.hashes else wanted).append(found)
+        return like, wanted
 
     # ---- what the way hands on
 

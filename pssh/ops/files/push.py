@@ -3,6 +3,8 @@
 For whatever operation sends files: `push` takes an open session and a tree that was gathered once for all hosts.
 """
 
+import asyncio
+
 from msgspec import Struct
 
 from pssh.model.outcome import Failure
@@ -53,7 +55,7 @@ async def push(
     async def do(way: Way) -> Sent:
         facts = await way.look(place, tree, follow=follow)
         _refuse_missing(facts, mkdir)
-        plan = decided(tree, facts, wanted, force=force, follow=follow)
+        plan = await asyncio.to_thread(decided, tree, facts, wanted, force=force, follow=follow)
         if plan.changes and not dry:
             await way.send(plan, place, wanted, backup=backup, inplace=inplace)
         shown = await _preview(way, plan, place, diff=diff) if dry else ()

@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
 from pssh.ops.files.facts import There
-from pssh.ops.files.listing import Found, Listing, Root, settled
+from pssh.ops.files.listing import MOST_FOUND, Found, Listing, Root, settled
 from pssh.ops.files.names import readable
+from pssh.ops.files.streams import MOST_ANSWER
 from pssh.ops.files.unpack import Taker
 from pssh.ops.sftp.client import Sftp
-from pssh.ops.sftp.packets import Attributes
+from pssh.ops.sftp.packets import Attributes, Name
 
 MOST_SIZE = 1 << 62
 _PATTERN = re.compile(rb"[*?\[]")
-_MOST_DEEP = 200  # folders in one another
+MOST_DEEP = 200  # folders in one another
 
 
 async def looked(sftp: Sftp, path: bytes, *, follow: bool = True) -> There | None:
@@ -35,20 +36,40 @@ def there(said: Attributes) -> There:
 
 async def listing(sftp: Sftp, paths: Sequence[bytes], *, follow: bool, links: bool) -> Listing:
     """Return what lies at these paths, patterns expanded; raises TransportError."""
-    roots = []
+    roots, room = [], _Room()
     for path in paths:
-        found = [one async for one in _expanded(sftp, path)]
+        found = [one async for one in _expanded(sftp, path, room)]
         if not found:
             message = f"there is no `{readable(path)}`"
             raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
         for root in found:
             what = await looked(sftp, root, follow=follow)
-            below = [one async for one in _below(sftp, root, what, follow, 0)] if what is not None else []
+            below = [one async for one in _below(sftp, root, what, follow, 0, room)] if what is not None else []
             roots.append(Root(root, tuple(below)))
     return settled(roots, hashes=True, links=links)
 
 
-async def _expanded(sftp: Sftp, path: bytes) -> AsyncIterator[bytes]:
+class _Room:
+    """How much a server may still say of what it has: it may make up folders without an end."""
+
+    def __init__(self) -> None:
+        self._names, self._bytes = MOST_FOUND, MOST_ANSWER
+
+    async def names(self, sftp: Sftp, path: bytes) -> tuple[list[Name], list[bytes]]:
+        """Return what is in a folder, by name, and names that are none; raises TransportError for too much."""
+        found: list[Name] = []
+        bad: list[bytes] = []
+        async for name in sftp.names(path, bad=bad.append):
+            self._names -= 1
+            self._bytes -= len(path) + len(name.name)
+            if self._names < 0 or self._bytes < 0:
+                message = f"there are more than {MOST_FOUND:,} files, or {MOST_ANSWER >> 20} MiB of their names"
+                raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
+            found.append(name)
+        return sorted(found, key=lambda name: name.name), bad
+
+
+async def _expanded(sftp: Sftp, path: bytes, room: _Room) -> AsyncIterator[bytes]:
     """Yield the paths that a pattern stands for, as a shell would; a path that is there stands for itself."""
     if await looked(sftp, path, follow=False) is not None:
         yield path
@@ -61,23 +82,20 @@ async def _expanded(sftp: Sftp, path: bytes) -> AsyncIterator[bytes]:
     what = await looked(sftp, folder)
     if what is None or what.kind != "folder":
         return
-    names = sorted([name.name async for name in sftp.names(folder, bad=_overlooked)])
-    for name in names:
+    for name in [name.name for name in (await room.names(sftp, folder))[0]]:
         hidden = name.startswith(b".") and not parts[first].startswith(b".")
         if not hidden and fnmatch.fnmatchcase(name, parts[first].replace(b"[^", b"[!")):
             whole = b"/".join((folder.rstrip(b"/"), name, *rest))
             if not rest:
                 yield whole
                 continue
-            async for one in _expanded(sftp, whole):
+            async for one in _expanded(sftp, whole, room):
                 yield one
 
 
-def _overlooked(name: bytes) -> None:
-    """A name that is none matches no pattern."""
-
-
-async def _below(sftp: Sftp, path: bytes, what: There, follow: bool, depth: int) -> AsyncIterator[tuple[bytes, There]]:
+async def _below(
+    sftp: Sftp, path: bytes, what: There, follow: bool, depth: int, room: _Room
+) -> AsyncIterator[tuple[bytes, There]]:
     """Yield a path and all that lies below it, each with its facts."""
     if what.kind == "link":
         target = await sftp.readlink(path)
@@ -85,14 +103,13 @@ async def _below(sftp: Sftp, path: bytes, what: There, follow: bool, depth: int)
     yield path, what
     if what.kind != "folder":
         return
-    if depth > _MOST_DEEP:
+    if depth > MOST_DEEP:
         message = f"`{readable(path)}` lies too deep, or leads back into itself"
         raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
-    bad: list[bytes] = []
-    listed = [(name.name, name.attributes) async for name in sftp.names(path, bad=bad.append)]
+    listed, bad = await room.names(sftp, path)
     for name in bad:  # passed on as they are, for `settled` to refuse each by its name; nothing is asked about them
-        yield path.rstrip(b"/") + b"/" + name, There(0, 0, 0, 0, 0)
-    for name, said in sorted(listed, key=lambda one: one[0]):
+        yield path.rstrip(b"/") + b"/" + name, There(0)
+    for name, said in [(one.name, one.attributes) for one in listed]:
         whole = path.rstrip(b"/") + b"/" + name
         known = there(said)
         if not said.type or (follow and known.kind == "link"):
@@ -100,7 +117,7 @@ async def _below(sftp: Sftp, path: bytes, what: There, follow: bool, depth: int)
             if looked_at is None:
                 continue
             known = looked_at
-        async for one in _below(sftp, whole, known, follow, depth + 1):
+        async for one in _below(sftp, whole, known, follow, depth + 1, room):
             yield one
 
 

@@ -164,15 +164,17 @@ class Served:
             if b"." not in name[len(begins) :]:
                 await self.remove(folder + b"/" + name)
 
-    async def remove(self, path: bytes) -> None:
-        """Remove a file, or a folder with all that is in it; raises nothing."""
+    async def remove(self, path: bytes, depth: int = 0) -> None:
+        """Remove a file, or a folder with all that is in it, if it is no deeper than we go; raises nothing."""
+        if depth > reading.MOST_DEEP:
+            return
         with suppress(TransportError):
             what = await self._sftp.lstat(path)
             if what.type != "folder":
                 await self._sftp.remove(path)
                 return
             for name in [name.name async for name in self._sftp.names(path)]:
-                await self.remove(path + b"/" + name)
+                await self.remove(path + b"/" + name, depth + 1)
             await self._sftp.rmdir(path)
 
     async def _explained(self, error: Refused, folder: bytes, size: int) -> Failure:

@@ -4,6 +4,7 @@ A single file is read by `cat`, several come as one archive for the host's tar, 
 where. What the shell prints first is passed over; what its tools say becomes the row's cause.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from secrets import token_hex
@@ -53,7 +54,7 @@ class Stream:
             raise no_tools()
         if reply.exit_code != 0 and not answer.startswith(b"no "):
             raise failed(reply)
-        return await self._hashed(facts.read(answer, len(items), mark.encode()), ours, where)
+        return await self._hashed(await asyncio.to_thread(facts.read, answer, len(items), mark.encode()), ours, where)
 
     async def _hashed(self, found: Facts, ours: tree.Tree, where: Where) -> Facts:
         """Return the facts with the hashes of large files too: of those that have the right size."""
@@ -89,7 +90,7 @@ class Stream:
         """Do what was planned; raises TransportError. What could not be finished is removed again."""
         progress = Progress(self._session, plan.size)
         mark, hexes, name = _mark(), token_hex(16), plan.facts.name
-        program, args, parts = _order(plan, wanted, backup=backup, inplace=inplace)
+        program, args, parts = await asyncio.to_thread(_order, plan, wanted, backup=backup, inplace=inplace)
         command = programs.line(
             program,
             mark,
@@ -125,11 +126,11 @@ class Stream:
         end = b"end %s" % mark.encode()
         if reply.exit_code != 0 or not answer.endswith(end + b"\n"):
             raise failed(reply)
-        roots, missing, hashes = Reader(answer).roots(end)
+        roots, missing, hashes = await asyncio.to_thread(Reader(answer).roots, end)
         if missing:
             message = f"there is no `{readable(missing[0])}`"
             raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
-        return settled(roots, hashes=hashes, links=links)
+        return await asyncio.to_thread(settled, roots, hashes=hashes, links=links)
 
     async def digests(self, found: Sequence[Found], *, home: bool) -> list[bytes]:
         """Return the SHA-256 of files, empty where it cannot be had."""
@@ -139,7 +140,7 @@ class Stream:
         end = b"end %s\n" % mark.encode()
         if reply.exit_code != 0 or not answer.endswith(end):
             raise failed(reply)
-        there = facts.groups(answer.removesuffix(end))
+        there = await asyncio.to_thread(facts.groups, answer.removesuffix(end))
         if len(there) != len(found):
             raise facts.garbled()
         return [one.digest if one is not None else b"" for one in there]
@@ -149,7 +150,7 @@ class Stream:
         made_up = [one for one in found if one.path.startswith(_MADE_UP)]
         for one in made_up:
             await self._cat(one, taker)
-        found = [one for one in found if one not in made_up]
+        found = [one for one in found if not one.path.startswith(_MADE_UP)]
         if not found:
             return
         mark = _mark()

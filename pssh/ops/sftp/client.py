@@ -28,6 +28,7 @@ HARDLINK, STATVFS = b"hardlink@openssh.com", b"statvfs@openssh.com"
 _PIECE, _MOST_PIECE = 32 << 10, 128 << 10  # bytes of a READ or WRITE: what all servers take; what we ask for at most
 _NOTHING = Attributes()
 _MOST_NAMES = 1_000_000
+_LONGEST = 4096  # bytes of a name; file systems have 255, seldom more
 
 
 class Sftp:
@@ -133,7 +134,7 @@ class Sftp:
     ) -> AsyncIterator[Name]:
         """Yield what is in a folder, in no order, without `.` and `..`.
 
-        A name that is none, because it is empty or holds `/` or NUL, is told to `bad`, or without it is
+        A name that is none, because it is empty, endless, or holds `/` or NUL, is told to `bad`, or without it is
         `transfer/name-refused`, as is one more than `most`.
         """
         count = 0
@@ -148,12 +149,12 @@ class Sftp:
                     count += 1
                     if count > most:
                         raise refused.failed("name-refused", f"`{refused.shown(path)}` holds more than {most:,} names")
-                    if name.name and b"/" not in name.name and b"\0" not in name.name:
+                    if 0 < len(name.name) <= _LONGEST and b"/" not in name.name and b"\0" not in name.name:
                         yield name
                     elif bad is None:
                         raise _no_name(path, name.name)
                     else:
-                        bad(name.name)
+                        bad(name.name[:_LONGEST])
 
     async def mkdir(self, path: bytes, mode: int = 0o700) -> None:
         await self._do(Kind.MKDIR, "make", path, text(_checked(path)), packets.attributes(Attributes(mode=mode)))

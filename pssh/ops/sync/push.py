@@ -82,10 +82,11 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         return ours.listed(self.folder, Rules(self.exclude), checksum=self.checksum)
 
     async def perform(self, session: Session) -> Reply:
-        wanted = _unpacked(self.listing) if self.listing else await asyncio.to_thread(self._listed)
+        wanted = (
+            await asyncio.to_thread(_unpacked, self.listing) if self.listing else await asyncio.to_thread(self._listed)
+        )
         said, exists = await self._look(session)
-        theirs, out = Rules(self.exclude).parted(self._theirs(said) if exists else {})
-        what = plan(wanted, theirs, delete=self.delete, out=frozenset(out))
+        what, theirs = await asyncio.to_thread(self._planned, wanted, said, exists)
         note = too_many(what, len(theirs) - 1, self.max_delete, dry=self.dry)
         refused(what)
         if self.dry:
@@ -94,6 +95,11 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             await self._do(session, what, wanted, exists=exists)
         sent = sum(wanted[path].size for path in what.send)
         return Reply(exit_code=0, stdout=f"{line(what, sent)}\n".encode(), changed=what.changes or not exists)
+
+    def _planned(self, wanted: Items, said: Said, exists: bool) -> tuple[Plan, Items]:
+        """Return what must be done, and what is there."""
+        theirs, out = Rules(self.exclude).parted(self._theirs(said) if exists else {})
+        return plan(wanted, theirs, delete=self.delete, out=frozenset(out)), theirs
 
     def _listed(self) -> Items:
         try:
@@ -142,7 +148,7 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             await self._settle(session, b"", what, first=False)
 
     async def _settle(self, session: Session, before: bytes, what: Plan, *, first: bool) -> None:
-        given = before + settle.script(word(normal(self.dest)), what, first=first)
+        given = before + await asyncio.to_thread(settle.script, word(normal(self.dest)), what, first=first)
         sink = Collected()
         reply = await self.context.exec(session, "sh -s", given=given, sink=sink)
         if reply.exit_code or not sink.data.endswith(b"pssh-done\0"):

@@ -1,0 +1,66 @@
+"""Two runs that fetch to the same name, and what a run that was killed left there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pssh.ops.files.land import Ground, Landing
+
+DIE = """
+import os, sys
+from pssh.ops.files.land import Ground
+landing = Ground(sys.argv[1]).file((b"h", b"x"))
+landing.write(memoryview(b"half of it"))
+if sys.argv[2] == "closed":
+    landing.close()
+os.kill(os.getpid(), 9)
+"""
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))  # noqa: PTH208
+
+
+def written(ground: Ground, data: bytes) -> Landing:
+    landing = ground.file((b"h", b"x"))
+    landing.write(memoryview(data))
+    landing.close()
+    return landing
+
+
+def test_a_second_run_leaves_alone_what_the_first_has_still_to_name(tmp_path: Path) -> None:
+    first, second = Ground(str(tmp_path)), Ground(str(tmp_path))
+    one = written(first, b"one")
+    two = written(second, b"two")
+    two.finish(0o644, None)
+    assert (tmp_path / "h/x").read_bytes() == b"two"
+    one.finish(0o644, None)
+    assert (tmp_path / "h/x").read_bytes() == b"one"
+    assert names(tmp_path / "h") == ["x"]
+
+
+@pytest.mark.parametrize("when", ["open", "closed"])
+def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path, when: str) -> None:
+    subprocess.run([sys.executable, "-c", DIE, tmp_path, when], check=False)
+    assert len(names(tmp_path)) == 2 and names(tmp_path / "h") == []
+    ground = Ground(str(tmp_path))
+    written(ground, b"all of it").finish(0o644, None)
+    ground.close()
+    assert (names(tmp_path), names(tmp_path / "h")) == (["h"], ["x"])
+
+
+def test_a_folder_is_looked_through_once_however_many_files_come_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: looked.append(folder) or listdir(folder))
+    ground = Ground(str(tmp_path))
+    for number in range(50):
+        landing = ground.file((b"h", b"%d" % number))
+        landing.close()
+        landing.finish(0o644, None)
+    assert len(looked) == 1
