@@ -215,12 +215,18 @@ def _age(times: Sequence[int], look: Look, now: float) -> str:
     if not times:
         return ""
     if look.exact:
-        first, last = (
-            datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in (min(times), max(times))
-        )
+        first, last = _date(min(times)), _date(max(times))
         return first if first == last else f"{first}..{last[11:] if first[:10] == last[:10] else last}"
     young, old = age(now - max(times)), age(now - min(times))
     return young if young == old else f"{young}-{old}"
+
+
+def _date(seconds: int) -> str:
+    """Return a time, which a host may have made up: what is in no calendar stays the number that it is."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
 
 
 _RIGHT = ("SIZE", "DISK", "FILES", "AGE", "USED", "FREE", "FULL")

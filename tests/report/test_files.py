@@ -105,3 +105,8 @@ def test_numbers_are_short() -> None:
     assert {size: number(size, Look()) for size in sizes} == sizes
     ages = {0: "0s", 59: "59s", 60: "1m", 3600: "1h", 86400 * 2: "2d", 86400 * 730: "2.0y", -5: "0s"}
     assert {seconds: age(seconds) for seconds in ages} == ages
+
+
+def test_a_time_that_is_in_no_calendar_stays_a_number() -> None:
+    for when in (253402300800, 1 << 62, -(1 << 62)):
+        assert str(when) in "\n".join(table(said("a", entry("x", mtime=when)), look=Look(exact=True)))

@@ -13,7 +13,7 @@ from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
 from pssh.ops.files.names import readable
 
-_FACTS = re.compile(rb"([0-9a-fA-F]+) (\d+) (\d+) (\d+) (-?\d+) (\S+) (\S+)")
+_FACTS = re.compile(rb"([0-9a-fA-F]{1,8}) (\d{1,18}) (\d{1,10}) (\d{1,10}) (-?\d{1,11}) (\S+) (\S+)")
 _HEX = re.compile(rb"\\?([0-9a-f]{64})\b")
 
 
@@ -98,17 +98,17 @@ class _Groups:
         return found
 
     def _group(self, marks: bytes) -> Sequence[There | None]:
-        present = [there(self._line()) for mark in marks if mark != 0x2D]
-        digests = [_digest(self._line()) for mark in marks if mark == 0x23]
-        targets = [self._target() for mark in marks if mark == 0x40]
+        present = iter([there(self._line()) for mark in marks if mark != 0x2D])
+        digests = iter([_digest(self._line()) for mark in marks if mark == 0x23])
+        targets = iter([self._target() for mark in marks if mark == 0x40])
         found: list[There | None] = []
         for mark in marks:
             if mark == 0x2D:
                 found.append(None)
                 continue
-            fields = present.pop(0)
-            digest = digests.pop(0) if mark == 0x23 else b""
-            target = targets.pop(0) if mark == 0x40 else b""
+            fields = next(present)
+            digest = next(digests) if mark == 0x23 else b""
+            target = next(targets) if mark == 0x40 else b""
             found.append(There(*fields, digest, target))
         return found
 

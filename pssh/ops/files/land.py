@@ -1,8 +1,8 @@
 """Where fetched files come to lie on this machine: written aside, compared, and renamed, below one folder per host.
 
-Promises: every step is taken from the descriptor of the folder above, and through no link; a temporary name is made
-exclusively, is ours alone to read, and goes away whatever happens; a file never replaces a folder, nor the reverse;
-what a run that was killed left for the same target is removed by the next, unless its writer still lives.
+Promises: every step is taken from the descriptor of the folder above, and through no link; files are written in one
+folder that only we may read, and are renamed from there; it goes away whatever happens; a file never replaces a folder,
+nor the reverse; what a run that was killed left is removed by the next, unless its writer still lives.
 """
 
 import errno
@@ -31,9 +31,17 @@ class Ground:
     def __init__(self, path: str) -> None:
         self._path = os.fsencode(path)
         self._base = -1
+        self.stage = -1  # the folder in which files are written, held by a lock as long as somebody does
+        self._staged = b""
+        self._count = 0
         self.umask = _umask()
 
     def close(self) -> None:
+        """Leave nothing but what got its name; raises nothing."""
+        if self.stage >= 0:
+            _emptied(self._staged, self.stage, self._base)
+            os.close(self.stage)
+            self.stage = -1
         if self._base >= 0:
             os.close(self._base)
             self._base = -1
@@ -98,8 +106,10 @@ class Ground:
             self._begin()
             with self.within(place[:-1], make=True) as above:
                 self.regular(place, above)
-                _sweep(place[-1], above)
-                return Landing(self, place, above)
+            if self.stage < 0:
+                self._staged, self.stage = _staged(self._base)
+            self._count += 1
+            return Landing(self, place, b"%d" % self._count)
 
     def regular(self, place: Place, above: int) -> os.stat_result | None:
         """Return the file that lies there, None if nothing does; raises TransportError for anything else."""
@@ -155,14 +165,13 @@ class Ground:
 class Landing:
     """One file on its way: written, closed, and waiting for its name; `drop` removes it unless it got that."""
 
-    def __init__(self, ground: Ground, place: Place, above: int) -> None:
+    def __init__(self, ground: Ground, place: Place, name: bytes) -> None:
         self.size = 0
         self.place = place
         self._hash = hashlib.sha256()
         self._ground = ground
-        self._temporary = _temporary(place[-1])
-        self._file = os.open(self._temporary, _NEW, 0o600, dir_fd=above)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._temporary = name
+        self._file = os.open(name, _NEW, 0o600, dir_fd=ground.stage)
 
     def write(self, data: memoryview) -> None:
         """Take the next bytes; zeros become a hole."""
@@ -191,7 +200,8 @@ class Landing:
         """Give it its name, with the mode, owner and group of what it replaces; waits for the disk."""
         with self._ground.errors(self.place), self._ground.within(self.place[:-1], make=False) as above:
             name = self.place[-1]
-            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            stage = self._ground.stage
+            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
             try:
                 if (old := self._ground.regular(self.place, above)) is None:
                     os.fchmod(file, mode & 0o777 & ~self._ground.umask)
@@ -200,7 +210,7 @@ class Landing:
                 if mtime is not None:
                     os.utime(file, (mtime, mtime))
                 os.fsync(file)
-                os.rename(self._temporary, name, src_dir_fd=above, dst_dir_fd=above)
+                os.rename(self._temporary, name, src_dir_fd=stage, dst_dir_fd=above)
                 self._temporary = b""
             finally:
                 os.close(file)
@@ -209,8 +219,8 @@ class Landing:
         """Leave nothing but what got its name; raises nothing."""
         self._shut()
         if self._temporary:
-            with suppress(OSError, TransportError), self._ground.within(self.place[:-1], make=False) as above:
-                os.unlink(self._temporary, dir_fd=above)
+            with suppress(OSError):
+                os.unlink(self._temporary, dir_fd=self._ground.stage)
             self._temporary = b""
 
     def _shut(self) -> None:
@@ -231,19 +241,31 @@ def _temporary(name: bytes) -> bytes:
     return f"{tag(name)}{token_hex(16)}".encode()
 
 
-def _sweep(name: bytes, above: int) -> None:
-    """Remove what was left for this name by a writer that is gone."""
-    begins = tag(name).encode()
-    for found in map(os.fsencode, os.listdir(above)):
-        if not found.startswith(begins):
-            continue
-        with suppress(OSError):
-            number = os.open(found, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
-            try:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(found, dir_fd=above)
-            finally:
-                os.close(number)
+def _staged(base: int) -> tuple[bytes, int]:
+    """Make the folder in which files are written, and remove those whose writers are gone."""
+    begins = tag(b"").encode()
+    for found in map(os.fsencode, os.listdir(base)):
+        if found.startswith(begins):
+            with suppress(OSError):
+                stage = os.open(found, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
+                try:
+                    fcntl.flock(stage, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _emptied(found, stage, base)
+                finally:
+                    os.close(stage)
+    name = _temporary(b"")
+    os.mkdir(name, 0o700, dir_fd=base)
+    stage = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
+    fcntl.flock(stage, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return name, stage
+
+
+def _emptied(name: bytes, stage: int, base: int) -> None:
+    """Remove such a folder and the files in it; raises nothing."""
+    with suppress(OSError):
+        for found in os.listdir(stage):
+            os.unlink(found, dir_fd=stage)
+        os.rmdir(name, dir_fd=base)
 
 
 def local(error: OSError, shown: str) -> TransportError:

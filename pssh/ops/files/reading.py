@@ -61,7 +61,7 @@ async def _expanded(sftp: Sftp, path: bytes) -> AsyncIterator[bytes]:
     what = await looked(sftp, folder)
     if what is None or what.kind != "folder":
         return
-    names = sorted([name.name async for name in sftp.names(folder)])
+    names = sorted([name.name async for name in sftp.names(folder, bad=_overlooked)])
     for name in names:
         hidden = name.startswith(b".") and not parts[first].startswith(b".")
         if not hidden and fnmatch.fnmatchcase(name, parts[first].replace(b"[^", b"[!")):
@@ -71,6 +71,10 @@ async def _expanded(sftp: Sftp, path: bytes) -> AsyncIterator[bytes]:
                 continue
             async for one in _expanded(sftp, whole):
                 yield one
+
+
+def _overlooked(name: bytes) -> None:
+    """A name that is none matches no pattern."""
 
 
 async def _below(sftp: Sftp, path: bytes, what: There, follow: bool, depth: int) -> AsyncIterator[tuple[bytes, There]]:
@@ -84,8 +88,11 @@ async def _below(sftp: Sftp, path: bytes, what: There, follow: bool, depth: int)
     if depth > _MOST_DEEP:
         message = f"`{readable(path)}` lies too deep, or leads back into itself"
         raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
-    found = sorted([(name.name, name.attributes) async for name in sftp.names(path)], key=lambda one: one[0])
-    for name, said in found:
+    bad: list[bytes] = []
+    listed = [(name.name, name.attributes) async for name in sftp.names(path, bad=bad.append)]
+    for name in bad:  # passed on as they are, for `settled` to refuse each by its name; nothing is asked about them
+        yield path.rstrip(b"/") + b"/" + name, There(0, 0, 0, 0, 0)
+    for name, said in sorted(listed, key=lambda one: one[0]):
         whole = path.rstrip(b"/") + b"/" + name
         known = there(said)
         if not said.type or (follow and known.kind == "link"):

@@ -15,6 +15,7 @@ END = bytes(2 * BLOCK)
 _MOST_EXTENDED = 1 << 20  # bytes of a long name, or of PAX records
 _TYPES = {"file": b"0", "folder": b"5", "link": b"2"}
 _OCTAL_SIZE = 0o77777777777
+_HEEDED = (b"path", b"linkpath", b"size")  # of PAX records; what else is said is not kept
 
 Found = Literal["file", "folder", "link", "hard-link", "other"]
 _FOUND: dict[bytes, Found] = {
@@ -149,7 +150,7 @@ class Reader:
     def _extend(self) -> None:
         data = bytes(self._data)
         if self._kind == b"x":
-            self._records.update(_records(data))
+            self._records.update((key, value) for key, value in _records(data) if key in _HEEDED)
         elif self._kind == b"L":
             self._records[b"path"] = data.rstrip(b"\0")
         elif self._kind == b"K":
@@ -185,10 +186,10 @@ def _number(field: bytes) -> int:
         if field[0] & 0x40 or value >> 62:
             raise Garbled("a number in it is too large")
         return value
-    try:
-        return int(field.strip(b"\0 ") or b"0", 8)
-    except ValueError:
-        raise Garbled("a number in it is none") from None
+    digits = field.strip(b"\0 ") or b"0"
+    if digits.strip(b"01234567"):
+        raise Garbled("a number in it is none")
+    return int(digits, 8)
 
 
 def _decimal(text: bytes) -> int:
@@ -198,16 +199,17 @@ def _decimal(text: bytes) -> int:
 
 
 def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    while data:
-        length, _, _ = data.partition(b" ")
-        size = _decimal(length)
-        if size <= len(length) + 1 or size > len(data) or data[size - 1 : size] != b"\n":
+    at = 0
+    while at < len(data):
+        space = data.find(b" ", at, at + 20)
+        end = at + _decimal(data[at : max(space, at)])
+        if end <= space + 1 or end > len(data) or data[end - 1 : end] != b"\n":
             raise Garbled("a record in it is cut")
-        key, equals, value = data[len(length) + 1 : size - 1].partition(b"=")
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if not equals:
             raise Garbled("a record in it has no value")
         yield key, value
-        data = data[size:]
+        at = end
 
 
 def _text(field: bytes) -> bytes:

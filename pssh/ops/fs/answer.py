@@ -70,6 +70,8 @@ _LINE = re.compile(
     rb"(?P<uid>\d+) (?P<gid>\d+)/(?P<user>[^/\n]*)/(?P<group>[^/\n]*)/(?P<name>.+)",
     re.DOTALL,
 )
+_MOST = 1 << 64
+_MOST_STRINGS = 8_000_000  # a million and a half of names
 _HASH = re.compile(rb"(\\?)([0-9a-f]{64}) [ *]?(.+)", re.DOTALL)
 _ESCAPED = re.compile(rb"\\([\\nr])")
 
@@ -79,18 +81,27 @@ def read(data: bytes) -> Said:
     _, begin, rest = data.partition(BEGIN)
     if not begin:
         raise Garbled("the answer has no beginning")
-    strings = rest.split(b"\0")
-    strings.pop()  # what stands behind the last NUL
     said = Said()
     try:
-        _read(iter(strings), said)
+        _read(_strings(rest), said)
     except (StopIteration, IndexError, RuntimeError):
         raise Garbled("the answer breaks off") from None
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Garbled(str(error)) from None
     if not said.whole:
         raise Garbled("the answer breaks off")
     return said
+
+
+def _strings(data: bytes) -> Iterator[bytes]:
+    """Yield what ends in NUL, one after the other: all of it at once takes many times the room."""
+    at = number = 0
+    while (end := data.find(b"\0", at)) >= 0:
+        number += 1
+        if number > _MOST_STRINGS:
+            raise Garbled("the answer is longer than that of any files")
+        yield data[at:end]
+        at = end + 1
 
 
 def _read(strings: Iterator[bytes], said: Said) -> None:
@@ -115,6 +126,8 @@ def _read(strings: Iterator[bytes], said: Said) -> None:
                 said.acts.append((next(strings).decode("ascii", "replace"), next(strings)))
             case b"c":
                 size, disk, files = (int(float(next(strings) or 0)) for _ in range(3))
+                if not all(0 <= number < _MOST for number in (size, disk, files)):
+                    raise Garbled("a sum is larger than that of any files")
                 said.sums.append((size, disk, files, next(strings)))
             case b"t":
                 said.text = next(strings)
@@ -137,6 +150,8 @@ def _seen(
     name: bytes, kind: Kind, mode: int, size: int, when: int, numbers: list[int], words: tuple[bytes, bytes, bytes]
 ) -> Seen:
     device, inode, links, blocks, uid, gid = numbers
+    if not all(0 <= number < _MOST for number in (size, *numbers, abs(when))):
+        raise Garbled("a number is larger than that of any file")
     return Seen(name, kind, mode, size, when, device, inode, links, blocks, uid, gid, *words)
 
 

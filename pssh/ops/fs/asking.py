@@ -4,6 +4,7 @@ The answer goes to us and not to the reader; what the tools complain of stays th
 its code. What is no answer at all is the reply as it came, where it failed, and else a failure that says so.
 """
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from pssh.ops.shellwords import join
 
 _ROOT = str(Path(__file__).parents[3])
 _BOOT = "import sys;sys.path.insert(0,sys.argv[1]);from pssh.ops.fs.here.main import main;main()"
-MOST = 512 << 20  # bytes of one answer
+MOST = 192 << 20  # bytes of one answer
 
 
 class Collected:
@@ -43,7 +44,7 @@ async def asked(session: Session, context: Context, program: str, given: bytes =
     """
     collected = Collected()
     reply = await context.exec(session, join(("sh", "-c", program)), given=given, sink=collected)
-    return heard(reply, bytes(collected.data))
+    return await asyncio.to_thread(heard, reply, bytes(collected.data))
 
 
 async def asked_here(
@@ -54,7 +55,7 @@ async def asked_here(
     line = "exec " + join((sys.executable, "-I", "-S", "-c", _BOOT, _ROOT))
     collected = Collected()
     reply = await context.exec(session, line, given=request, sink=collected)
-    return heard(reply, bytes(collected.data))
+    return await asyncio.to_thread(heard, reply, bytes(collected.data))
 
 
 def heard(reply: Reply, data: bytes) -> tuple[Reply, answer.Said]:

@@ -266,8 +266,7 @@ class Cp(Placing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     def body(self) -> str:
         return _placed(
             self,
-            'x=${t%/*}/.pssh-$$-$n; trap \'rm -rf -- "$x"\' EXIT; trap "exit 143" HUP INT TERM; '
-            'cp -RPp -- "./$n" "$x" && mv -f -- "$x" "$t" && o d copied "$1" || bad=1',
+            'aside "${t%/*}"; cp -RPp -- "./$n" "$x/" && mv -f -- "$x/$n" "$t" && o d copied "$1" || bad=1',
         )
 
 
@@ -317,8 +316,8 @@ class Link(Changing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             if self.overwrite
             else ('no "$1" "is there already (--overwrite replaces it)"; exit 1')
         )
-        made = f'ln {"" if self.hard else "-s "}-- {target} "./.pssh-$$-$n" && mv -f -- "./.pssh-$$-$n" "./$n"'
-        replaced = f'{{ [ ! -L "./$n" ] || rm -f -- "./$n"; }}; {made}'
+        made = f'ln {"" if self.hard else "-s "}-- {target} "$x/$n" && mv -f -- "$x/$n" "./$n"'
+        replaced = f'aside .; {{ [ ! -L "./$n" ] || rm -f -- "./$n"; }}; {made}'
         return (
             f'if there "./$n"; then if {same}; then o d same "$1"; exit 0; fi; {over}; fi; '
             f'if [ "$D" ]; then o d "would link" "$1"; else {replaced} && o d linked "$1" || bad=1; fi'

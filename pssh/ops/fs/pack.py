@@ -69,9 +69,8 @@ class Archive(Packing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             'there "./$n" || { no "$1" "No such file or directory"; exit 1; }; '
             + self.where('"./$n.tar.gz"')
             + f'if folder "$t"; then no "$t" "is a folder"; exit 1; fi; if there "$t"; then {over}; fi; '
-            'if [ "$D" ]; then o d "would pack" "$1"; exit 0; fi; x=${t%/*}/.pssh-$$-${t##*/}; '
-            "trap 'rm -f -- \"$x\"' EXIT; trap 'exit 143' HUP INT TERM; "
-            f'tar -c{how}f "$x" -- "./$n" && mv -f -- "$x" "$t" && o d packed "$1" || bad=1'
+            'if [ "$D" ]; then o d "would pack" "$1"; exit 0; fi; aside "${t%/*}"; '
+            f'tar -c{how}f "$x/made" -- "./$n" && mv -f -- "$x/made" "$t" && o d packed "$1" || bad=1'
         )
 
 
@@ -90,7 +89,6 @@ class Extract(Packing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             # What an archive lists is one name a line; one with a line end in it is two, neither of them any safer.
             "if tar -t${f}f \"./$n\" | grep -E '^/|(^|/)\\.\\.(/|$)' >/dev/null; then "
             'no "$1" "holds a name that leads outside"; exit 1; fi; '
-            'x=${t%/*}/.pssh-$$-${t##*/}; trap \'rm -rf -- "$x"\' EXIT; trap "exit 143" HUP INT TERM; '
-            '( umask 077; mkdir -- "$x" ) && tar -x${f}f "./$n" -C "$x" && chmod "$(umask -S)" "$x" '
+            'aside "${t%/*}"; tar -x${f}f "./$n" -C "$x" && chmod "$(umask -S)" "$x" '
             '&& mv -- "$x" "$t" && o d unpacked "$1" || bad=1'
         )

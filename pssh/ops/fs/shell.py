@@ -64,6 +64,9 @@ PLACE = (
     "case $n in ''|.|..) no \"$1\" refused; exit 1;; esac; "
     'w=$(pwd -P; echo x); w=${w%??}; if kept "${w%/}/$n"; then no "$1" "refused: a system or a person lives there"; '
     "exit 1; fi; }; "
+    # `aside FOLDER` makes the folder $x in it, where something is made before it gets its name: nobody foresees $x.
+    'aside() { x=$(umask 077; mktemp -d "$1/.pssh-XXXXXXXXXX") || exit 1; '
+    "trap 'rm -rf -- \"$x\"' EXIT; trap 'exit 143' HUP INT TERM; }; "
     'there() { [ -e "$1" ] || [ -L "$1" ]; }; folder() { [ -d "$1" ] && [ ! -L "$1" ]; }; '
 )
 

@@ -20,8 +20,13 @@ _BEGIN = (
     'in_() { cd -P -- "${T:-/}" && { [ "$1" = . ] || cd -P -- "$1"; } && p=$(pwd -P; echo x) && '
     '{ [ "${p%??}" = "$T${1#.}" ] || [ "${p%??}/" = "$T/${1#.}" ]; } || '
     '{ printf "%s: it was replaced by a link\\n" "$1" >&2; exit 1; }; }\n'
-    'gone() { if [ -d "$1" ] && [ ! -L "$1" ]; then ( cd -P -- "$1" && empty ) && rmdir -- "$1"; '
-    'else rm -f -- "$1"; fi; }\n'
+    'gone() { if [ -d "$1" ] && [ ! -L "$1" ]; then ( f=$(pwd -P; echo x); cd -P -- "$1" || exit 1; '
+    'p=$(pwd -P; echo x); f=${f%??}; [ "${p%??}" = "${f%/}${1#.}" ] || '
+    '{ printf "%s: it was replaced by a link\\n" "$1" >&2; exit 1; }; '
+    'empty ) && rmdir -- "$1"; else rm -f -- "$1"; fi; }\n'
+    # A mode is of what a link leads to: what has become one is passed over.
+    'mode() { m=$1; shift; for x do shift; [ -L "$x" ] || set -- "$@" "$x"; done; '
+    '[ $# = 0 ] || chmod "$m" -- "$@"; }\n'
     "h=; touch -h -c -- ./.pssh-none 2>/dev/null && h=-h\n"
 )
 
@@ -35,7 +40,7 @@ def script(dest: str, plan: Plan, *, first: bool) -> bytes:
         lines += _removed(plan.remove)
         # What is deepest first: a folder may close itself to us.
         lines += _set((path, f"TZ=UTC0 touch $h -c -m -t {_stamp(when)} --") for path, when in reversed(plan.times))
-        lines += _set((path, f"chmod {mode:o} --") for path, mode in reversed(plan.chmod))
+        lines += _set((path, f"mode {mode:o}") for path, mode in reversed(plan.chmod))
     lines.append("printf 'pssh-done\\0'; exit $bad\n")
     return "".join(lines).encode("utf-8", "surrogateescape")
 

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import tarfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,3 +78,28 @@ def test_a_byte_that_is_changed_in_a_header_is_noticed_or_means_the_same(at: int
     header[at] = value
     with suppress(tar.Garbled):
         assert tar.Reader().next(bytes(header)) == before
+
+
+def extended(records: bytes) -> bytes:
+    """Return a header of PAX records as a hostile host may write it."""
+    return tar._block(b"", b"pax", b"x", 0o600, len(records), 0, 0, 0, b"") + records + bytes(tar.padding(len(records)))
+
+
+@pytest.mark.parametrize("field", [b"-0000000007\0", b"+0000000007\0", b"0o000000017\0", b"0000_000017\0"])
+def test_a_size_that_is_no_octal_number_is_refused(field: bytes) -> None:
+    block = tar.header(b"a", "file", 0o600)
+    block = block[:124] + field + block[136:148] + b" " * 8 + block[156:]
+    block = block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    with pytest.raises(tar.Garbled):
+        tar.Reader().next(block)
+
+
+def test_records_are_taken_apart_in_one_pass_and_only_those_that_matter_are_kept() -> None:
+    reader = tar.Reader()
+    start = time.process_time()
+    for number in range(3):
+        data = extended(b"".join(b"12 k%06d=\n" % (number * 80_000 + one) for one in range(80_000)))
+        for at in range(0, len(data), tar.BLOCK):
+            assert reader.next(data[at : at + tar.BLOCK]) is None
+    assert reader._records == {}
+    assert time.process_time() - start < 5  # each record copied what followed it: minutes

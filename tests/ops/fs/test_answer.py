@@ -50,3 +50,19 @@ def test_an_answer_that_breaks_off_is_none() -> None:
 
 def test_what_a_login_prints_first_is_passed_over() -> None:
     assert answer.read(b"Welcome!\r\npssh-fs\0d\0made\0/x\0.\0").acts == [("made", b"/x")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"c\0inf\0001\0001\0/x\0",
+        b"c\0001e300\0001\0001\0/x\0",
+        b"r\0/x\0s\0" + b"f" * 40 + b" 1 2 3 4 5 6 7 8/u/g//x\0",
+        b"r\0/x\0s\00081a4 1 " + b"9" * 60 + b" 3 4 5 6 7 8/u/g//x\0",
+        b"r\0/x\0g\0f 644 1 " + b"9" * 60 + b".0 1 1 1 1 0 0\0u\0g\0\0\0",
+        b"r\0/x\0g\0f 644 -1 2.0 1 1 1 1 0 0\0u\0g\0\0\0",
+    ],
+)
+def test_a_number_that_no_file_has_is_refused(said: bytes) -> None:
+    with pytest.raises(Garbled):
+        answer.read(b"pssh-fs\0" + said + b".\0")

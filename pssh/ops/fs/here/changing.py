@@ -164,9 +164,6 @@ def chmod(out: Out, path: bytes, options: dict[str, Any]) -> None:
 
 def _set_mode(name: bytes, above: int, seen: os.stat_result, mode: int) -> None:
     """Set a mode by descriptor, so that it is that of what was seen."""
-    if not stat.S_ISDIR(seen.st_mode) and not stat.S_ISREG(seen.st_mode):
-        os.chmod(name, mode, dir_fd=above)
-        return
     flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
     found = os.open(name, flags, dir_fd=above)
     try:
@@ -274,6 +271,8 @@ def _placed(
         except OSError as error:
             if error.errno != 18:  # EXDEV: another file system
                 raise
+    if stat.S_ISDIR(seen.st_mode) and _lies_in(there, seen):
+        raise Refused("a folder cannot be copied into itself")
     aside = b".pssh-" + os.urandom(8).hex().encode()
     try:
         whole = copy(out, path, (above, name, seen), (there, aside), follow=bool(options.get("follow")))
@@ -286,6 +285,21 @@ def _placed(
     if options.get("move"):
         rm(out, path, {"recursive": True})
     out.did("moved" if options.get("move") else "copied", path)
+
+
+def _lies_in(folder: int, seen: os.stat_result) -> bool:
+    """Whether a folder is, or lies in, one that was seen."""
+    here = os.dup(folder)
+    try:
+        while not os.path.samestat(now := os.fstat(here), seen):
+            up = os.open(b"..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=here)
+            os.close(here)
+            here = up
+            if os.path.samestat(os.fstat(here), now):
+                return False
+        return True
+    finally:
+        os.close(here)
 
 
 def _remove(name: bytes, above: int) -> None:

@@ -188,3 +188,34 @@ def test_a_swap_between_looking_and_entering_gains_nothing(
     assert os.path.lexists(tmp_path / "aside")
     place = {b"deep": "data/inner/deep", b"inner": "data/inner", b"data": "data"}[victim]
     assert content(outside if with_link else tmp_path / place) == before
+
+
+def test_a_mode_meant_for_a_pipe_is_not_given_to_what_a_link_in_its_place_leads_to(
+    tmp_path: Path, outside: Path
+) -> None:
+    pipe, victim = tmp_path / "pipe", outside / "deep" / "victim"
+    os.mkfifo(pipe)
+    above = os.open(tmp_path, os.O_RDONLY)
+    seen = os.lstat(pipe)
+    pipe.unlink()
+    pipe.symlink_to(victim)
+    with pytest.raises(OSError):
+        changing._set_mode(b"pipe", above, seen, 0o666)
+    os.close(above)
+    assert victim.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_pipe_gets_its_mode(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    changing.chmod(Silent(), os.fsencode(tmp_path / "pipe"), {"mode": "640"})
+    assert (tmp_path / "pipe").lstat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("dest", ["a/b", "a/x/b", "a"])
+def test_a_folder_is_not_copied_into_itself(tmp_path: Path, dest: str) -> None:
+    (tmp_path / "a" / "x").mkdir(parents=True)
+    (tmp_path / "a" / "file").touch()
+    before = content(tmp_path)
+    with pytest.raises(Refused):
+        changing.place(Silent(), os.fsencode(tmp_path / "a"), {"dest": f"{tmp_path}/{dest}"})
+    assert content(tmp_path).keys() == before.keys()

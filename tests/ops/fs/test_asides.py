@@ -1,0 +1,58 @@
+"""What is made beside its place on a host has a name that nobody could have put something at beforehand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pssh.ops.fs.base import FileOperation
+from pssh.ops.fs.change import Cp, Link
+from pssh.ops.fs.pack import Archive
+from tests.support.shells import SHELLS, Shell
+
+
+@pytest.mark.parametrize("words", SHELLS, ids=" ".join)
+@pytest.mark.parametrize("verb", ["cp", "archive", "link"])
+async def test_a_link_planted_in_a_shared_folder_is_not_written_through(
+    tmp_path: Path, words: list[str], verb: str
+) -> None:
+    shared, outside, source = tmp_path / "shared", tmp_path / "outside", tmp_path / "source"
+    shared.mkdir()
+    outside.write_text("as it was")
+    source.write_text("content")
+    operation: FileOperation = {
+        "cp": Cp(paths=(f"{source}",), dest=f"{shared}/made"),
+        "archive": Archive(paths=(f"{source}",), to=f"{shared}/made.tar"),
+        "link": Link(paths=(f"{shared}/made",), target="source"),
+    }[verb]
+    # Here the number of the process is known; elsewhere there are but so many to try.
+    plant = f'for n in source made made.tar; do ln -s "{outside}" "{shared}/.pssh-$$-$n"; done; '
+    reply = await operation.perform(_Planting(Shell(tmp_path, [*words]), plant))  # type: ignore[arg-type]
+    assert reply.exit_code == 0, reply.stderr
+    assert outside.read_text() == "as it was"
+    names = [name for name in os.listdir(shared) if not name.endswith(("-source", "-made", "-made.tar"))]  # noqa: PTH208
+    assert names == (["made.tar"] if verb == "archive" else ["made"])
+
+
+class _Planting:
+    """A host on which links are planted under the very number of the process that does the work."""
+
+    def __init__(self, shell: Shell, plant: str) -> None:
+        self._shell, self._plant = shell, plant
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._shell, name)
+
+    async def exec(self, command: str, **how: object) -> object:
+        # `sh -c PROGRAM`: the program is put behind what plants.
+        head, _, rest = command.partition("sh -c '")
+        return await self._shell.exec(f"{head}sh -c '{self._plant}{rest}", **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("words", SHELLS, ids=" ".join)
+async def test_a_name_of_the_greatest_length_is_copied(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / ("n" * 255)).write_text("content")
+    (tmp_path / "to").mkdir()
+    reply = await Cp(paths=(f"{tmp_path}/{'n' * 255}",), dest=f"{tmp_path}/to/").perform(Shell(tmp_path, [*words]))
+    assert reply.exit_code == 0, reply.stderr
+    assert [name.name for name in (tmp_path / "to").iterdir()] == ["n" * 255]
