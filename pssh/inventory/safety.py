@@ -85,13 +85,13 @@ def _alone(gid: int) -> bool:
     import grp
     import pwd
 
-    if gid == 0:
-        return True
     try:
-        us = pwd.getpwuid(os.geteuid())
         group = grp.getgrgid(gid)
+        if gid == 0:
+            return set(group.gr_mem) <= {"root"}
+        us = pwd.getpwuid(os.geteuid())
     except KeyError:
-        return False
+        return gid == 0
     return us.pw_gid == gid and group.gr_name == us.pw_name and set(group.gr_mem) <= {us.pw_name}
 
 

@@ -14,6 +14,7 @@ from pssh.schedule.blackout import Blackouts
 from pssh.schedule.when import Rule, due
 
 LATE = timedelta(minutes=2)
+_APART = timedelta(minutes=1)  # no rule is due more often
 CatchUp = Literal["none", "once", "all"]
 Overlap = Literal["skip", "queue", "stop-old"]
 Reason = Literal["missed", "window", "blackout", "paused", "overlap", "approval", "failed"]
@@ -74,8 +75,9 @@ def decide(entry: Entry, now: datetime, last: datetime, *, running: bool = False
         return Wait(first + entry.jitter, first)
     if first + entry.jitter < (horizon := now - max(entry.grace, LATE)):
         return Skip(horizon - entry.jitter, "missed", first)
-    second = next(times, None)
-    newer = second is not None and second + entry.jitter <= now
+    newer = False
+    if now - first - entry.jitter >= _APART and (second := next(times, None)) is not None:
+        newer = second + entry.jitter <= now
     late = newer or now - first - entry.jitter > LATE
     if late and (entry.catch_up == "none" or (entry.catch_up == "once" and newer)):
         return Skip(first, "missed", first)

@@ -46,8 +46,12 @@ class Trust:
                 if theirs not in (None, status.st_uid):
                     owner = _owner(status.st_uid)
                     raise JobError(f"The {what} `{path}` belongs to {owner}, and only its owner may run it", hint=_HINT)
-                places = dict.fromkeys((path.absolute().parent, path.resolve().parent))
-                for place, seen in ((path, status), *((place, place.stat()) for place in places)):
+                places = dict.fromkeys((*path.absolute().parents, *path.resolve().parents))
+                for place, seen in (
+                    (path, path.lstat()),  # of a link, whose it is
+                    (path, status),
+                    *((place, place.stat()) for place in places),
+                ):
                     if reason := self.refusal(seen):
                         raise JobError(f"The {what} `{path}` is refused: `{place}` {reason}", hint=_HINT)
                 data = file.read(most + 1)

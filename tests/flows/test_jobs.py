@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from pssh.cli.main import command as program
 from pssh.errors import PsshError
 from pssh.schedule.state import State
 from tests.house.test_readme import blocks, commands, words
-from tests.support.command import environment, pssh
+from tests.support.command import Done, environment, pssh
 
 INVENTORY = """\
 version = 1
@@ -48,6 +50,29 @@ def job(folder: Path, text: str, name: str = "tidy.toml", head: str = HEAD) -> P
     return folder / name
 
 
+@contextmanager
+def as_we_were(home: Path) -> Iterator[None]:
+    """Be in a folder that is our home, with nothing else around us, as a process of a user's own would."""
+    before, where = dict(os.environ), Path.cwd()
+    try:
+        os.environ.clear()
+        os.environ.update(environment(home))
+        os.chdir(home)
+        yield
+    finally:
+        os.chdir(where)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def within(*args: str, cwd: Path) -> Done:
+    """Run a command that ends well in this process, where one of its own would show nothing more."""
+    out, err = StringIO(), StringIO()
+    with as_we_were(cwd), redirect_stdout(out), redirect_stderr(err):
+        code = program.main(args, prog_name="pssh", standalone_mode=False)
+    return Done(code or 0, out.getvalue(), err.getvalue())
+
+
 def statuses(out: str) -> dict[str, str]:
     return {one["host"]: f"{one['status']} {one['cause'] or ''}".strip() for one in json.loads(out)["results"]}
 
@@ -65,7 +90,7 @@ def test_everything_wrong_is_listed_with_its_line_and_exits_with_2(fleet: Path) 
 
 
 def test_the_schema_is_published(fleet: Path) -> None:
-    done = pssh("job", "check", "--schema", cwd=fleet)
+    done = within("job", "check", "--schema", cwd=fleet)
     assert done.code == 0
     assert json.loads(done.out)["title"] == "A maintenance job of pssh"
 
@@ -74,7 +99,7 @@ def test_explain_shows_times_in_both_zones_waves_steps_and_the_end(fleet: Path) 
     schedule = '[schedule]\ncron = "30 2 * * *"\ntimezone = "Asia/Tokyo"\nwindow = "1h"\n'
     rollout = '[rollout]\ncanary = 1\nbatches = ["50%"]\n'
     path = job(fleet, f'{schedule}{rollout}[[step]]\nname = "clean"\nrun = "true"\ntimeout = "20m"\n')
-    done = pssh("job", "explain", "tidy.toml", cwd=fleet)
+    done = within("job", "explain", "tidy.toml", cwd=fleet)
     assert done.code == 0, done.err
     assert len(re.findall(r"^[MTWFS]\w\w [\d-]{10} 02:30:00 JST +[\d-]{10} 17:30:00$", done.out, re.M)) == 5
     assert "wave 1 of 3: 1 host: web1\nwave 2 of 3: 2 hosts: web[2-3]\nwave 3 of 3: 1 host: web4\n" in done.out
@@ -94,9 +119,9 @@ def test_a_job_runs_its_steps_in_waves_and_is_on_record(fleet: Path) -> None:
     assert statuses(done.out) == {f"web{n}": "ok" for n in (1, 2, 3, 4)}
     order = (fleet / "order").read_text().split()
     assert (order[0], sorted(order[1:3]), order[3]) == ("web1", ["web2", "web3"], "web4")
-    listed = pssh("job", "list", cwd=fleet).out.splitlines()
+    listed = within("job", "list", cwd=fleet).out.splitlines()
     assert re.match(r"tidy +\d{4}-\d\d-\d\d \d\d:\d\d UTC +by hand +ok +\+ +\S+tidy\.toml$", listed[2])
-    assert "steps tidy" in pssh("log", cwd=fleet).out
+    assert "steps tidy" in within("log", cwd=fleet).out
 
 
 def test_steps_here_get_a_clean_environment_and_the_folder_of_the_file(fleet: Path) -> None:
@@ -114,10 +139,10 @@ def test_steps_here_get_a_clean_environment_and_the_folder_of_the_file(fleet: Pa
 
 def test_a_dry_run_shows_and_does_nothing(fleet: Path) -> None:
     job(fleet, '[[step]]\nrun = "touch ran"\n')
-    done = pssh("job", "run", "--dry-run", "tidy.toml", cwd=fleet)
+    done = within("job", "run", "--dry-run", "tidy.toml", cwd=fleet)
     assert (done.code, "4 hosts: web[1-4]" in done.out) == (0, True)
     assert not (fleet / "ran").exists()
-    assert "no job was run" in pssh("job", "list", cwd=fleet).err
+    assert "no job was run" in within("job", "list", cwd=fleet).err
 
 
 def test_when_the_window_closes_no_further_host_begins_and_what_runs_may_finish(fleet: Path) -> None:
@@ -127,7 +152,7 @@ def test_when_the_window_closes_no_further_host_begins_and_what_runs_may_finish(
     found = statuses(done.out)
     assert done.code == 6
     assert found == {"web1": "ok", **{f"web{n}": "not-run stop/window" for n in (2, 3, 4)}}
-    assert "window" in pssh("job", "list", cwd=fleet).out
+    assert "window" in within("job", "list", cwd=fleet).out
 
 
 def test_with_must_stop_the_window_ends_also_what_runs(fleet: Path) -> None:
@@ -166,7 +191,7 @@ def test_two_runs_at_once_are_one_run_and_a_skip_that_exits_with_0(fleet: Path) 
     assert second.err == f"pssh: tidy: skipped rule/overlap: another run is under way (process {first.pid})\n"
     assert first.wait(timeout=60) == 0
     assert (fleet / "ran").read_text() == "x\n"
-    assert re.search(r" \+\. ", pssh("job", "list", cwd=fleet).out)
+    assert re.search(r" \+\. ", within("job", "list", cwd=fleet).out)
 
 
 def test_the_rest_of_a_run_is_finished_and_nothing_else(fleet: Path) -> None:
@@ -213,7 +238,7 @@ def test_a_job_that_boots_hosts_is_asked_about_by_hand_and_a_no_is_no_run(fleet:
     done = pssh("job", "run", "--now", "tidy.toml", cwd=fleet)
     assert done.code == 2
     assert "`--yes` says so" in done.err
-    assert "never ran" in pssh("job", "list", cwd=fleet).out
+    assert "never ran" in within("job", "list", cwd=fleet).out
     assert pssh("job", "run", "--now", "--yes", "tidy.toml", cwd=fleet).code == 0
 
 
@@ -251,12 +276,12 @@ def test_a_long_run_is_told_while_it_runs_and_a_failure_at_its_end(fleet: Path) 
 def test_installed_twice_is_installed_once_and_removed_is_gone(fleet: Path) -> None:
     job(fleet, '[schedule]\ncron = "30 2 * * *"\n[[step]]\nrun = "true"\n')
     install = ("job", "install", "--systemd", "--into", "units", "tidy.toml")
-    first, second = (pssh(*install, cwd=fleet) for _ in range(2))
+    first, second = (within(*install, cwd=fleet) for _ in range(2))
     assert (first.code, second.code) == (0, 0)
     assert first.out.count("written: ") == second.out.count("unchanged: ") == 2
     assert f"job run --scheduled {fleet}/tidy.toml" in (fleet / "units" / "pssh-job-tidy.service").read_text()
-    assert "tidy" in pssh("job", "list", cwd=fleet).out
-    assert pssh("job", "remove", "--into", "units", "tidy.toml", cwd=fleet).code == 0
+    assert "tidy" in within("job", "list", cwd=fleet).out
+    assert within("job", "remove", "--into", "units", "tidy.toml", cwd=fleet).code == 0
     assert list((fleet / "units").iterdir()) == []
     gone = pssh("job", "remove", "--into", "units", "tidy.toml", cwd=fleet)
     assert (gone.code, "No job `tidy.toml` is installed or known" in gone.err) == (2, True)
@@ -264,10 +289,10 @@ def test_installed_twice_is_installed_once_and_removed_is_gone(fleet: Path) -> N
 
 def test_pausing_and_resuming_are_seen_in_the_list(fleet: Path) -> None:
     job(fleet, '[schedule]\ncron = "30 2 * * *"\n[[step]]\nrun = "true"\n')
-    assert pssh("job", "pause", "tidy.toml", cwd=fleet).out == "tidy: paused\n"
-    assert "paused by " in pssh("job", "list", cwd=fleet).out
-    assert pssh("job", "resume", "tidy.toml", cwd=fleet).out == "tidy: resumed\n"
-    assert "paused" not in pssh("job", "list", cwd=fleet).out
+    assert within("job", "pause", "tidy.toml", cwd=fleet).out == "tidy: paused\n"
+    assert "paused by " in within("job", "list", cwd=fleet).out
+    assert within("job", "resume", "tidy.toml", cwd=fleet).out == "tidy: resumed\n"
+    assert "paused" not in within("job", "list", cwd=fleet).out
 
 
 @pytest.mark.parametrize(
@@ -339,7 +364,7 @@ def test_the_loop_runs_what_is_due_and_ends_its_runs_when_it_is_told_to_end(flee
     log = (fleet / "log").read_text()
     assert re.search(r"event=start job=tidy due=\S+ reason=(due|catch-up) pid=\d+$", log, re.M)
     assert re.search(r"event=ended job=tidy due=\S+ pid=\d+ exit=143 ", log)
-    assert "terminate" in pssh("job", "list", cwd=fleet).out
+    assert "terminate" in within("job", "list", cwd=fleet).out
 
 
 def test_a_killed_loop_ends_no_run_and_the_next_one_repeats_nothing(fleet: Path) -> None:
@@ -366,7 +391,7 @@ def test_a_job_that_needs_approval_runs_once_another_user_has_agreed_to_it_as_it
     path = job(fleet, '[rollout]\napproval = true\n[[step]]\nrun = "true"\n')
     refused = pssh("job", "run", "--now", "tidy.toml", cwd=fleet)
     assert (refused.code, "needs the approval of a second user" in refused.err) == (2, True)
-    plan = re.search(r"^plan (\w+): not approved$", pssh("job", "explain", "tidy.toml", cwd=fleet).out, re.M)
+    plan = re.search(r"^plan (\w+): not approved$", within("job", "explain", "tidy.toml", cwd=fleet).out, re.M)
     assert plan
     approval = Path(f"/var/tmp/pssh-approval-{plan[1]}-65534")
     try:

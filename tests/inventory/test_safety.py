@@ -1,5 +1,6 @@
 """Which files are trusted, by owner and mode, and what is text."""
 
+import grp
 import os
 import stat
 from pathlib import Path
@@ -102,3 +103,11 @@ def test_a_link_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
     os.lchown(link, 54_321, 0)
     with pytest.raises(InventoryError, match="belongs to user 54321"):
         check(link)
+
+
+def test_the_group_of_root_is_trusted_as_long_as_nobody_else_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = status(stat.S_IFREG | 0o664, gid=0)
+    monkeypatch.setattr("grp.getgrgid", lambda gid: grp.struct_group(("root", "x", 0, ["root"])))
+    assert refusal(seen) == ""
+    monkeypatch.setattr("grp.getgrgid", lambda gid: grp.struct_group(("root", "x", 0, ["root", "alice"])))
+    assert refusal(seen) == "may be written to by group 0"

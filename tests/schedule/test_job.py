@@ -197,3 +197,24 @@ def test_the_published_schema_takes_what_we_take_and_refuses_an_unknown_key(exam
     assert list(validator.iter_errors(said)) == []
     assert list(validator.iter_errors({**said, "colour": "red"}))
     assert list(validator.iter_errors({**said, "step": [{"run": "x", "tiemout": 3}]}))
+
+
+def test_a_folder_further_up_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shared" / "jobs").mkdir(parents=True)
+    path = written(
+        tmp_path / "shared" / "jobs", 'version = 1\nname = "patch"\ntargets = "@local"\n[[step]]\nrun = "true"\n'
+    )
+    (tmp_path / "shared").chmod(0o777)  # its folder could be moved away, and another of ours put in its place
+    with pytest.raises(JobError, match=r"`\S+/shared` may be written to by everybody"):
+        load(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_a_link_that_another_user_made_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, 'version = 1\nname = "patch"\ntargets = "@local"\n[[step]]\nrun = "true"\n')
+    link = tmp_path / "link.toml"
+    link.symlink_to(path)
+    assert load(link).name == "patch"
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(JobError, match=r"link\.toml` belongs to"):
+        load(link)
