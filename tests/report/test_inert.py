@@ -30,7 +30,7 @@ from pssh.report.ping import ping_table
 from tests.support.inert import acting
 from tests.support.runs import report, result, shown
 
-OURS = re.compile(r"\x1b\[(?:\d+(?:;\d+)*)?m|\r\x1b\[K")
+OURS = re.compile(r"\x1b\[(?:\d+(?:;\d+)*)?m|(?:\r|\x1b\[A)\x1b\[K")
 NASTY = st.sampled_from(
     [
         *("\x1b[2J", "\x1b]0;x\x07", "\r", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff", "\U000e0041", "\x7f", "\0"),
