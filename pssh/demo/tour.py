@@ -42,6 +42,27 @@ echo "$used% of the disk is used"
 [ "$used" -le "$1" ]
 """
 
+_JOB = """\
+version = 1
+name = "tidy"
+inventory = "inventory.toml"
+targets = "@web"
+
+[schedule]
+cron = "30 2 * * SUN#2"
+timezone = "Europe/Paris"
+window = "3h"
+
+[rollout]
+canary = 1
+batches = ["50%"]
+
+[[step]]
+name = "clean"
+run = "find /tmp -maxdepth 1 -name 'core.*' -mtime +7 -print"
+"""
+_LOOKS = ("hosts", "report", "rerun", "log", "job")  # they connect nowhere, or as the run did that they repeat
+
 Run = Callable[[Sequence[str], dict[str, str], Path], tuple[int, str]]
 
 
@@ -63,6 +84,12 @@ _STEPS = (
         4,
     ),
     _Step("A script with an argument, sent, run and removed:", ("script", "@db,@cache", "disk.sh", "90"), 4),
+    _Step("A file to many hosts, whole or not at all:", ("put", "--mkdir", "@db,@cache", "disk.sh", "bin/"), 4),
+    _Step("Is it the same everywhere?", ("fs", "checksum", "@db,@cache", "bin/disk.sh"), 4),
+    _Step("Every run is kept, and makes a page to hand on:", ("report", "--html", "report.html"), 4),
+    _Step("The same again, only where it is not done:", ("rerun",), 4),
+    _Step("What has been done so far:", ("log",)),
+    _Step("A maintenance job is a file; when will it run, and how carefully?", ("job", "explain", "tidy.toml")),
 )
 
 
@@ -84,6 +111,7 @@ def demo(
 def tour(fleet: DemoFleet, out: IO[str], run: Run | None = None) -> int:
     """Print each command and what it answers; return 0, or 1 if one of them failed by itself."""
     (fleet.folder / "disk.sh").write_text(_SCRIPT)
+    _private(fleet.folder / "tidy.toml", _JOB)
     clean = {name: value for name, value in environment().items() if not name.startswith("PSSH_")}
     clean |= {"PSSH_INVENTORY": str(fleet.inventory), "PSSH_STATE": str(fleet.folder / "state")}
     clean |= {"COLUMNS": str(shutil.get_terminal_size().columns)}
@@ -92,7 +120,7 @@ def tour(fleet: DemoFleet, out: IO[str], run: Run | None = None) -> int:
     for why, (verb, *rest), least in _STEPS:
         if len(fleet.hosts) < least:
             continue
-        words = [verb, *bounds, *rest] if verb != "hosts" else [verb, *rest]
+        words = [verb, *rest] if verb in _LOOKS else _with((verb, *rest), *bounds)
         _say(out, "", why, f"$ pssh {shlex.join(words)}")
         code, text = (run or _run)(words, clean, fleet.folder)
         out.write(text)
@@ -104,8 +132,8 @@ def tour(fleet: DemoFleet, out: IO[str], run: Run | None = None) -> int:
 
 def _run(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, str]:
     # `-F none`: what the user's ssh_config says of 127.0.0.1 is not meant for these hosts.
-    aside = ["-F", "none"] if words[0] != "hosts" else []
-    argv = [sys.executable, "-P", "-m", "pssh", words[0], *aside, *words[1:]]
+    words = words if words[0] in _LOOKS else _with(words, "-F", "none")
+    argv = [sys.executable, "-P", "-m", "pssh", *words]
     try:
         done = subprocess.run(
             argv,
@@ -119,6 +147,18 @@ def _run(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, 
     except subprocess.TimeoutExpired:
         return 1, f"no end after {_STEP_SECONDS:.0f} s\n"
     return done.returncode, done.stdout.decode(errors="replace")
+
+
+def _with(words: Sequence[str], *options: str) -> list[str]:
+    """Return the words of a command with options behind its verb."""
+    verb = 2 if words[0] == "fs" else 1
+    return [*words[:verb], *options, *words[verb:]]
+
+
+def _private(path: Path, text: str) -> None:
+    """Write a file that nobody else may write to, whatever the umask: job files must be so."""
+    path.touch(0o600)
+    path.write_text(text)
 
 
 def _describe(fleet: DemoFleet, out: IO[str]) -> None:
@@ -136,6 +176,7 @@ def _how_to_use(fleet: DemoFleet) -> list[str]:
         f"  export PSSH_STATE={shlex.quote(str(fleet.folder / 'state'))}  # keeps your own history as it is",
         f"  {_command()} run @web uptime",
         f"Homes of the hosts: {fleet.folder / 'hosts'}",
+        "Relative paths lie there; absolute ones are those of this machine, the same for all hosts.",
     ]
 
 

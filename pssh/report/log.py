@@ -19,7 +19,7 @@ from pssh.report.safe import safe
 _RIGHT = ("N", "TIME", "EXIT")
 _CLIPPED = ("COMMAND", "TARGETS")
 _READABLE = 10  # columns that a clipped cell should have
-_LEAVE = ((), ("TARGETS",), ("TARGETS", "TIME"))
+_LEAVE = (((), 24), (("TARGETS",), _READABLE), (("TARGETS", "TIME"), _READABLE))  # with what is left for such a cell
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -45,11 +45,11 @@ def log_table(lines: Sequence[Line], *, width: int = 0) -> str:
         most = max(width // 3 - 9, _READABLE)
         rows = [{**row, "WHEN": row["WHEN"][5:], "RESULT": clip(row["RESULT"], most)} for row in rows]
         wide = _wide(rows)
-    for left_out in _LEAVE:
+    for left_out, least in _LEAVE:
         columns = [name for name in wide if name not in left_out]
         clipped = {name: wide[name] for name in columns if name in _CLIPPED}
         room = width - sum(wide[name] for name in columns if name not in clipped)
-        if room >= sum(min(one, _READABLE) for one in clipped.values()):
+        if room >= sum(min(one, least) for one in clipped.values()):
             break
     cut = {**wide, **_shares(room, clipped)}
     return grid(columns, [[clip(row[name], max(cut[name] - GAP, 1)) for name in columns] for row in rows], right=_RIGHT)

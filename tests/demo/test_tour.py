@@ -23,7 +23,9 @@ def test_each_command_is_printed_before_its_output(demo_fleet: DemoFleet) -> Non
     lines = out.getvalue().splitlines()
     shown = [line for line in lines if line.startswith(("$ ", "answer"))]
     assert [line.partition(" ")[0] for line in shown] == ["$", "answer"] * len(asked)
-    assert {words[0] for words in asked} == {"hosts", "ping", "run", "script"}
+    assert {words[0] for words in asked} == {
+        *("hosts", "ping", "run", "script", "put", "fs", "report", "rerun", "log", "job"),
+    }
     assert "$ pssh run @all uname -r" in lines
 
 
@@ -56,7 +58,7 @@ def test_where_hosts_never_answer_each_command_has_a_bound() -> None:
 
     with DemoFleet(12, faults="storm") as fleet:
         tour(fleet, io.StringIO(), run)
-    assert all("--host-timeout" in words for words in seen if words[0] != "hosts")
+    assert all("--host-timeout" in words for words in seen if words[0] in ("ping", "run", "script", "put", "fs"))
 
 
 def test_settings_of_the_user_take_no_part(demo_fleet: DemoFleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +105,7 @@ def test_the_tour_shows_every_kind_of_answer() -> None:
     code = demo(12, 1, "default", False, out)
     said = out.getvalue()
     assert code == 0, said
-    assert len(re.findall(r"^\$ pssh ", said, re.MULTILINE)) == 7
+    assert len(re.findall(r"^\$ pssh ", said, re.MULTILINE)) == 13
     for words in (
         "6.1.0-28-amd64",
         "98% of the disk is used",

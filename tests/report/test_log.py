@@ -1,6 +1,7 @@
 """The list of earlier runs, at any width."""
 
 import pytest
+from msgspec.structs import replace
 
 from pssh.report.grid import width_of
 from pssh.report.log import Line, log_table
@@ -34,6 +35,13 @@ def test_a_line_says_what_a_run_was_and_how_it_ended() -> None:
 @pytest.mark.parametrize("width", range(60, 140, 7))
 def test_no_line_is_wider_than_the_screen(width: int) -> None:
     assert max(map(width_of, log_table(LINES, width=width).splitlines())) <= width
+
+
+def test_at_80_columns_the_command_can_be_read_and_the_targets_go() -> None:
+    run = replace(RUN, text="systemctl restart nginx", targets="@web")
+    line = Line(run=run, hosts=8, counts={"ok": 7, "auth": 1}, state="ended", seconds=1.9, exit=4)
+    assert "systemctl restart nginx" in log_table([line], width=80)
+    assert "@web" not in log_table([line], width=80) and "@web" in log_table([line], width=100)
 
 
 def test_no_runs_are_no_table() -> None:

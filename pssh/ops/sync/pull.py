@@ -94,9 +94,10 @@ class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             message = f"`{where}` here: {error.strerror or error}"
             raise TransportError(Failure(stage="local", kind="denied", message=message)) from None
         left = [*pulled.refused, *pulled.skipped]
-        left_out = f"left out: {', '.join(f'`{name}`' for name in left[:3])}" if left else ""
-        note = "; ".join(filter(None, (work.note, left_out)))
-        said = lines(work.plan, work.ours, exists=True) if self.dry else f"{line(work.plan, work.size)}\n".encode()
+        note = f"left out: {', '.join(f'`{name}`' for name in left[:3])}" if left else ""
+        said = f"{line(work.plan, work.size)}\n".encode()
+        if self.dry:
+            said = lines(work.plan, work.ours, exists=True) + work.over
         return Reply(exit_code=0, stdout=said, changed=work.plan.changes, note=note)
 
 
@@ -110,7 +111,7 @@ class _Work:
         self._folder = os.path.join(what.dest, what.host)  # noqa: PTH118  any bytes
         self.plan, self.ours = Plan(), dict[bytes, Item]()
         self.size = 0
-        self.note = ""
+        self.over = b""
 
     def named(self, place: Place) -> Place:
         return (self._place, *place[1:])
@@ -126,7 +127,7 @@ class _Work:
         self.ours, out = self._here()
         self.plan = plan(theirs, self.ours, delete=self._what.delete, out=frozenset(out))
         refused(self.plan)
-        self.note = too_many(self.plan, len(self.ours) - 1, self._what.max_delete, dry=self._what.dry)
+        self.over = too_many(self.plan, len(self.ours) - 1, self._what.max_delete, dry=self._what.dry)
         modes = dict(self.plan.chmod) | {path: theirs[path].mode for path in self.plan.send}  # as they come, the umask
         self.plan = replace(self.plan, chmod=tuple(sorted(modes.items())))  # or what they replace has had a say
         self.size = sum(theirs[path].size for path in self.plan.send)
