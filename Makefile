@@ -9,10 +9,10 @@ TESTS  ?= tests
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench clean sshd
+.PHONY: help demo test lint types format bench bench-files clean sshd
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/.ready  ## try pssh on a fleet of its own on this machine
 	@$(BIN)/pssh demo $(ARGS)
@@ -31,6 +31,9 @@ format: $(VENV)/.ready-lint  ## put the code into its format
 
 bench: $(VENV)/.ready .bench/.ready-peers  ## compare `pssh run` with its peers (ARGS="--hosts 1000")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-files: $(VENV)/.ready  ## compare `pssh put`, `get`, `sync` and `fs` with scp and rsync
+	@$(BIN)/python -m benchmarks.files $(ARGS)
 
 clean:  ## remove what these targets made
 	@rm -rf $(VENV) .bench build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,6 @@ The first round is for warming up and is not counted. Memory is read in one more
 import argparse
 import os
 import platform
-import statistics
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -17,26 +16,11 @@ from msgspec import Struct, json
 from tabulate import tabulate
 
 from benchmarks.fleet import SERVERS, Fleet, Unavailable, fleet
-from benchmarks.measure import Cost, measure
+from benchmarks.measure import Cost
 from benchmarks.peers import OURS, Ask, Peer, peers
+from benchmarks.rows import ROOT, Row, row, run, say
 
-ROOT = Path(__file__).parent.parent
 LATEST = ROOT / ".bench" / "latest.json"
-
-
-class Row(Struct, frozen=True, kw_only=True):
-    """One tool against one server: medians, with the spread of the wall time."""
-
-    tool: str
-    version: str
-    note: str = ""
-    wall: float = 0.0  # seconds
-    fastest: float = 0.0
-    slowest: float = 0.0
-    cpu: float = 0.0  # seconds, the whole process tree
-    peak: int = 0  # bytes of PSS, the whole process tree at once
-    processes: int = 0  # at once
-    failed: str = ""
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -60,38 +44,6 @@ class Document(Struct, frozen=True, kw_only=True):
     tables: list[Table]
 
 
-def environment(peer: Peer, ask: Ask) -> dict[str, str]:
-    """Return the variables a tool runs with: no agent, no settings of the user's."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
-    return kept | {"HOME": str(ask.fleet.home)} | peer.env(ask)
-
-
-def run(peer: Peer, ask: Ask, *, sample: bool = False) -> Cost:
-    assert peer.program
-    return measure(peer.argv(peer.program, ask), environment(peer, ask), sample=sample)
-
-
-def row(peer: Peer, costs: Sequence[Cost], sampled: Cost) -> Row:
-    """Sum up one tool. One failed run is enough to give no figures: what failed is not comparable."""
-    head = Row(tool=peer.name, version=peer.said_version(), note=peer.note)
-    for cost in [*costs, sampled]:
-        if cost.exit_code:
-            last = cost.stderr.splitlines()[-1:] or ["no message"]
-            return Row(tool=head.tool, version=head.version, note=head.note, failed=f"exit {cost.exit_code}: {last[0]}")
-    walls = [cost.wall for cost in costs]
-    return Row(
-        tool=head.tool,
-        version=head.version,
-        note=head.note,
-        wall=statistics.median(walls),
-        fastest=min(walls),
-        slowest=max(walls),
-        cpu=statistics.median(cost.cpu for cost in costs),
-        peak=sampled.peak,
-        processes=sampled.processes,
-    )
-
-
 def compare(up: Fleet, tools: Sequence[Peer], parallel: int, repeat: int, command: str) -> Table:
     """Run every tool `repeat` times in turn, and once more for its memory."""
     ask = Ask(up, parallel, command)
@@ -110,12 +62,6 @@ def compare(up: Fleet, tools: Sequence[Peer], parallel: int, repeat: int, comman
         rows.append(row(peer, costs[peer.name], run(peer, ask, sample=True) if ok else costs[peer.name][-1]))
     say("")
     return Table(server=up.server, hosts=len(up.hosts), parallel=parallel, repeat=repeat, command=command, rows=rows)
-
-
-def say(text: str) -> None:
-    """Rewrite the one line of progress."""
-    if sys.stderr.isatty():
-        print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def shown(table: Table) -> str:

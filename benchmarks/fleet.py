@@ -40,6 +40,7 @@ PrintMotd no
 PrintLastLog no
 LogLevel ERROR
 SetEnv HOME={folder}/home
+Subsystem sftp internal-sftp
 """
 
 _SSH_CONFIG = """\
@@ -70,6 +71,7 @@ class Fleet:
     server: str
     port: int
     hosts: tuple[str, ...]
+    pid: int = 0  # of the sshd
 
     @property
     def user(self) -> str:
@@ -111,10 +113,10 @@ def fleet(server: str, count: int, folder: Path) -> Iterator[Fleet]:
     _make_keys(folder)
     kind, _, rtt = server.partition("-")
     with ExitStack() as stack:
-        port = stack.enter_context(_sshd(folder) if kind == "sshd" else _cheap(folder))
+        port, pid = stack.enter_context(_sshd(folder) if kind == "sshd" else _cheap(folder))
         if rtt:
             port = stack.enter_context(_go("delay", folder, str(port), rtt))
-        up = Fleet(folder, server, port, addresses(count))
+        up = Fleet(folder, server, port, addresses(count), pid)
         _describe(up)
         yield up
 
@@ -137,7 +139,7 @@ def _describe(up: Fleet) -> None:
 
 
 @contextmanager
-def _sshd(folder: Path) -> Iterator[int]:
+def _sshd(folder: Path) -> Iterator[tuple[int, int]]:
     program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not program:
         raise Unavailable("sshd is missing: apt-get install openssh-server")
@@ -150,7 +152,7 @@ def _sshd(folder: Path) -> Iterator[int]:
     process = subprocess.Popen([program, "-D", "-f", config, "-E", folder / "sshd.log"], stdin=subprocess.DEVNULL)
     try:
         _wait_for(port, process, folder / "sshd.log")
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()
@@ -169,9 +171,9 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextmanager
-def _cheap(folder: Path) -> Iterator[int]:
+def _cheap(folder: Path) -> Iterator[tuple[int, int]]:
     with _go("cheap", folder, str(folder / "host_ed25519"), str(folder / "id_ed25519.pub")) as port:
-        yield port
+        yield port, 0
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class Cost(Struct, frozen=True):
     peak: int = 0
     processes: int = 0
     stderr: str = ""  # its end
+    there: float = 0.0  # seconds of CPU of the hosts, if whoever asked has looked
 
 
 class _Order(Struct, frozen=True):
@@ -77,6 +78,15 @@ def pss(pid: int) -> int:
     except OSError:
         pass  # it ended, or is a zombie
     return 0
+
+
+def spent(pid: int) -> float:
+    """Return the seconds of CPU of the children that a process has waited for, once it has none any more."""
+    deadline = time.monotonic() + 5
+    while _children(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[13]) + int(words[14])) / os.sysconf("SC_CLK_TCK")
 
 
 class _Sampler(threading.Thread):

@@ -26,6 +26,8 @@ class Ask:
     fleet: Fleet
     parallel: int
     command: str = "true"
+    source: Path = Path()  # of a file figure
+    dest: Path = Path()  # and where it goes: below, a folder for each host
 
 
 @dataclass(frozen=True)

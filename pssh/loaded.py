@@ -66,5 +66,5 @@ def _looked(operation: Sync, trees: dict[tuple[object, ...], Any]) -> Sync:
 
 def _step(step: Step, host: str, trees: dict[tuple[object, ...], Any]) -> Step:
     done = {name: getattr(step, name) for name in ("operation", "undo")}
-    sent = {name: _read(one, host, trees) for name, one in done.items() if isinstance(one, Put | Sync)}
+    sent = {name: _read(one, host, trees) for name, one in done.items() if type(one) in (Put, Packed)}
     return structs.replace(step, **sent) if sent else step

@@ -11,8 +11,11 @@ from pssh.cli import options, past, start
 from pssh.cli.help import Page
 from pssh.errors import HistoryError, UsageError
 from pssh.history.queries import Newest, picks
+from pssh.model.report import Run
+from pssh.ops.shellwords import quote
 from pssh.report import words
 from pssh.report.safe import safe
+from pssh.schedule.state import State
 
 EXAMPLES = """
   pssh rerun
@@ -42,7 +45,9 @@ def command(run: str, only: str, unknown: bool, everything: bool, yes: bool, **f
     with past.history() as queries:
         number, newest = queries.newest(run)
         again = queries.again(number)
-        first = queries.run(number).first
+        kept = queries.run(number)
+    _of_no_job(number, kept.run)
+    first = kept.first
     terms = [f"@r{number}:{status}" for status in statuses]
     meant = [one for one in newest if unknown or not only or _any(statuses, one)]
     doubtful = [one for one in meant if one.state == "end-unknown"]
@@ -69,6 +74,15 @@ def command(run: str, only: str, unknown: bool, everything: bool, yes: bool, **f
 
 
 _NOTHING = {"exclude": "", "first": None, "pick": None, "slice": "", "seed": None, "allow_empty": False, **past.FILES}
+
+
+def _of_no_job(number: int, run: Run) -> None:
+    """Refuse a run of a job, whose lock, window and clean environment belong to it."""
+    if run.operation != "steps":
+        return
+    if files := [path for path, name in State().known() if name == run.text]:
+        hint = f"`pssh job run --resume r{number} {quote(str(files[0]))}`"
+        raise UsageError(f"The run r{number} is one of the job `{run.text}`, which has a lock and a window", hint=hint)
 
 
 def _any(statuses: Sequence[str], one: Newest) -> bool:

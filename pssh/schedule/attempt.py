@@ -113,9 +113,10 @@ class Attempt:
             return None
         if run.replaces:
             self._stop_old()
-        if not self.state.answer(self.job.path, run.at):
-            return None  # somebody else was quicker
-        return self._go(run.at, run.reason, run.until)
+        with self.state.together():
+            if not self.state.answer(self.job.path, run.at):
+                return None  # somebody else was quicker
+            return self._go(run.at, run.reason, run.until)
 
     def _approved(self, at: datetime) -> bool:
         if not self.job.file.rollout.approval or approved(self.job):
@@ -133,9 +134,10 @@ class Attempt:
             return None
         with queue.taken():
             self.state.settle(self.job.path, "waiting")
-            if not self.state.answer(self.job.path, at):
-                return None
-            number = self.state.begun(self.job.path, at, "due", None, self.now(), "waiting")
+            with self.state.together():
+                if not self.state.answer(self.job.path, at):
+                    return None
+                number = self.state.begun(self.job.path, at, "due", None, self.now(), "waiting")
             self.tell(f"waits for the run that is under way ({self._holder()})")
             self.lock.wait(lambda: forbidden(entry, at, self.now()) is not None, self.sleep)
             if why := forbidden(entry, at, self.now()):
@@ -145,8 +147,9 @@ class Attempt:
             return self._go(at, "due", entry.closes(at, self.now()), number)
 
     def _skip(self, skip: Skip) -> None:
-        if self.state.answer(self.job.path, skip.at):
-            self._record(skip)
+        with self.state.together():
+            if self.state.answer(self.job.path, skip.at):
+                self._record(skip)
 
     def _record(self, skip: Skip) -> None:
         self.state.skipped(self.job.path, skip, self.now())

@@ -8,6 +8,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable
+from http.client import HTTPException
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
@@ -63,7 +64,7 @@ class Deliveries:
                 do()
             except URLError as error:
                 self._troubles.append(f"{name}: {error.reason}")
-            except (OSError, ValueError, subprocess.SubprocessError) as error:
+            except (OSError, ValueError, HTTPException, subprocess.SubprocessError) as error:
                 self._troubles.append(f"{name}: {' '.join(str(error).split()) or type(error).__name__}")
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)

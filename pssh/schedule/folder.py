@@ -1,6 +1,8 @@
 """The job files of a folder, read again when they change.
 
 A file that is wrong is told once and not run: neither as it is, nor as it was, for whoever changed it meant something.
+What a job names belongs to it: it is read again where a script or a calendar changes; and one that was refused from
+time to time, since that may be mended elsewhere.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,8 @@ from pathlib import Path
 from pssh.errors import JobError
 from pssh.schedule.job import MaintenanceJob, load
 
-Signature = tuple[int, int, int]
+Signature = tuple[tuple[int, int, int, int] | None, ...]  # of the file itself, and of those it names
+_REFUSED = 10  # looks until what was refused is read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class JobFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._looks = 0
         self.seen: dict[Path, Seen] = {}
         if not folder.is_dir():
             raise JobError(f"There is no folder `{folder}`", hint="`pssh sched run FOLDER` runs the job files in it")
@@ -41,14 +45,18 @@ class JobFolder:
     def changes(self) -> list[Change]:
         """Return what has changed since the last look, and take it in."""
         found: list[Change] = []
-        there = {path: signature for path in self._files() if (signature := _signature(path))}
+        self._looks += 1
+        there = [path for path in self._files() if path.exists()]
         for path in [path for path in self.seen if path not in there]:
             del self.seen[path]
             found.append(Change(path, None))
-        for path, signature in there.items():
-            if path not in self.seen or self.seen[path].signature != signature:
-                self.seen[path] = _read(path, signature)
-                found.append(Change(path, self.seen[path]))
+        for path in there:
+            before = self.seen.get(path)
+            again = before is not None and before.job is None and not self._looks % _REFUSED
+            if before is None or again or before.signature != _signature(path, before.job):
+                self.seen[path] = _read(path)
+                if not (again and before and before.trouble == self.seen[path].trouble):
+                    found.append(Change(path, self.seen[path]))
         return found
 
     @property
@@ -63,17 +71,23 @@ class JobFolder:
             return []
 
 
-def _signature(path: Path) -> Signature | None:
+def _signature(path: Path, job: MaintenanceJob | None) -> Signature:
+    return tuple(map(_one, [path, *(map(Path, job.files) if job else [])]))
+
+
+def _one(path: Path) -> tuple[int, int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns ^ status.st_ctime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def _read(path: Path, signature: Signature) -> Seen:
+def _read(path: Path) -> Seen:
+    before = _signature(path, None)  # what changes while it is read is read again
     try:
-        return Seen(signature, load(path))
+        job = load(path)
+        return Seen((*before, *_signature(path, job)[1:]), job)
     except JobError as error:
         more = f", and {len(error.findings) - 1} more" if len(error.findings) > 1 else ""
-        return Seen(signature, None, f"{error.findings[0]}{more}" if error.findings else error.message)
+        return Seen(before, None, f"{error.findings[0]}{more}" if error.findings else error.message)

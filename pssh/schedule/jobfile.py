@@ -225,7 +225,7 @@ class JobFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     inventory: Annotated[
         str | list[str], _said("Files or folders, relative to this file; none: no inventory.", _texts)
     ] = []
-    ssh_config: Annotated[str, _said("Read this ssh_config only.", _text)] = ""
+    ssh_config: Annotated[str, _said("Read this ssh_config only; `none` reads none.", _text)] = ""
     user: Annotated[str, _said("Log in as this user.", _text)] = ""
     lock: Annotated[str, _said("A lock on each host: NAME, NAME:fail, NAME:wait=30s.", LockOption.read)] = ""
     schedule: Schedule | UnsetType = UNSET

@@ -77,7 +77,16 @@ class Lock:
         if not (pid := self.holder()):
             return False
         try:
-            os.kill(pid, signal.SIGTERM)
+            if not hasattr(os, "pidfd_open"):
+                os.kill(pid, signal.SIGTERM)
+                return True
+            process = os.pidfd_open(pid)
+            try:
+                if self.holder() != pid:  # by now the number may be another's; the descriptor stays that process's
+                    return False
+                signal.pidfd_send_signal(process, signal.SIGTERM)
+            finally:
+                os.close(process)
         except OSError:
             return False
         return True

@@ -101,6 +101,8 @@ class Loop:
 
     def _interrupted(self, job: MaintenanceJob) -> None:
         """Tell what became of runs that an earlier loop began, and did not see end."""
+        if not self.state.open(job.path):
+            return  # the lock is not touched: a timer that asks at this moment would take it for a run under way
         lock = Lock(self.state.folder, str(job.path))
         if not lock.take():
             self._say("running", job.name, pid=lock.holder() or "-")
@@ -121,8 +123,7 @@ class Loop:
             decision = decide(job.entry, now, known.last, running=running, paused=bool(known.paused))
             match decision:
                 case Skip():
-                    if self.state.answer(job.path, decision.at):
-                        self.state.skipped(job.path, decision, now)
+                    if self._skipped(job, decision):
                         detail = {"detail": decision.detail} if decision.detail else {}
                         since = {"since": decision.first} if decision.first < decision.at else {}
                         self._say("skip", job.name, due=decision.at, reason=decision.reason, **since, **detail)
@@ -162,9 +163,16 @@ class Loop:
 
     def _failed(self, job: MaintenanceJob, at: datetime, why: str) -> None:
         """Answer a time for which no run could even begin, so that it is on record and not tried for ever."""
-        if self.state.answer(job.path, at):
-            self.state.skipped(job.path, Skip(at, "failed", at, why), self.now())
+        if self._skipped(job, Skip(at, "failed", at, why)):
             self._say("skip", job.name, due=at, reason="failed", detail=why)
+
+    def _skipped(self, job: MaintenanceJob, skip: Skip) -> bool:
+        """Answer a time by a skip and record it; False if somebody else was quicker."""
+        with self.state.together():
+            answered = self.state.answer(job.path, skip.at)
+            if answered:
+                self.state.skipped(job.path, skip, self.now())
+        return answered
 
     def _say(self, event: str, job: str, **words: object) -> None:
         self.log(line({"time": self.now(), "event": event, "job": job, **words}))

@@ -10,6 +10,7 @@ import pwd
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
@@ -53,7 +54,8 @@ def sources(job: MaintenanceJob) -> Sources:
     """Return the inventories that the job names, and no others; raises InventoryError."""
     named = tuple(map(str, job.inventory))
     paths = find(named, environ={}, cwd=job.path.parent, config_home=job.path.parent) if named else []
-    config = job.file.ssh_config and str(job.path.parent / job.file.ssh_config)
+    said = job.file.ssh_config
+    config = said if said in ("", "none") else str(job.path.parent / Path(said).expanduser())
     return Sources(tuple(paths), config, named)
 
 

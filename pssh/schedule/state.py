@@ -1,8 +1,9 @@
 """What was decided about each job, and what came of it, on disk: a small SQLite file beside the history.
 
-Promises: each time a job is due is answered once, also where a timer and a loop ask at the same moment; a run is on
-record before it begins, and one whose process is gone is marked `interrupted` when its lock is next taken. The folder
-is 0700 and the file 0600 from the call that makes them; what belongs to another user, or is a link, is refused.
+Promises: each time a job is due is answered once, also where a timer and a loop ask at the same moment, and never
+without a record of the answer, wherever a process is killed; a run is on record before it begins, and one whose process
+is gone is marked `interrupted` when its lock is next taken. The folder is 0700 and the file 0600 from the call that
+makes them; what belongs to another user, or is a link, is refused.
 """
 
 import os
@@ -126,6 +127,20 @@ class State:
         except OSError as error:
             raise StateError(f"The record `{self.path}` cannot be kept: {error.strerror}", hint=_HINT) from None
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that is recorded inside, or nothing of it."""
+        with self._told():
+            self._database.execute("begin immediate")
+        try:
+            yield
+            with self._told():
+                self._database.execute("commit")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("rollback")
+            raise
+
     def job(self, path: Path, name: str, now: datetime) -> Job:
         """Return what is known of a job; one that is seen for the first time was never due before now."""
         with self._told():  # asked every second by a loop: what is known already is not written again
@@ -213,6 +228,12 @@ class State:
                 (str(path), status),
             )
         return done.rowcount
+
+    def open(self, path: Path) -> bool:
+        """Whether a run of it is on record that has not ended."""
+        with self._told():
+            said = "select 1 from answers where path = ? and what = 'run' and status = '' limit 1"
+            return self._database.execute(said, (str(path),)).fetchone() is not None
 
     def pause(self, path: Path, by: str) -> None:
         """Run the job at none of its times until it is resumed: with an empty `by`."""

@@ -1,11 +1,12 @@
 """The benchmark measures what it says: whole process trees, and no figures for what failed."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.fleet import addresses
-from benchmarks.measure import Cost, measure
+from benchmarks.measure import Cost, measure, spent
 from benchmarks.peers import Peer
 
 BUSY = "import time\nwhile time.process_time() < 0.3: pass\n"
@@ -49,3 +50,13 @@ def test_every_address_of_a_fleet_is_a_host_of_its_own() -> None:
 def test_a_version_is_found_in_what_a_tool_says() -> None:
     peer = Peer("it", sys.executable, lambda program, ask: [], lambda program: [program, "--version"])
     assert peer.said_version() == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_the_cpu_time_of_a_server_is_that_of_the_children_it_has_waited_for() -> None:
+    code = f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-E', '-c', {BUSY!r}])\nsys.stdin.read()\n"
+    with subprocess.Popen([sys.executable, "-S", "-E", "-c", code], stdin=subprocess.PIPE) as server:
+        while not spent(server.pid):
+            assert server.poll() is None
+        assert 0.25 <= spent(server.pid) < 5
+        assert server.stdin
+        server.stdin.close()

@@ -18,7 +18,7 @@ from pssh.model.outcome import Failure
 from pssh.model.work import Limits, Session, Transport, TransportError
 from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
-from tests.support.badsftp import subsystem
+from tests.support.badsftp import EVIL, hexed, subsystem
 from tests.support.listeners import Quiet
 from tests.support.shells import Shell
 from tests.support.sshd import Sshd
@@ -182,6 +182,18 @@ async def test_without_a_file_server_the_stream_serves_and_sftp_alone_is_refused
         failure = await failure_of(replace(one(ours), via="sftp"), session)
         assert (failure.cause, is_untouched(ours)) == ("transfer/no-sftp", True)
         await replace(one(ours), via="auto").perform(session)
+
+
+async def test_names_that_lead_elsewhere_are_named_and_the_rest_of_the_folder_is_fetched(
+    start_sshd: Callable[..., Sshd], ours: Path, tmp_path: Path
+):
+    bad = [name for name in EVIL if b"/" in name or b"\0" in name]
+    async with session_to(start_sshd(subsystem(names=hexed(bad)))) as session:
+        reply = await Get((str(ours),), str(tmp_path / "got"), host="h", via="sftp").perform(session)
+    assert differences(ours, tmp_path / "got/h/ours") == ""
+    assert [path.name for path in (tmp_path / "got").iterdir()] == ["h"]
+    assert [path.name for path in (tmp_path / "got/h").iterdir()] == ["ours"]
+    assert reply.note.startswith("names refused: ") and all(word in reply.note for word in ("evil", "etc/x", "a/b"))
 
 
 SWITCHES: list[dict[str, Any]] = [

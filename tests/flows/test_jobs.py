@@ -180,6 +180,34 @@ def test_the_rest_of_a_run_is_finished_and_nothing_else(fleet: Path) -> None:
     assert sorted((fleet / "ran").read_text().split()) == ["web1", "web2", "web2", "web3", "web4"]
 
 
+def test_after_a_kill_the_rest_is_done_and_hosts_that_were_cut_off_are_named_until_they_are_meant(fleet: Path) -> None:
+    steps = '[[step]]\nname = "drain"\nlocal = "echo {host} >> drain"\nundo = "echo {host} >> undrain"\n'
+    steps += '[[step]]\nrun = "cd FOLDER; echo {host} >> ran; until test -e go; do sleep 0.1; done"\n'
+    job(fleet, "[rollout]\nparallel = 2\n" + steps.replace("FOLDER", str(fleet)))
+    first = subprocess.Popen(
+        [sys.executable, "-m", "pssh", "job", "run", "--now", "tidy.toml"],
+        cwd=fleet,
+        env=environment(fleet),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: (fleet / "ran").exists() and len((fleet / "ran").read_text().split()) == 2)
+    first.kill()
+    first.wait()
+    (fleet / "go").write_text("")
+    done = pssh("job", "run", "--resume", "r1", "-f", "json", "tidy.toml", cwd=fleet)
+    assert (done.code, statuses(done.out)) == (0, {"web3": "ok", "web4": "ok"})
+    owed = "pssh: What became of r1 is not known on web[1-2] (the undo of drain may be owed); they are "
+    assert owed + "left aside" in done.err
+    again = pssh("job", "run", "--resume", "r1", "--unknown", "-f", "json", "tidy.toml", cwd=fleet)
+    assert (again.code, statuses(again.out)) == (0, {"web1": "ok", "web2": "ok"})
+    assert owed + "taken as well" in again.err
+    assert sorted((fleet / "undrain").read_text().split()) == ["web1", "web2", "web3", "web4"]
+    refused = pssh("rerun", "r1", cwd=fleet)
+    assert (refused.code, "one of the job `tidy`, which has a lock" in refused.err) == (2, True)
+    assert f"`pssh job run --resume r1 {fleet}/tidy.toml`" in refused.err
+
+
 def test_a_job_that_boots_hosts_is_asked_about_by_hand_and_a_no_is_no_run(fleet: Path) -> None:
     job(fleet, '[[step]]\nreboot = { when = "false" }\n')
     done = pssh("job", "run", "--now", "tidy.toml", cwd=fleet)

@@ -21,6 +21,7 @@ CAUSES = (
     ("local", ("disk-full", "denied", "key-file", "changed", "descriptors", "missing", "operation", "secret")),
     ("transfer", ("remote-disk-full", "remote-denied", "remote-missing", "is-directory", "symlink", "name-refused")),
     ("transfer", ("changed-while-read", "verify", "no-sftp", "noisy-login", "stall", "connection-closed")),
+    ("transfer", ("remote-failed", "remote-exists", "too-large", "not-a-file", "unsupported", "protocol")),
     ("connect", ("proxy",)),
     ("host-key", ("bad-certificate",)),
     ("rule", ("overlap",)),
@@ -32,6 +33,11 @@ CAUSES = (
 @pytest.mark.parametrize("cause", [f"{stage}/{kind}" for stage, kinds in CAUSES for kind in kinds])
 def test_every_cause_of_a_command_has_a_hint(cause: str) -> None:
     assert hint([failed("a", cause)])
+
+
+def test_what_a_file_server_refuses_has_a_hint_of_its_own() -> None:
+    kinds = ("remote-failed", "remote-exists", "too-large", "not-a-file", "unsupported", "protocol")
+    assert len({hint([failed("a", f"transfer/{kind}")]) for kind in (*kinds, "anything")}) == len(kinds) + 1
 
 
 def test_hosts_are_quoted_for_a_shell() -> None:

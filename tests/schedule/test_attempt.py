@@ -1,8 +1,9 @@
 """Attempts to run a job: what begins, what is skipped, and what is recorded of both."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from pssh.errors import UsageError
 from pssh.schedule.attempt import Attempt
 from pssh.schedule.job import load
 from pssh.schedule.lock import Lock
-from pssh.schedule.state import State
+from pssh.schedule.state import State, StateError
 from tests.schedule.test_job import written
 
 DUE = datetime(2026, 1, 6, 1, 30, tzinfo=UTC)
@@ -203,3 +204,37 @@ def test_a_job_that_needs_approval_waits_for_it(bench: Bench) -> None:
     with bench.job("", rollout=needs).scheduled() as go:
         assert go is None
     assert bench.words == ["skipped rule/approval"]
+
+
+class Forgetful(State):
+    """A record whose disk is full when a run or a skip is to be recorded."""
+
+    full = False
+
+    def begun(self, *args: Any, **more: Any) -> int:
+        return self._record(super().begun, *args, **more)
+
+    def skipped(self, *args: Any, **more: Any) -> None:
+        self._record(super().skipped, *args, **more)
+
+    def _record(self, how: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        if self.full:
+            raise StateError("no room")
+        return how(*args, **more)
+
+
+@pytest.mark.parametrize("late", [timedelta(), timedelta(hours=4)])
+def test_a_time_whose_answer_could_not_be_recorded_is_answered_the_next_time(tmp_path: Path, late: timedelta) -> None:
+    bench = Bench(tmp_path)
+    bench.state.close()
+    bench.state = state = Forgetful(tmp_path / "state")
+    attempt = bench.job("")
+    bench.clock.moment = DUE + late
+    state.full = True
+    with pytest.raises(StateError), attempt.scheduled():
+        raise AssertionError("it began without a record")
+    state.full = False
+    with attempt.scheduled() as go:
+        assert (go is not None) == (not late)
+    assert bench.words == (["skipped rule/missed"] if late else ["running"])
+    state.close()

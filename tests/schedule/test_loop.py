@@ -185,3 +185,33 @@ def test_values_of_a_line_can_be_read_back() -> None:
         'a=x b="y \\"z\\"" c="" d="k=v" e=2026-01-05T12:00:30Z f="\\u001b[2J"'
     )
     assert Skip(START, "failed", START).reason == "failed"
+
+
+def test_a_job_that_was_refused_for_its_script_is_read_again_and_told_once_meanwhile(bench: Bench) -> None:
+    job = text("patch").replace('run = "true"', 'script = "up.sh"')
+    (bench.jobs / "patch.toml").write_text(job)
+    bench.until(10)
+    assert len(bench.said("refused")) == 1
+    (bench.jobs / "up.sh").write_text("true\n")
+    bench.until(10)
+    assert (len(bench.said("refused")), len(bench.said("loaded"))) == (1, 1)
+
+
+def test_a_calendar_that_changes_counts_at_once(bench: Bench) -> None:
+    event = "BEGIN:VEVENT\nDTSTART:20260101\nDTEND:20270101\nEND:VEVENT\n"
+    calendar = bench.jobs / "holidays.ics"
+    calendar.write_text(f"BEGIN:VCALENDAR\n{event}END:VCALENDAR\n")
+    (bench.jobs / "patch.toml").write_text(text("patch", 'every = "10m"\nblackout = ["file:holidays.ics"]'))
+    bench.until(15)
+    assert (len(bench.started), len(bench.said("skip"))) == (0, 1)
+    calendar.write_text("BEGIN:VCALENDAR\nEND:VCALENDAR\n")
+    bench.until(10)
+    assert len(bench.started) == 1
+
+
+def test_a_look_at_a_job_takes_no_lock_for_which_a_timer_would_skip(bench: Bench) -> None:
+    path = bench.jobs / "patch.toml"
+    path.write_text(text("patch"))
+    bench.until(1)
+    assert bench.said("loaded")
+    assert not Lock(bench.state.folder, str(path)).path.exists()

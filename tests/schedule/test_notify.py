@@ -1,6 +1,7 @@
 """Who is told of a run, on which occasions, and what happens where nobody listens."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -173,3 +174,21 @@ def test_a_program_that_fails_or_hangs_is_told_with_what_it_said(tmp_path: Path)
         deliveries.finish()
     assert notices[0] == "could not notify by command: `sh` exit 3: no route"
     assert "timed out after 0.2 seconds" in notices[1]
+
+
+def test_a_server_that_speaks_no_http_is_one_notice() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def junk() -> None:
+            with server.accept()[0] as one:
+                one.recv(65536)
+                one.sendall(b"220 smtp.example.net ESMTP\r\n")
+
+        thread = threading.Thread(target=junk)
+        thread.start()
+        told: list[str] = []
+        sent = Deliveries(Notify(webhook=f"http://127.0.0.1:{server.getsockname()[1]}/x"), told.append)
+        sent.occasion(Message(job="patch", occasion="failure", status="failed", machine="here"))
+        sent.finish()
+        thread.join()
+    assert told == ["could not notify by webhook: 220 smtp.example.net ESMTP"]

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -146,3 +147,31 @@ def test_waiting_for_a_lock_ends_when_it_is_no_use_any_more(tmp_path: Path) -> N
     assert mine.take()
     assert not Lock(tmp_path / "state", "patch").wait(lambda: len(slept) == 3, slept.append)
     assert len(slept) == 3
+
+
+def test_an_answer_whose_record_was_not_written_is_no_answer(state: State) -> None:
+    state.job(JOB, "patch", NOW)
+    with suppress(KeyboardInterrupt), state.together():
+        assert state.answer(JOB, NOW + timedelta(hours=1))
+        raise KeyboardInterrupt  # killed between the two
+    assert state.job(JOB, "patch", NOW).last == NOW
+    assert state.answer(JOB, NOW + timedelta(hours=1))
+
+
+class Replaced(Lock):
+    """A lock whose holder ends, and whose number is another's, right after it was looked at."""
+
+    looks = 0
+
+    def holder(self) -> int:
+        self.looks += 1
+        return super().holder() if self.looks == 1 else 0
+
+
+def test_who_comes_to_the_number_of_the_holder_between_look_and_signal_is_left_alone(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    assert not Replaced(tmp_path / "state", "patch").end_holder()
+    assert holder.poll() is None
+    holder.kill()
+    holder.communicate()

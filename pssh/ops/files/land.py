@@ -1,8 +1,8 @@
 """Where fetched files come to lie on this machine: written aside, compared, and renamed, below one folder per host.
 
-Promises: every step is taken from the descriptor of the folder above, and through no link; a temporary name is made
-exclusively, is ours alone to read, and goes away whatever happens; a file never replaces a folder, nor the reverse;
-what a run that was killed left for the same target is removed by the next, unless its writer still lives.
+Promises: every step is taken from the descriptor of the folder above, and through no link; files are written in one
+folder that only we may read, and are renamed from there; it goes away whatever happens; a file never replaces a folder,
+nor the reverse; what a run that was killed left is removed by the next, unless its writer still lives.
 """
 
 import errno
@@ -23,6 +23,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ZEROS = bytes(64 << 10)
+_MOST_TRIES = 20
 
 
 class Ground:
@@ -31,10 +32,17 @@ class Ground:
     def __init__(self, path: str) -> None:
         self._path = os.fsencode(path)
         self._base = -1
-        self._left: dict[Place, list[bytes]] = {}  # what an earlier run may have left, in each folder that we came to
+        self.stage = -1  # the folder in which files are written, held by a lock as long as somebody does
+        self._staged = b""
+        self._count = 0
         self.umask = _umask()
 
     def close(self) -> None:
+        """Leave nothing but what got its name; raises nothing."""
+        if self.stage >= 0:
+            _emptied(self._staged, self.stage, self._base)
+            os.close(self.stage)
+            self.stage = -1
         if self._base >= 0:
             os.close(self._base)
             self._base = -1
@@ -99,8 +107,10 @@ class Ground:
             self._begin()
             with self.within(place[:-1], make=True) as above:
                 self.regular(place, above)
-                self._sweep(place, above)
-                return Landing(self, place, above)
+            if self.stage < 0:
+                self._staged, self.stage = _staged(self._base)
+            self._count += 1
+            return Landing(self, place, b"%d" % self._count)
 
     def regular(self, place: Place, above: int) -> os.stat_result | None:
         """Return the file that lies there, None if nothing does; raises TransportError for anything else."""
@@ -110,16 +120,6 @@ class Ground:
         if stat.S_ISLNK(there.st_mode):
             raise _failure("transfer", "symlink", f"`{self._shown(place)}` is a symbolic link here", "remove the link")
         raise _failure("local", "denied", f"`{self._shown(place)}` is no regular file here")
-
-    def _sweep(self, place: Place, above: int) -> None:
-        """Remove what was left for this name by a writer that is gone; each folder is looked through once."""
-        if place[:-1] not in self._left:
-            begins = LEFT.encode()
-            self._left[place[:-1]] = [name for name in map(os.fsencode, os.listdir(above)) if name.startswith(begins)]
-        begins = tag(place[-1]).encode()
-        for found in self._left[place[:-1]]:
-            if found.startswith(begins) and not _lives(found):
-                _remove(found, above)
 
     def _refuse_folder(self, place: Place, above: int) -> os.stat_result | None:
         try:
@@ -166,15 +166,13 @@ class Ground:
 class Landing:
     """One file on its way: written, closed, and waiting for its name; `drop` removes it unless it got that."""
 
-    def __init__(self, ground: Ground, place: Place, above: int) -> None:
+    def __init__(self, ground: Ground, place: Place, name: bytes) -> None:
         self.size = 0
         self.place = place
         self._hash = hashlib.sha256()
         self._ground = ground
-        self._temporary = _temporary(place[-1])
-        self._file = os.open(self._temporary, _NEW, 0o600, dir_fd=above)
-        with suppress(OSError):  # not every file system has it
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._temporary = name
+        self._file = os.open(name, _NEW, 0o600, dir_fd=ground.stage)
 
     def write(self, data: memoryview) -> None:
         """Take the next bytes; zeros become a hole."""
@@ -203,7 +201,8 @@ class Landing:
         """Give it its name, with the mode, owner and group of what it replaces; waits for the disk."""
         with self._ground.errors(self.place), self._ground.within(self.place[:-1], make=False) as above:
             name = self.place[-1]
-            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            stage = self._ground.stage
+            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
             try:
                 if (old := self._ground.regular(self.place, above)) is None:
                     os.fchmod(file, mode & 0o777 & ~self._ground.umask)
@@ -212,7 +211,7 @@ class Landing:
                 if mtime is not None:
                     os.utime(file, (mtime, mtime))
                 os.fsync(file)
-                os.rename(self._temporary, name, src_dir_fd=above, dst_dir_fd=above)
+                os.rename(self._temporary, name, src_dir_fd=stage, dst_dir_fd=above)
                 self._temporary = b""
             finally:
                 os.close(file)
@@ -221,8 +220,8 @@ class Landing:
         """Leave nothing but what got its name; raises nothing."""
         self._shut()
         if self._temporary:
-            with suppress(OSError, TransportError), self._ground.within(self.place[:-1], make=False) as above:
-                os.unlink(self._temporary, dir_fd=above)
+            with suppress(OSError):
+                os.unlink(self._temporary, dir_fd=self._ground.stage)
             self._temporary = b""
 
     def _shut(self) -> None:
@@ -240,33 +239,40 @@ def _like(file: int, old: os.stat_result) -> None:
 
 
 def _temporary(name: bytes) -> bytes:
-    """Return a name that nobody foresees, and that says which process it is of."""
-    return f"{tag(name)}{token_hex(16)}.{os.getpid()}.{_began(os.getpid())}".encode()
+    return f"{tag(name)}{token_hex(16)}".encode()
 
 
-def _lives(temporary: bytes) -> bool:
-    """Whether the process that made a temporary name is still there: this one, and no other of its number."""
-    writer = temporary.decode("ascii", "replace").removeprefix(LEFT).partition(".")[2]
-    number, _, began = writer.partition(".")
-    return number.isdigit() and bool(began) and _began(int(number)) == began
+def _staged(base: int) -> tuple[bytes, int]:
+    """Make the folder in which files are written, and remove those whose writers are gone."""
+    begins = tag(b"").encode()
+    for found in map(os.fsencode, os.listdir(base)):
+        if found.startswith(begins):
+            with suppress(OSError):
+                stage = os.open(found, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
+                try:
+                    fcntl.flock(stage, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _emptied(found, stage, base)
+                finally:
+                    os.close(stage)
+    for _ in range(_MOST_TRIES):
+        name = _temporary(b"")
+        os.mkdir(name, 0o700, dir_fd=base)
+        with suppress(FileNotFoundError):  # before it was locked, another run may have taken it for one that was left
+            stage = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
+            with suppress(OSError):
+                fcntl.flock(stage, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(stage), os.stat(name, dir_fd=base, follow_symlinks=False)):
+                    return name, stage
+            os.close(stage)
+    raise OSError(errno.EBUSY, "other runs remove what this one makes")
 
 
-def _began(number: int) -> str:
-    """Return when a process began, as the kernel counts; empty if there is none, or that cannot be known."""
-    with suppress(OSError, IndexError), open(f"/proc/{number}/stat", "rb") as file:
-        return file.read().rpartition(b")")[2].split()[19].decode("ascii")
-    return ""
-
-
-def _remove(name: bytes, above: int) -> None:
-    """Remove a temporary file, unless somebody writes to it, who may be on another machine."""
+def _emptied(name: bytes, stage: int, base: int) -> None:
+    """Remove such a folder and the files in it; raises nothing."""
     with suppress(OSError):
-        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(name, dir_fd=above)
-        finally:
-            os.close(number)
+        for found in os.listdir(stage):
+            os.unlink(found, dir_fd=stage)
+        os.rmdir(name, dir_fd=base)
 
 
 def local(error: OSError, shown: str) -> TransportError:

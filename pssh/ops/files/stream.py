@@ -66,7 +66,7 @@ class Stream:
         if not large or not found.hashes:
             return found
         paths = [path_in(found.folder, ours.entries[number], found.name) for number in large]
-        digests = await self.digests([Found(path, (), There(0)) for path in paths], home=where.home)
+        digests = await self.digests([Found(path, (), There(0, size=_MOST_HASHED)) for path in paths], home=where.home)
         known = list(found.found)
         for number, digest in zip(large, digests, strict=True):
             if (there := known[number]) is not None:
@@ -135,7 +135,7 @@ class Stream:
     async def digests(self, found: Sequence[Found], *, home: bool) -> list[bytes]:
         """Return the SHA-256 of files, empty where it cannot be had."""
         mark = _mark()
-        command = programs.line(programs.HASH, mark, _flag(home))
+        command = programs.line(programs.HASH, mark, _flag(home), _much(found))
         answer, reply = await self.ask(command, mark, b"".join(b"h" + one.path + b"\0" for one in found))
         end = b"end %s\n" % mark.encode()
         if reply.exit_code != 0 or not answer.endswith(end):
@@ -154,7 +154,8 @@ class Stream:
         if not found:
             return
         mark = _mark()
-        command = programs.line(programs.FETCH, mark, _flag(home), _flag(follow))
+        odd = _flag(any(b"\\" in one.path for one in found))
+        command = programs.line(programs.FETCH, mark, _flag(home), _flag(follow), _much(found), odd)
         sink = Unpacking(mark.encode(), found, taker)
         with Sending([b"".join(one.path + b"\0" for one in found)]) as given:
             reply = await self._exec(command, given, sink)
@@ -255,7 +256,8 @@ def _order(
     """Return the program that does what was planned, what else it is told, and what it reads."""
     step = plan.steps[0]
     if len(plan.steps) > 1 or step.entry.kind != "file":
-        return programs.TREE, (_flag(wanted.wants_times),), archived(plan, wanted, backup=backup, inplace=inplace)
+        much = _flag(plan.size >= programs.MUCH)
+        return programs.TREE, (_flag(wanted.wants_times), much), archived(plan, wanted, backup=backup, inplace=inplace)
     args = (
         str(step.entry.size),
         step.entry.digest.hex(),
@@ -270,6 +272,10 @@ def _order(
 
 def _flag(value: bool) -> str:
     return "1" if value else ""
+
+
+def _much(found: Sequence[Found]) -> str:
+    return _flag(sum(one.there.size for one in found) >= programs.MUCH)
 
 
 def _text(value: bytes) -> str:

@@ -129,11 +129,13 @@ class Sftp:
         """Change what a name leads to."""
         await self._do(Kind.SETSTAT, "change", path, text(_checked(path)), packets.attributes(attributes))
 
-    async def names(self, path: bytes, most: int = _MOST_NAMES) -> AsyncIterator[Name]:
+    async def names(
+        self, path: bytes, most: int = _MOST_NAMES, *, bad: Callable[[bytes], object] | None = None
+    ) -> AsyncIterator[Name]:
         """Yield what is in a folder, in no order, without `.` and `..`.
 
-        A name that is none, because it is empty, endless, or holds `/` or NUL, is `transfer/name-refused`, and so is
-        one more than `most`.
+        A name that is none, because it is empty, endless, or holds `/` or NUL, is told to `bad`, or without it is
+        `transfer/name-refused`, as is one more than `most`.
         """
         count = 0
         handle = await self._handle(Kind.OPENDIR, "list", path, text(_checked(path)))
@@ -144,12 +146,15 @@ class Sftp:
                 for name in found:
                     if name.name in (b".", b".."):
                         continue
-                    if not 0 < len(name.name) <= _LONGEST or b"/" in name.name or b"\0" in name.name:
-                        raise _no_name(path, name.name)
                     count += 1
                     if count > most:
                         raise refused.failed("name-refused", f"`{refused.shown(path)}` holds more than {most:,} names")
-                    yield name
+                    if 0 < len(name.name) <= _LONGEST and b"/" not in name.name and b"\0" not in name.name:
+                        yield name
+                    elif bad is None:
+                        raise _no_name(path, name.name)
+                    else:
+                        bad(name.name)
 
     async def mkdir(self, path: bytes, mode: int = 0o700) -> None:
         await self._do(Kind.MKDIR, "make", path, text(_checked(path)), packets.attributes(Attributes(mode=mode)))

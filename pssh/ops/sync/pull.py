@@ -94,7 +94,8 @@ class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             message = f"`{where}` here: {error.strerror or error}"
             raise TransportError(Failure(stage="local", kind="denied", message=message)) from None
         left = [*pulled.refused, *pulled.skipped]
-        note = f"left out: {', '.join(f'`{name}`' for name in left[:3])}" if left else ""
+        left_out = f"left out: {', '.join(f'`{name}`' for name in left[:3])}" if left else ""
+        note = "; ".join(filter(None, (work.note, left_out)))
         said = lines(work.plan, work.ours, exists=True) if self.dry else f"{line(work.plan, work.size)}\n".encode()
         return Reply(exit_code=0, stdout=said, changed=work.plan.changes, note=note)
 
@@ -109,6 +110,7 @@ class _Work:
         self._folder = os.path.join(what.dest, what.host)  # noqa: PTH118  any bytes
         self.plan, self.ours = Plan(), dict[bytes, Item]()
         self.size = 0
+        self.note = ""
 
     def named(self, place: Place) -> Place:
         return (self._place, *place[1:])
@@ -124,7 +126,7 @@ class _Work:
         self.ours, out = self._here()
         self.plan = plan(theirs, self.ours, delete=self._what.delete, out=frozenset(out))
         refused(self.plan)
-        too_many(self.plan, len(self.ours) - 1, self._what.max_delete)
+        self.note = too_many(self.plan, len(self.ours) - 1, self._what.max_delete, dry=self._what.dry)
         modes = dict(self.plan.chmod) | {path: theirs[path].mode for path in self.plan.send}  # as they come, the umask
         self.plan = replace(self.plan, chmod=tuple(sorted(modes.items())))  # or what they replace has had a say
         self.size = sum(theirs[path].size for path in self.plan.send)

@@ -87,10 +87,10 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         )
         said, exists = await self._look(session)
         what, theirs = await asyncio.to_thread(self._planned, wanted, said, exists)
-        too_many(what, len(theirs) - 1, self.max_delete)
+        note = too_many(what, len(theirs) - 1, self.max_delete, dry=self.dry)
         refused(what)
         if self.dry:
-            return Reply(exit_code=0, stdout=lines(what, theirs, exists=exists), changed=what.changes)
+            return Reply(exit_code=0, stdout=lines(what, theirs, exists=exists), changed=what.changes, note=note)
         if what.changes or not exists:
             await self._do(session, what, wanted, exists=exists)
         sent = sum(wanted[path].size for path in what.send)

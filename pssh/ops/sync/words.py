@@ -57,9 +57,12 @@ def refused(what: Plan) -> None:
         raise TransportError(Failure(stage="transfer", kind="is-directory", message=message))
 
 
-def too_many(what: Plan, there: int, most: int) -> None:
-    """Raise TransportError where more than `most` percent of what is there would go."""
-    if what.removed * 100 > most * max(there, 1):
-        message = f"{what.removed:,} of {there:,} names would be removed, more than {most} %"
-        hint = "`-n` lists them; `--max-delete 100` lets it"
-        raise TransportError(Failure(stage="transfer", kind="max-delete", message=message, hint=hint))
+def too_many(what: Plan, there: int, most: int, *, dry: bool) -> str:
+    """Raise TransportError where more than `most` percent of what is there would go; a dry run is told so instead."""
+    if what.removed * 100 <= most * max(there, 1):
+        return ""
+    message = f"{what.removed:,} of {there:,} names would be removed, more than {most} %"
+    if dry:
+        return f"{message}: it takes `--max-delete 100`"
+    hint = "`-n` lists them; `--max-delete 100` lets it"
+    raise TransportError(Failure(stage="transfer", kind="max-delete", message=message, hint=hint))

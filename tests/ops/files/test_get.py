@@ -1,8 +1,10 @@
 """What is fetched from a host, and what a host that lies can make of it: nothing outside its own folder."""
 
+import fcntl
 import os
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from pssh.model.outcome import Failure, Reply
 from pssh.model.work import TransportError
 from pssh.ops.files import tar
 from pssh.ops.files.get import Get
+from pssh.ops.files.names import tag
 from tests.support.shells import SHELLS, Shell
 from tests.support.trees import differences, leftovers, odd_tree
 
@@ -257,3 +260,20 @@ async def test_a_file_that_the_kernel_makes_up_comes_whole(home: Path, here: Pat
     await get(home, "/proc/sys/kernel/ostype", "/proc/version", here)
     assert (here / "web1/ostype").read_text() == "Linux\n"
     assert (here / "web1/version").read_text().startswith("Linux version")
+
+
+async def test_what_a_killed_run_left_here_goes_with_the_next_and_what_another_writes_stays(home: Path, here: Path):
+    (home / "x").write_bytes(b"1")
+    await get(home, home / "x", here)
+    dead, live = (here / f"{tag(b'')}{letter * 32}" for letter in "ab")
+    for folder in (dead, live):
+        folder.mkdir()
+        (folder / "1").write_bytes(b"half")
+    (home / "x").write_bytes(b"2")
+    with ExitStack() as stack:
+        number = os.open(live, os.O_RDONLY)
+        stack.callback(os.close, number)
+        fcntl.flock(number, fcntl.LOCK_EX)
+        await Get((str(home / "x"),), str(here), host="web1").perform(Shell(home))
+    assert [name for name in everything(here) if "/" not in name] == sorted([live.name, "web1"])
+    assert (here / "web1/x").read_bytes() == b"2"

@@ -24,7 +24,7 @@ class Endless:
 
     lstat = stat
 
-    async def names(self, path: bytes) -> AsyncIterator[Name]:
+    async def names(self, path: bytes, **how: object) -> AsyncIterator[Name]:
         self.asked += 1
         for number in range(self.each):
             yield Name(b"%0*d" % (self.length, number), FOLDER)

@@ -72,7 +72,8 @@ async def test_what_is_left_out_and_what_is_too_much_stays(shell: Shell, tmp_pat
     pull = Pull(folder=str(one), dest=str(tmp_path / "copies"), host="web1", delete=True, exclude=("*.log",))
     with pytest.raises(TransportError, match="more than 50 %"):
         await pull.perform(shell)
-    dry = await replace(pull, max_delete=100, dry=True).perform(shell)
+    dry = await replace(pull, dry=True).perform(shell)
+    assert "more than 50 %" in dry.note
     assert b"remove  old1\nremove  old2\n" in dry.stdout and (copy / "old1").exists()
     await replace(pull, max_delete=100).perform(shell)
     assert sorted(path.name for path in copy.iterdir()) == ["a", "x.log"]

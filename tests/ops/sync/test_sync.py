@@ -177,7 +177,10 @@ async def test_more_than_a_share_is_not_removed(shell: Shell, tmp_path: Path) ->
     with pytest.raises(TransportError) as caught:
         await synced(shell, ours, theirs, delete=True)
     assert caught.value.failure.cause == "transfer/max-delete" and "2 of 3" in caught.value.failure.message
+    dry = await synced(shell, ours, theirs, delete=True, dry=True)  # as the hint says
+    assert dry.stdout.count(b"remove  ") == 2 and "2 of 3" in dry.note and "`--max-delete 100`" in dry.note
     assert len(list(theirs.iterdir())) == 3
+    assert not (await synced(shell, ours, theirs, delete=True, dry=True, max_delete=70)).note
     await synced(shell, ours, theirs, delete=True, max_delete=70)
     assert [path.name for path in theirs.iterdir()] == ["a"]
 
