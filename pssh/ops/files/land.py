@@ -23,6 +23,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ZEROS = bytes(64 << 10)
+_MOST_TRIES = 20
 
 
 class Ground:
@@ -253,12 +254,26 @@ def _staged(base: int) -> tuple[bytes, int]:
                     _emptied(found, stage, base)
                 finally:
                     os.close(stage)
-    name = _temporary(b"")
-    os.mkdir(name, 0o700, dir_fd=base)
-    stage = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
-    with suppress(OSError):  # not every file system has locks
+    for _ in range(_MOST_TRIES):
+        name = _temporary(b"")
+        os.mkdir(name, 0o700, dir_fd=base)
+        with suppress(FileNotFoundError):  # before it was locked, another run may have taken it for one that was left
+            stage = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
+            if _locked(stage):
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(stage), os.stat(name, dir_fd=base, follow_symlinks=False)):
+                        return name, stage
+            os.close(stage)
+    raise OSError(errno.EBUSY, "other runs remove what this one makes")
+
+
+def _locked(stage: int) -> bool:
+    """Lock a folder; False if another run has it. Where the file system knows no locks it counts as ours."""
+    try:
         fcntl.flock(stage, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return name, stage
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
+    return True
 
 
 def _emptied(name: bytes, stage: int, base: int) -> None:

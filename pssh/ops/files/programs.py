@@ -297,7 +297,8 @@ while [ -e "$t/c/to.$i" ]; do
   ( cd "$t/f" && each "../c/move.$i" sh -c 't=$1; shift; exec mv -f "$@" "$t/"' sh "../../$d" ) || exit
   i=$((i + 1))
 done
-for l in "$t"/c/mode.*; do [ ! -e "$l" ] || each "$l" chmod "${l##*.}" || exit; done
+for l in "$t"/c/mode.*; do [ ! -e "$l" ] || each "$l" sh -c 'm=$1; shift
+for x do shift; [ -h "$x" ] || set -- "$@" "$x"; done; [ $# -eq 0 ] || chmod "$m" "$@"' sh "${l##*.}" || exit; done
 printf 'done %s\\n' "$mark"
 """
 )

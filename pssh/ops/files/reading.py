@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
@@ -55,18 +55,25 @@ class _Room:
     def __init__(self) -> None:
         self._names, self._bytes = MOST_FOUND, MOST_ANSWER
 
-    async def names(self, sftp: Sftp, path: bytes) -> tuple[list[Name], list[bytes]]:
-        """Return what is in a folder, by name, and names that are none; raises TransportError for too much."""
-        found: list[Name] = []
-        bad: list[bytes] = []
-        async for name in sftp.names(path, bad=bad.append):
-            self._names -= 1
-            self._bytes -= len(path) + len(name.name)
-            if self._names < 0 or self._bytes < 0:
-                message = f"there are more than {MOST_FOUND:,} files, or {MOST_ANSWER >> 20} MiB of their names"
-                raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
+    async def names(self, sftp: Sftp, path: bytes, bad: Callable[[bytes], object]) -> list[Name]:
+        """Return what is in a folder, by name; `bad` is told what is none. Raises TransportError for too much."""
+
+        def refused(name: bytes) -> None:
+            self._take(path, name)
+            bad(name)
+
+        found = []
+        async for name in sftp.names(path, bad=refused):
+            self._take(path, name.name)
             found.append(name)
-        return sorted(found, key=lambda name: name.name), bad
+        return sorted(found, key=lambda name: name.name)
+
+    def _take(self, path: bytes, name: bytes) -> None:
+        self._names -= 1
+        self._bytes -= len(path) + len(name)
+        if self._names < 0 or self._bytes < 0:
+            message = f"there are more than {MOST_FOUND:,} files, or {MOST_ANSWER >> 20} MiB of their names"
+            raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
 
 
 async def _expanded(sftp: Sftp, path: bytes, room: _Room) -> AsyncIterator[bytes]:
@@ -82,7 +89,7 @@ async def _expanded(sftp: Sftp, path: bytes, room: _Room) -> AsyncIterator[bytes
     what = await looked(sftp, folder)
     if what is None or what.kind != "folder":
         return
-    for name in [name.name for name in (await room.names(sftp, folder))[0]]:
+    for name in [name.name for name in await room.names(sftp, folder, _overlooked)]:
         hidden = name.startswith(b".") and not parts[first].startswith(b".")
         if not hidden and fnmatch.fnmatchcase(name, parts[first].replace(b"[^", b"[!")):
             whole = b"/".join((folder.rstrip(b"/"), name, *rest))
@@ -91,6 +98,10 @@ async def _expanded(sftp: Sftp, path: bytes, room: _Room) -> AsyncIterator[bytes
                 continue
             async for one in _expanded(sftp, whole, room):
                 yield one
+
+
+def _overlooked(name: bytes) -> None:
+    """A name that is none matches no pattern."""
 
 
 async def _below(
@@ -106,10 +117,11 @@ async def _below(
     if depth > MOST_DEEP:
         message = f"`{readable(path)}` lies too deep, or leads back into itself"
         raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
-    listed, bad = await room.names(sftp, path)
+    bad: list[bytes] = []
+    listed = [(name.name, name.attributes) for name in await room.names(sftp, path, bad.append)]
     for name in bad:  # passed on as they are, for `settled` to refuse each by its name; nothing is asked about them
-        yield path.rstrip(b"/") + b"/" + name, There(0)
-    for name, said in [(one.name, one.attributes) for one in listed]:
+        yield path.rstrip(b"/") + b"/" + name, There(0, 0, 0, 0, 0)
+    for name, said in listed:
         whole = path.rstrip(b"/") + b"/" + name
         known = there(said)
         if not said.type or (follow and known.kind == "link"):

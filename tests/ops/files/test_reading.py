@@ -1,7 +1,7 @@
 """A file server that makes up folders without an end: it is left after so many names, and nothing else grows."""
 
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -24,7 +24,7 @@ class Endless:
 
     lstat = stat
 
-    async def names(self, path: bytes, **how: Any) -> AsyncIterator[Name]:
+    async def names(self, path: bytes, **how: object) -> AsyncIterator[Name]:
         self.asked += 1
         for number in range(self.each):
             yield Name(b"%0*d" % (self.length, number), FOLDER)

@@ -93,7 +93,22 @@ def _add(tar: tarfile.TarFile, arc: str, above: int, name: bytes, seen: os.stat_
     elif stat.S_ISREG(seen.st_mode):
         with os.fdopen(open_file(name, above), "rb") as content:
             member.size = os.fstat(content.fileno()).st_size
-            tar.addfile(member, content)
+            whole = _Whole(content)
+            tar.addfile(member, whole)  # type: ignore[arg-type]
+            if whole.short:
+                raise OSError(0, "it became shorter while it was read; zeros stand for the rest")
+
+
+class _Whole:
+    """A file that has as much as it said: a member cut short would make garbage of all that follows it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file, self.short = file, False
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._file.read(size)
+        self.short = self.short or len(data) < size
+        return data.ljust(size, b"\0")
 
 
 def extract(out: Out, path: bytes, options: dict[str, Any]) -> None:

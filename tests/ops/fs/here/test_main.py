@@ -5,11 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pssh.ops.fs.here import packing
+from pssh.ops.fs.here.say import Out
 
 ROOT = str(Path(__file__).parents[4])
 _BOOT = "import sys;sys.path.insert(0,sys.argv[1]);from pssh.ops.fs.here.main import main;main()"
@@ -47,3 +51,27 @@ def test_it_imports_nothing_but_the_standard_library() -> None:
     code = f"import sys;sys.path.insert(0,{ROOT!r});import pssh.ops.fs.here.main;print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
     assert not {"msgspec", "click", "asyncio", "paramiko"} & {name.split(".")[0] for name in done.stdout.split()}
+
+
+def test_a_file_that_shrinks_while_it_is_packed_spoils_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "1").write_bytes(b"x" * 100_000)
+    (folder / "2").write_text("whole")
+    addfile = tarfile.TarFile.addfile
+
+    def shrinking(tar: tarfile.TarFile, member: tarfile.TarInfo, content: Any = None) -> None:
+        if member.name == "a/1":
+            os.truncate(folder / "1", 10)
+        addfile(tar, member, content)
+
+    monkeypatch.setattr(tarfile.TarFile, "addfile", shrinking)
+    out = Out()
+    packing.archive(out, os.fsencode(folder), {"to": str(tmp_path / "a.tar")})
+    assert out.bad
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        assert [member.name for member in tar] == ["a", "a/1", "a/2"]
+        content = tar.extractfile("a/2")
+        assert content is not None and content.read() == b"whole"
