@@ -17,6 +17,9 @@ class Group(Page, click.Group):
         super().__init__(*args, **kwargs)
         self.modules = modules
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.modules)
 

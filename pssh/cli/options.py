@@ -152,8 +152,8 @@ starting = together(
         metavar="NAME[:skip|wait=SEC|fail]",
         help="Hold this lock on each host; where another run has it: skip the host.",
     ),
-    option("Safety", "-n", "--dry-run", is_flag=True, help="Show what would be done, and connect nowhere."),
-    option("Safety", "-y", "--yes", is_flag=True, help="Do not ask about protected hosts."),
+    option("Safety", "-n", "--dry-run", is_flag=True, help="Show what would be done, and change nothing."),
+    option("Safety", "-y", "--yes", is_flag=True, help="Do not ask whether it is meant."),
 )
 stopping = together(
     option("Limits", "-t", "--timeout", type=SECONDS, default=0.0, help="For the command.  [none]"),

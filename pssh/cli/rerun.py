@@ -31,7 +31,7 @@ EXAMPLES = """
 @options.option("Targets", "--unknown", is_flag=True, help="Also hosts where the command may have run, or still runs.")
 @options.option("Targets", "--all", "everything", is_flag=True, help="All hosts of the run, also those that are ok.")
 @options.option("Safety", "-n", "--dry-run", is_flag=True, help="Show what would be done, and connect nowhere.")
-@options.option("Safety", "-y", "--yes", is_flag=True, help="Do not ask about protected hosts.")
+@options.option("Safety", "-y", "--yes", is_flag=True, help="Do not ask whether it is meant.")
 @options.together(options.output, options.folders)
 def command(run: str, only: str, unknown: bool, everything: bool, yes: bool, **flags: Any) -> int:
     """Run RUN (default: last) again on the hosts that are not ok yet, with the same operation and options.

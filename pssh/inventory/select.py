@@ -64,6 +64,8 @@ def select(
     if not found:
         shown = f"`{text}`" if not exclude else f"`{text}` without `{exclude}`"
         hint = (targets.notices[-1:] or [targets.emptied])[0]
+        if not hint and not inventory.hosts:
+            hint = f"there is no host in {inventory.shown}"
         if total:
             hint = f"`pssh hosts '{text}'` lists {total:,}, all of them excluded"
         raise NoHosts(f"No host matches {shown}", hint=hint)

@@ -20,6 +20,12 @@ def test_pssh_alone_is_help(tmp_path: Path) -> None:
         assert f"  {name} " in alone.out
 
 
+@pytest.mark.parametrize("name", ["fs", "job", "sched"])
+def test_a_command_of_commands_alone_is_its_help(name: str, tmp_path: Path) -> None:
+    alone, asked = pssh(name, cwd=tmp_path), pssh(name, "--help", cwd=tmp_path)
+    assert (alone.code, alone.err, alone.out) == (0, "", asked.out)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help_with_examples(name: str, tmp_path: Path) -> None:
     done = pssh(name, "--help", cwd=tmp_path)

@@ -149,6 +149,12 @@ def test_a_group_without_an_inventory_says_so(text: str) -> None:
     assert "-i FILE" in caught.value.hint
 
 
+def test_an_inventory_without_hosts_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoHosts) as caught:
+        select("@all", loaded(tmp_path, "", "empty.txt"))
+    assert caught.value.hint == f"there is no host in `{tmp_path}/empty.txt`"
+
+
 def test_a_glob_without_a_match_beside_others_is_a_notice(fleet: Inventory) -> None:
     assert "`zz*` matches no host" in select("db1,zz*", fleet).notices[0]
 

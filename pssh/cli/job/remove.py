@@ -44,7 +44,8 @@ def command(file: Path, into: Path | None) -> int:
         click.echo(f"removed: {safe(what)}")
     if not removed and not known:
         raise JobError(f"No job `{file}` is installed or known", hint="`pssh job list` shows those that are")
-    units = [unit for unit in removed if unit.endswith(".timer")]
-    if units and into is None:
-        click.echo("  `systemctl daemon-reload` lets systemd forget it", err=True)
+    for timer in (Path(unit) for unit in removed if into is None and unit.endswith(".timer")):
+        systemctl = "systemctl" if timer.parent == systemd.SYSTEM else "systemctl --user"
+        told = f"`{systemctl} stop {timer.name}; {systemctl} daemon-reload` lets systemd forget it"
+        click.echo(f"  {safe(told)}", err=True)
     return 0

@@ -33,7 +33,7 @@ EXAMPLES = """
 @click.command(cls=Page, examples=EXAMPLES)
 @click.argument("file", type=click.Path(path_type=Path))
 @options.option("Safety", "-n", "--dry-run", is_flag=True, help="Show what would be done, and connect nowhere.")
-@options.option("Safety", "-y", "--yes", is_flag=True, help="Do not ask about protected hosts.")
+@options.option("Safety", "-y", "--yes", is_flag=True, help="Do not ask whether it is meant.")
 @options.option("Time", "--now", is_flag=True, help="Also if it is not due; its window then begins now.")
 @options.option("Time", "--force-window", is_flag=True, help="Also outside its window, and in a blackout.")
 @options.option("Time", "--scheduled", is_flag=True, help="As a timer does: only if it is due, and never asking.")
