@@ -147,9 +147,12 @@ printf 'done %s\\n' "$mark"
 """
 ).replace("@MUCH@", f"{MUCH}")
 # What lies at some paths, patterns expanded; a path that is there as it is written is no pattern. Pathname expansion of
-# an unquoted variable, with nothing to split words at, is all that is done with them.
+# an unquoted variable, with nothing to split words at, is all that is done with them. To leave out or change arguments
+# one by one takes time by the square of their number: here and below it is done only where it must be.
 _FOUND = r"""s=$1 f=$2 follow=$3; shift 3
-for x do
+all=1
+for x do [ -e "$x" ] || { [ -h "$x" ] && [ -z "$follow" ]; } || all=; done
+[ "$all" ] || for x do
   shift
   if [ -e "$x" ] || { [ -h "$x" ] && [ -z "$follow" ]; }; then set -- "$@" "$x"; fi
 done
@@ -208,8 +211,18 @@ printf 'end %s\\n' "$1"
 _PACK = r"""m=$1 s=$2 f=$3 h=$4 g=$5; shift 5
 tar -cf - ${TAR_PLAIN:+"$TAR_PLAIN"} ${TAR_FOLLOW:+-h} "$@"
 printf '%s\n' "$m"
-for x do shift; set -- "$@" "h$x"; done
-sh -c "$g" sh "$s" "$f" "$h" "" "$@"
+all=$h
+for x do if [ -h "$x" ] || [ ! -f "$x" ] || [ ! -r "$x" ]; then all=; fi; done
+case "$*" in *'
+'*) all= ;; esac
+if [ "$all" ]; then
+  for x do printf '#'; done; printf '\n'
+  $s "$f" "$@"
+  $h "$@"
+else
+  for x do shift; set -- "$@" "h$x"; done
+  sh -c "$g" sh "$s" "$f" "$h" "" "$@"
+fi
 printf 'end %s\n' "$m"
 exit 0
 """
