@@ -81,7 +81,7 @@ if [ ! -d "$c" ]; then printf 'none\\n'; exit 0; fi
 cd "$c/" 2>/dev/null || { printf 'shut\\n'; exit 0; }
 [ -w . ] && printf 'there\\n' || printf 'fixed\\n'
 p=./; [ "$only" ] && p=./$n
-xargs -0 -n 200 sh -c '"""
+xargs -0 -n 50 sh -c '"""
     + _quoted(_GROUP)
     + """' sh "$S" "$F" "$H" "$p"
 printf 'end %s\\n' "$1"
@@ -200,7 +200,7 @@ HASH = (
     + """printf '%s\\n' "$1"
 if [ "$2" ]; then cd || exit; fi
 [ -z "$3" ] || much
-xargs -0 -n 200 sh -c '"""
+xargs -0 -n 50 sh -c '"""
     + _quoted(_GROUP)
     + """' sh "$S" "$F" "$H" ""
 printf 'end %s\\n' "$1"
