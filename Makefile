@@ -18,7 +18,7 @@ demo: $(VENV)/.ready  ## try pssh on a fleet of its own on this machine
 	@$(BIN)/pssh demo $(ARGS)
 
 test: $(VENV)/.ready-test sshd  ## run the whole suite (TESTS=tests/model for a part)
-	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(TESTS) $(ARGS)  # many tests wait more than they work
 
 lint: $(VENV)/.ready-lint  ## check style and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
