@@ -17,8 +17,12 @@ help:  ## list the targets
 demo: $(VENV)/.ready  ## try pssh on a fleet of its own on this machine
 	@$(BIN)/pssh demo $(ARGS)
 
+# In three processes, because many tests wait more than they work. Some measure time: what fails beside others has to
+# pass alone.
 test: $(VENV)/.ready-test sshd  ## run the whole suite (TESTS=tests/model for a part)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(TESTS) $(ARGS)  # many tests wait more than they work
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(TESTS) $(ARGS) || { \
+	  echo "what failed beside others, once more and alone:"; \
+	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(TESTS) $(ARGS); }
 
 lint: $(VENV)/.ready-lint  ## check style and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
