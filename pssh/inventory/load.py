@@ -194,7 +194,9 @@ class _Union:
                 self.wrong(name, key, also(error.message, error.hint), place)
                 continue
             (excluded if key == "exclude" else members).update(found)
-        return {host: None for host in members if host not in excluded}
+        for host in excluded.keys() & members.keys():
+            del members[host]
+        return dict.fromkeys(members)
 
     def wrong(self, group: str, key: str, text: str, place: int = 0) -> None:
         number, _ = self.said[group][place]

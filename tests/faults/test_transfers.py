@@ -92,8 +92,9 @@ async def test_a_disk_without_room_or_that_is_read_only_is_named(
 async def test_a_folder_that_may_not_be_written_to_is_named(ours: Path, operation: Callable[[Path], Put]):
     (ours.parent / "home").chmod(0o555)
     words = ["setpriv", "--reuid=65534", "--clear-groups", "sh"] if os.geteuid() == 0 else ["sh"]
-    for folder in (ours.parent, *ours.parent.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+    for folder in (ours.parent, *ours.parent.parents):
+        if folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o055)  # so that whoever it is comes so far
     failure = await failure_of(operation(ours), Shell(ours.parent, words))
     assert (failure.cause, is_untouched(ours)) == ("transfer/remote-denied", True)
 
