@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from platformdirs import user_state_path
@@ -262,12 +263,12 @@ class State:
             self._database.execute("delete from answers where path = ?", (str(path),))
 
 
-def _answer(row: tuple[object, ...]) -> Answer:
-    fields = dict(zip(Answer.__struct_fields__, row, strict=True))
+def _answer(row: tuple[Any, ...]) -> Answer:
+    fields: dict[str, Any] = dict(zip(Answer.__struct_fields__, row, strict=True))
     for name in ("due", "first", "decided", "until"):
         value = fields[name]
-        fields[name] = None if value is None else _when(float(value))  # type: ignore[arg-type]
-    return Answer(**fields)  # type: ignore[arg-type]
+        fields[name] = None if value is None else _when(float(value))
+    return Answer(**fields)
 
 
 def _when(seconds: float) -> datetime:

@@ -111,6 +111,13 @@ _SAME_WAY = (
 )
 
 
+def _names_one(path: str) -> None:
+    """Raise UsageError for a path that something new cannot have."""
+    normal(path)
+    if is_pattern(path):
+        raise UsageError(f"`{shown(path)}` is a pattern, and names nothing new", hint=r"a backslash makes `\*` plain")
+
+
 class Mkdir(Changing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """Make folders; one that is there is as good."""
 
@@ -124,11 +131,7 @@ class Mkdir(Changing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             raise UsageError(f"`{self.mode}` is no mode for a folder", hint="three or four octal digits: `755`")
 
     def check(self, path: str) -> None:
-        normal(path)
-        if is_pattern(path):
-            raise UsageError(
-                f"`{shown(path)}` is a pattern, and names nothing new", hint=r"a backslash makes `\*` plain"
-            )
+        _names_one(path)
 
     def told(self) -> dict[str, Any]:
         return {**self.options(), "mode": int(self.mode, 8) if self.mode else 0}
@@ -302,7 +305,7 @@ class Link(Changing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             raise UsageError("A link leads nowhere", hint="`pssh fs link TARGETS WHERE LINK`")
 
     def check(self, path: str) -> None:
-        Mkdir.check(self, path)  # type: ignore[arg-type]
+        _names_one(path)
 
     def body(self) -> str:
         target = quote(self.target)

@@ -24,11 +24,11 @@ from pssh.ops.fs.paths import normal
 from pssh.ops.shellwords import exact, shown
 from pssh.ops.sync import ours
 from pssh.ops.sync.ground import Ground
-from pssh.ops.sync.items import Item, Items, Rules
+from pssh.ops.sync.items import Item, Items, Kind, Rules
 from pssh.ops.sync.plan import Plan, plan
 from pssh.ops.sync.words import line, lines, refused, too_many
 
-_KINDS = {"file": "file", "folder": "dir", "link": "link"}
+_KINDS: dict[str, Kind] = {"file": "file", "folder": "dir", "link": "link"}
 
 
 class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -170,4 +170,4 @@ class _Work:
 def _item(found: Found) -> Item:
     there = found.there
     size = there.size if there.kind == "file" else 0
-    return Item(_KINDS[there.kind], there.permissions, size, there.mtime, there.target, there.digest.hex())  # type: ignore[arg-type]
+    return Item(_KINDS[there.kind], there.permissions, size, there.mtime, there.target, there.digest.hex())

@@ -57,8 +57,9 @@ def _exists(name: bytes, above: int) -> bool:
 
 def _pack(out: Out, path: bytes, source: tuple[int, bytes, os.stat_result], target: Any, how: str) -> None:
     above, name, seen = source
-    level: dict[str, Any] = {"compresslevel": 6} if how in ("gz", "bz2") else {}
-    with tarfile.open(fileobj=target, mode=f"w:{how}", format=tarfile.PAX_FORMAT, **level) as tar:  # type: ignore[call-overload]
+    level = {"compresslevel": 6} if how in ("gz", "bz2") else {}
+    options: dict[str, Any] = {"mode": f"w:{how}", "format": tarfile.PAX_FORMAT, **level}
+    with tarfile.open(fileobj=target, **options) as tar:
         _add(tar, os.fsdecode(name), above, name, seen)
         if stat.S_ISDIR(seen.st_mode):
             folder = enter(name, above, seen)
@@ -93,8 +94,8 @@ def _add(tar: tarfile.TarFile, arc: str, above: int, name: bytes, seen: os.stat_
     elif stat.S_ISREG(seen.st_mode):
         with os.fdopen(open_file(name, above), "rb") as content:
             member.size = os.fstat(content.fileno()).st_size
-            whole = _Whole(content)
-            tar.addfile(member, whole)  # type: ignore[arg-type]
+            whole: Any = _Whole(content)  # has all that tarfile asks of a file
+            tar.addfile(member, whole)
             if whole.short:
                 raise OSError(0, "it became shorter while it was read; zeros stand for the rest")
 
