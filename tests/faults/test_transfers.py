@@ -20,6 +20,7 @@ from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
 from tests.support.badsftp import EVIL, hexed, subsystem
 from tests.support.listeners import Quiet
+from tests.support.passage import opened_to_all
 from tests.support.shells import Shell
 from tests.support.sshd import Sshd
 from tests.support.trees import differences, leftovers
@@ -92,9 +93,7 @@ async def test_a_disk_without_room_or_that_is_read_only_is_named(
 async def test_a_folder_that_may_not_be_written_to_is_named(ours: Path, operation: Callable[[Path], Put]):
     (ours.parent / "home").chmod(0o555)
     words = ["setpriv", "--reuid=65534", "--clear-groups", "sh"] if os.geteuid() == 0 else ["sh"]
-    for folder in (ours.parent, *ours.parent.parents):
-        if folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o055)  # so that whoever it is comes so far
+    opened_to_all(ours.parent)
     failure = await failure_of(operation(ours), Shell(ours.parent, words))
     assert (failure.cause, is_untouched(ours)) == ("transfer/remote-denied", True)
 

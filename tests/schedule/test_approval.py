@@ -11,6 +11,7 @@ from pssh.errors import JobError
 from pssh.schedule.approval import approve, approved, plan_hash
 from pssh.schedule.job import MaintenanceJob, load
 from tests.schedule.test_job import written
+from tests.support.passage import opened_to_all
 
 NOBODY = 65534
 TEXT = 'version = 1\nname = "a"\ntargets = "@local"\ninventory = "inventory"\n[[step]]\nscript = "tidy.sh"\n'
@@ -27,19 +28,15 @@ def nobody() -> Iterator[None]:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[MaintenanceJob]:
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)
+def job(tmp_path: Path) -> MaintenanceJob:
     written(tmp_path, "echo\n", "tidy.sh")
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / "a.txt").write_text("web1\n")
     path = written(tmp_path, TEXT)
     (tmp_path / "approvals").mkdir()
     (tmp_path / "approvals").chmod(0o1777)
-    tmp_path.chmod(0o755)
-    yield load(path)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o700)
+    opened_to_all(tmp_path)
+    return load(path)
 
 
 def test_another_user_agrees_and_the_owner_cannot(job: MaintenanceJob) -> None:
