@@ -51,7 +51,7 @@ def rows(text: str) -> list[list[str]]:
     return [re.sub(r"\x1b\[[\d;]*m", "", line).split()[:3] for line in lines]
 
 
-HANG = "run @web 'while :; do sleep 0.05; done'"
+HANG = "run @web 'for i in $(seq 1000); do sleep 0.05; done'"  # for a minute, for those that are quit are left alone
 HANG_ONE = HANG.replace("run", "run -p 1", 1)
 
 
