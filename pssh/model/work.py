@@ -52,8 +52,11 @@ class TransportError(Exception):
 class Input(Protocol):
     """What a command reads from its standard input while it may still grow; each host reads at its own place."""
 
-    def read(self, at: int, most: int) -> bytes | None:
-        """Return up to `most` bytes from `at` on; empty at the end; None if there are no more yet."""
+    def read(self, at: int, most: int) -> bytes | memoryview | None:
+        """Return up to `most` bytes from `at` on; empty at the end; None if there are no more yet.
+
+        It may be a view of a buffer that is used again by whatever is read next.
+        """
 
     def when_more(self, call: Callable[[], None]) -> None:
         """Call once when `read` may have more to give, or the end."""

@@ -268,7 +268,7 @@ class _Scene:
             if self._broken is not None:
                 raise self._broken
             if data is not None:
-                return data
+                return bytes(data)
             await self._pass(math.inf, more)
 
     async def _print(self, size: int, name: StreamName) -> None:

@@ -177,15 +177,22 @@ class Landing:
     def write(self, data: memoryview) -> None:
         """Take the next bytes; zeros become a hole."""
         self._hash.update(data)
+        begun = 0
         with self._ground.errors(self.place):
             for at in range(0, len(data), len(_ZEROS)):
-                piece = data[at : at + len(_ZEROS)]
-                self.size += len(piece)
-                if piece == _ZEROS[: len(piece)]:
-                    os.lseek(self._file, self.size, os.SEEK_SET)
+                if data[at] or (piece := data[at : at + len(_ZEROS)]) != _ZEROS[: len(piece)]:
                     continue
-                while piece:
-                    piece = piece[os.write(self._file, piece) :]
+                self._put(data[begun:at])
+                begun = at + len(piece)
+                self.size += len(piece)
+                os.lseek(self._file, self.size, os.SEEK_SET)
+            self._put(data[begun:])
+
+    def _put(self, data: memoryview) -> None:
+        while data:
+            written = os.write(self._file, data)
+            self.size += written
+            data = data[written:]
 
     def close(self) -> None:
         """All of it has come."""
