@@ -243,7 +243,7 @@ class Lane:
             # What a transport says of a login that we cut short is not how the job ended.
             return end if self._why is None or self.begun else self._why
         # The host had answered: what went wrong after that does not change how the job ended.
-        note = self._reply.note or (end.message if isinstance(end, Failure) else "")
+        note = self._reply.note or (end.words if isinstance(end, Failure) else "")
         return self._reply if note == self._reply.note else replace(self._reply, note=note)
 
     async def _tries(self, transport: Transport) -> Reply | Failure:

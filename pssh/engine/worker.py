@@ -198,7 +198,7 @@ def _fitting(result: Result) -> Result:
     end = trim(result.end, (wire.FROM_WORKER - _SPARE) // 2)
     end = replace(end, note=end.note[:_WORDS])
     if isinstance(end, Failure):
-        end = replace(end, message=end.message[:_WORDS], hint=end.hint[:_WORDS])
+        end = replace(end, message=end.message[:_WORDS], hint=end.hint[:_WORDS], detail=end.detail[:_WORDS])
     return replace(result, end=end, banner=result.banner[:_WORDS])
 
 

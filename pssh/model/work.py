@@ -45,7 +45,7 @@ class TransportError(Exception):
     """A session cannot go on; `failure` is the row, with what was printed until then."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
+        super().__init__(failure.words)
         self.failure = failure
 
 

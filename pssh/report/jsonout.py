@@ -231,7 +231,7 @@ def _streams(**streams: bytes) -> Fields:
 
 
 def _why(failure: Failure) -> rec.Why:
-    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.message, hint=failure.hint or None)
+    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.words, hint=failure.hint or None)
 
 
 def _group(group: list[Result]) -> rec.Group:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pssh.model.outcome import Result
-from pssh.model.report import BY_WEIGHT, Report
+from pssh.model.report import BY_WEIGHT, Report, spoken_for
 from pssh.report import words
 from pssh.report.safe import safe
 from pssh.report.summary import causes, counts
@@ -31,7 +31,7 @@ def render(report: Report, rows: str = "result") -> Iterator[str]:
         first = group[0]
         names = words.hosts(result.host for result in group)
         cells = (names, *(() if alone else (str(len(group)),)), first.status, words.code(first), words.slowest(group))
-        yield _line(map(escape, (*cells, words.first_line(first))))
+        yield _line(map(escape, (*cells, words.first_line(spoken_for(group)))))
 
 
 def page(report: Report) -> Iterator[str]:
