@@ -92,6 +92,16 @@ class Report(Struct, frozen=True, kw_only=True):
         most = max((result.wave for result in self.results), default=0)
         return [[result for result in self.results if result.wave == number] for number in range(1, most + 1)]
 
+    @property
+    def owed(self) -> dict[str, list[str]]:
+        """The hosts on which a step was not taken back, or may not have been, by the name of the step."""
+        found: dict[str, list[str]] = {}
+        for result in self.results:
+            for step in result.steps:
+                if step.undo and step.status != "ok":
+                    found.setdefault(step.name, []).append(result.host)
+        return found
+
     def groups(self) -> list[list[Result]]:
         """Equal results together: worst status first, then the largest group, then the order of the targets."""
         return grouped(self.results)

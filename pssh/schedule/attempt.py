@@ -21,7 +21,7 @@ from pssh.schedule.when import due
 
 _STEP = 1.0  # seconds between two looks at the wall clock
 _SLACK = timedelta(seconds=2)  # a timer that is early is waited for
-_STOP_OLD = 120.0  # seconds that an old run gets to end
+_STOP_OLD = 120.0  # seconds that an old run gets to end, beside what it has to take back
 
 
 @dataclass(slots=True)
@@ -184,7 +184,7 @@ class Attempt:
     def _stop_old(self) -> None:
         self.tell(f"ends the run that is under way ({self._holder()})")
         self.lock.end_holder()
-        until = time.monotonic() + _STOP_OLD
+        until = time.monotonic() + _STOP_OLD + self.job.ending
         if not self.lock.wait(lambda: time.monotonic() > until, self.sleep):
             raise StateError(f"The run of `{self.job.name}` that is under way does not end ({self._holder()})")
 
