@@ -40,6 +40,15 @@ _WITHOUT_CODE: dict[Status, int] = {
 ExitRule = Literal["all", "any", "max", "0"]
 
 
+class JobRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of which maintenance job a run is one, and why it was begun; times are seconds since 1970."""
+
+    file: str  # its absolute path
+    reason: str = ""  # "due", "catch-up", "now", "resume"
+    due: float = 0.0
+    until: float = 0.0  # no host began from then on; 0: nothing said so
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """One invocation, as it began."""
 
@@ -53,6 +62,7 @@ class Run(Struct, frozen=True, kw_only=True):
     user: str = ""
     options: dict[str, Any] = {}
     given: str = ""  # the options, as for a shell, by which the same names reach the same hosts again
+    job: JobRun | None = None
 
 
 class Report(Struct, frozen=True, kw_only=True):

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
+from pathlib import Path
 
 from pssh.errors import UsageError
-from pssh.model.report import BY_WEIGHT, Report
+from pssh.model.report import BY_WEIGHT, JobRun, Report
 from pssh.schedule.approval import approved
 from pssh.schedule.decide import Entry, Run, Skip, Wait, decide, forbidden
 from pssh.schedule.job import MaintenanceJob
@@ -32,6 +33,11 @@ class Go:
     at: datetime
     reason: str
     until: datetime | None
+
+    def of(self, path: Path) -> JobRun:
+        """Return what the history keeps of it."""
+        until = self.until.timestamp() if self.until else 0.0
+        return JobRun(file=str(path), reason=self.reason, due=self.at.timestamp(), until=until)
 
 
 @dataclass(slots=True)
