@@ -208,6 +208,9 @@ class Lane:
         seconds = self.job.limits.kill_after + _LEAVING + self.job.limits.undo
         self._cutting = asyncio.get_running_loop().call_later(seconds, self._task.cancel)
         session = self._session
+        if session is not None and session.sparing:
+            session.spare(why)
+            return
         if self.begun and session is not None and session.busy:
             session.halt(why)
             return

@@ -41,6 +41,15 @@ _WITHOUT_CODE: dict[Status, int] = {
 ExitRule = Literal["all", "any", "max", "0"]
 
 
+class JobRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of which maintenance job a run is one, and why it was begun; times are seconds since 1970."""
+
+    file: str  # its absolute path
+    reason: str = ""  # "due", "catch-up", "now", "resume"
+    due: float = 0.0
+    until: float = 0.0  # no host began from then on; 0: nothing said so
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """One invocation, as it began."""
 
@@ -54,6 +63,7 @@ class Run(Struct, frozen=True, kw_only=True):
     user: str = ""
     options: dict[str, Any] = {}
     given: str = ""  # the options, as for a shell, by which the same names reach the same hosts again
+    job: JobRun | None = None
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -86,6 +96,22 @@ class Report(Struct, frozen=True, kw_only=True):
         if self.exit_rule == "max":
             return max(map(_remote_code, self.results), default=0)
         return _code_of(statuses, causes)
+
+    @property
+    def waves(self) -> list[list[Result]]:
+        """The results of each wave, in the order of the targets; empty if all hosts were one wave."""
+        most = max((result.wave for result in self.results), default=0)
+        return [[result for result in self.results if result.wave == number] for number in range(1, most + 1)]
+
+    @property
+    def owed(self) -> dict[str, list[str]]:
+        """The hosts on which a step was not taken back, or may not have been, by the name of the step."""
+        found: dict[str, list[str]] = {}
+        for result in self.results:
+            for step in result.steps:
+                if step.undo and step.status != "ok":
+                    found.setdefault(step.name, []).append(result.host)
+        return found
 
     def groups(self) -> list[list[Result]]:
         """Equal results together: worst status first, then the largest group, then the order of the targets."""

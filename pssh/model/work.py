@@ -200,6 +200,8 @@ class Session(Protocol):
 class JobSession(Session, Protocol):
     """The session of a job, as its operation gets it: this machine is beside the host, and somebody hears of steps."""
 
+    sparing: bool  # set by the operation: what runs takes something back, and is left its time when the job is to end
+
     @property
     def ending(self) -> Failure | None:
         """Why the job is to end: from then on only quiet commands begin."""

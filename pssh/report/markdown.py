@@ -43,7 +43,7 @@ def page(report: Report) -> Iterator[str]:
     facts = (f"{words.count(len(report.results))}: {counts(report)}", *said, run.id and f"run {run.id}", ended)
     yield f"{' · '.join(escape(safe(fact)) for fact in facts if fact)}\n\n"
     yield from render(report)
-    for number, line in enumerate(causes(report.results, run.given, run.id)):
+    for number, line in enumerate(causes(report.results, run.given, run.id, run.job.file if run.job else "")):
         yield ("" if number else "\n") + f"- {escape(line.strip())}\n"
 
 

@@ -63,7 +63,8 @@ def summary(report: Report) -> str:
         report.stopped and f"stopped: {safe(report.stopped)}",
         f"exit {report.exit_code}",
     ]
-    return "  ".join(filter(None, parts)) + "\n" + "".join(causes(report.results, run.given, run.id))
+    lines = [*causes(report.results, run.given, run.id, run.job.file if run.job else ""), *undone(report)]
+    return "  ".join(filter(None, parts)) + "\n" + "".join(lines)
 
 
 def counts(report: Report) -> str:
@@ -71,7 +72,7 @@ def counts(report: Report) -> str:
     return ", ".join(f"{number:,} {status}" for status, number in report.counts.items())
 
 
-def causes(results: Iterable[Result], given: str = "", run: str = "") -> Iterable[str]:
+def causes(results: Iterable[Result], given: str = "", run: str = "", job: str = "") -> Iterable[str]:
     """Return a line for each cause that is no plain exit code, with its hosts and a hint."""
     found: dict[tuple[Status, str], dict[str, list[Result]]] = {}
     for result in results:
@@ -82,7 +83,13 @@ def causes(results: Iterable[Result], given: str = "", run: str = "") -> Iterabl
             hints.setdefault(own, []).append(result)
     for (_, cause), hints in sorted(found.items(), key=lambda item: BY_WEIGHT.index(item[0][0])):
         for group in hints.values():
-            yield _line(cause, [result.host for result in group], hint(group, given, run))
+            yield _line(cause, [result.host for result in group], hint(group, given, run, job))
+
+
+def undone(report: Report) -> Iterable[str]:
+    """Return a line for each step that was not taken back everywhere, with the hosts."""
+    for name, hosts in report.owed.items():
+        yield _line("not undone", hosts, f"the step `{safe(name)}` was not taken back: look there")
 
 
 def _line(cause: str, names: list[str], text: str) -> str:

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pssh.model.outcome import Failure, Reply, Result, Status
-from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped, spoken_for
+from pssh.model.report import ExitRule, Failure, Reply, Report, Result, Run, Status, Status
+from pssh.model.report import BY_WEIGHT, StepResult
+from pssh.model.report import BY_WEIGHT, grouped, spoken_for
 
 RUN = Run(id="", started=0.0, operation="command", text="true", targets="@all", inventory=(), hosts=())
 
@@ -113,6 +114,22 @@ def test_a_signal_and_a_fault_of_our_own_are_told_under_every_exit_rule(exit_rul
 def test_counts_begin_with_ok_and_go_on_with_the_worst():
     counts = report(FAILED, OK, DOWN, OK, LOST).counts
     assert list(counts.items()) == [("ok", 2), ("lost", 1), ("unreachable", 1), ("failed", 1)]
+
+
+def test_what_was_not_taken_back_is_said_by_step_with_its_hosts():
+    def ended(host: str, *undone: str) -> Result:
+        steps = [StepResult(name="drain", status="ok"), StepResult(name="drain", status="ok", undo=True)]
+        steps += [StepResult(name=name, status="not-run", undo=True) for name in undone]
+        return structs.replace(row("failed", host=host), steps=tuple(steps))
+
+    found = report(ended("a"), ended("b", "mask"), ended("c", "mask", "stop")).owed
+    assert found == {"mask": ["b", "c"], "stop": ["c"]}
+
+
+def test_the_waves_of_a_report_hold_every_result_once_and_one_wave_is_none():
+    rows = [structs.replace(row("ok", host=f"h{number}"), wave=wave) for number, wave in enumerate([1, 1, 3, 2, 3])]
+    assert [[one.host for one in wave] for wave in report(*rows).waves] == [["h0", "h1"], ["h3"], ["h2", "h4"]]
+    assert report(row("ok"), row("failed")).waves == []
 
 
 def test_equal_results_are_one_group_in_the_order_of_the_targets():
