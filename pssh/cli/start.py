@@ -202,6 +202,7 @@ def carried_out(
             if keeper:
                 begin(keeper, plan, operation, plan.hosts, wanted, inventory=sources.explicit, first=first)
                 engine.mark_in(str(keeper.marks))
+                engine.spool_in(keeper.spool)
                 plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
             grid.ready()  # the worker is still busy with its own imports
             return plan, run(plan, hear, engine, attend, keeper)

@@ -14,7 +14,7 @@ from typing import Any
 
 from platformdirs import user_state_path
 
-from pssh.history import schema
+from pssh.history import schema, spooled
 from pssh.history.codec import unpack
 from pssh.history.keeper import Keeper, Writer
 from pssh.history.marks import Left, Marks, forget, left
@@ -61,6 +61,7 @@ class History:
             highest = self.database.execute("select max(number) from runs").fetchone()[0]
             number = (highest or 0) + 1
             marks = Marks(self.folder, f"r{number}")
+            spooled.remove(self.folder, f"r{number}")  # of a run of the same number, in a history that is gone
             values = (number, number, counts, time.time() if now is None else now)
             self.database.execute(
                 "insert into runs (number, first, state, counts, started) values (?, ?, 'preparing', ?, ?)", values
@@ -83,6 +84,7 @@ class History:
                     self.database.executemany(f"delete from {table} where {column} = ?", rows)
             for (number,) in rows:
                 forget(self.folder, f"r{number}")
+                spooled.remove(self.folder, f"r{number}")
             self.database.executescript(
                 f"pragma incremental_vacuum({_GIVEN_BACK})"
             )  # which `execute` leaves after a page
