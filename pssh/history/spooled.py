@@ -15,11 +15,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pssh.model.outcome import Failure, Reply
+from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.work import StreamName
 
 HELD = 128 << 10  # bytes of a stream that wait for their file
@@ -70,6 +71,35 @@ def pieces(folder: Path, run: str, job: int, stream: StreamName, most: int) -> I
                 yield data
         finally:
             os.close(descriptor)
+
+
+def printed(folder: Path, run: str, result: Result) -> Iterator[tuple[StreamName, bytes]]:
+    """Yield all that is kept of what a host printed, in pieces, stdout first; what is missing is passed over."""
+    for name in _STREAMS:
+        data, end = getattr(result.end, name), getattr(result.end, f"{name}_bytes")
+        tail = len(data) - len(data) // 2
+        wanted = min(getattr(result.end, f"{name}_spooled"), end - tail)
+        read = 0
+        for piece in pieces(folder, run, result.job_id, name, wanted):
+            read += len(piece)
+            yield name, piece
+        if rest := data[len(data) - tail if read > len(data) // 2 else read :]:
+            yield name, rest
+
+
+def filled(folder: Path, run: str, result: Result, most: int) -> Result:
+    """Return a result with what else is kept of its streams put in, up to so many bytes of each from its beginning."""
+    more: dict[str, Any] = {}
+    for name in _STREAMS:
+        data, size = getattr(result.end, name), getattr(result.end, f"{name}_bytes")
+        tail = len(data) - len(data) // 2
+        wanted = min(getattr(result.end, f"{name}_spooled"), size - tail, most)
+        first = b"".join(pieces(folder, run, result.job_id, name, wanted))
+        if len(first) > len(data) // 2:
+            cut = size - len(first) - tail
+            more |= {name: first + data[len(data) - tail :], f"{name}_cut": cut, f"{name}_at": len(first) if cut else 0}
+            more |= {} if cut else {f"{name}_spooled": 0}
+    return replace(result, end=replace(result.end, **more)) if more else result
 
 
 class Spool:

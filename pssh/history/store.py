@@ -114,6 +114,7 @@ class History:
                         if (number,) in self._open():  # else it ended meanwhile
                             self._interrupted(number, marks)
                     forget(self.folder, f"r{number}")
+                    spooled.settle(self.folder, f"r{number}")
                 finally:
                     marks.close()
 

@@ -11,7 +11,7 @@ from pssh.model.outcome import Failure, Result, Status
 from pssh.model.report import BY_WEIGHT, Report
 from pssh.report import words
 from pssh.report.grid import clip
-from pssh.report.hints import hint
+from pssh.report.hints import hint, shortly
 from pssh.report.safe import safe
 from pssh.report.screen import Screen
 
@@ -63,7 +63,8 @@ def summary(report: Report) -> str:
         report.stopped and f"stopped: {safe(report.stopped)}",
         f"exit {report.exit_code}",
     ]
-    return "  ".join(filter(None, parts)) + "\n" + "".join(causes(report.results, run.given, run.id))
+    lines = (*causes(report.results, run.given, run.id), *_long(report.results, run.id))
+    return "  ".join(filter(None, parts)) + "\n" + "".join(lines)
 
 
 def counts(report: Report) -> str:
@@ -83,6 +84,16 @@ def causes(results: Iterable[Result], given: str = "", run: str = "") -> Iterabl
     for (_, cause), hints in sorted(found.items(), key=lambda item: BY_WEIGHT.index(item[0][0])):
         for group in hints.values():
             yield _line(cause, [result.host for result in group], hint(group, given, run))
+
+
+def _long(results: Iterable[Result], run: str) -> Iterable[str]:
+    """Yield what became of outputs that a report does not hold whole, of a run that is kept."""
+    long = [result for result in results if result.end.truncated] if run else []
+    for whole in (True, False):
+        if names := [result.host for result in long if result.end.whole is whole]:
+            text = f"`pssh show {safe(run)} {shortly(names, 'HOST')}` has "
+            text += "all of it" if whole else "more of it; the rest was dropped, see `--max-output`"
+            yield _line("long output", names, text)
 
 
 def _line(cause: str, names: list[str], text: str) -> str:
