@@ -83,7 +83,7 @@ def difference(old: Report, new: Report, *, width: int = 0, color: bool = False,
     pairs = [(before[host], after[host]) for host in before if host in after]
     parts = (
         _statuses([pair for pair in pairs if _said(pair[0]) != _said(pair[1])], old, new, width),
-        "".join(_outputs([pair for pair in pairs if _said(pair[0]) == _said(pair[1])], width, color, told)),
+        "".join(_outputs([pair for pair in pairs if _said(pair[0]) == _said(pair[1])], color, told)),
         _alone(old, before, after),
         _alone(new, after, before),
     )
@@ -118,7 +118,7 @@ def _statuses(pairs: Iterable[Pair], old: Report, new: Report, width: int) -> st
     return grid(["HOSTS", "N", words.hosts([old.run.id]), words.hosts([new.run.id])], rows, right=["N"])
 
 
-def _outputs(pairs: Iterable[Pair], width: int, color: bool, told: Told) -> Iterator[str]:
+def _outputs(pairs: Iterable[Pair], color: bool, told: Told) -> Iterator[str]:
     """Yield a block for each change of output, the most frequent first."""
     found: dict[tuple[object, object], list[Pair]] = {}
     for was, became in pairs:
@@ -128,7 +128,7 @@ def _outputs(pairs: Iterable[Pair], width: int, color: bool, told: Told) -> Iter
     for group in groups[:MOST_DIFFS]:
         hosts = words.hosts(one.host for one, _ in group)
         yield f"{words.RULE}\n{hosts}{f' ({len(group):,})' if len(group) > 1 else ''}\n{words.RULE}\n"
-        lines = "".join(drawn(unified(*map(told, group[0])), width=width, color=color))
+        lines = "".join(drawn(unified(*map(told, group[0])), color=color))
         yield lines or f"{' and '.join(map(_size, group[0]))} that differ in what was not kept\n"
     if rest := groups[MOST_DIFFS:]:
         yield f"{words.RULE}\n… {len(rest):,} more changes, {words.count(sum(map(len, rest)))}\n"
