@@ -29,6 +29,7 @@ from pssh.model.event import (
     Event,
     HostKeyLearned,
     JobEnded,
+    JobStarted,
     Notice,
     RunEnded,
     RunStarted,
@@ -314,9 +315,11 @@ async def arun(
     engine: Engine,
     attend: Attend = nullcontext,
     keeper: Keeps | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Report:
     """Run the jobs, tell every reporter what happens, and return the report; signals end the run with a report.
 
+    `meanwhile` is done once the first jobs have left: the hosts are at work, and nothing is waited for but them.
     Raises OutputFailed if a reporter could not write, and HistoryError if not all was stored, once the run is over.
     """
     audience = Audience(reporters, engine.stop, keeper)
@@ -328,6 +331,9 @@ async def arun(
             async with _ticking(audience), aclosing(events(plan, engine, stop, keeper)) as happening:
                 async for event in happening:
                     audience.on(event)
+                    if meanwhile is not None and isinstance(event, JobStarted):
+                        asyncio.get_running_loop().call_soon(meanwhile)
+                        meanwhile = None
                     if isinstance(event, RunEnded):
                         report = event.report
     except asyncio.CancelledError:
@@ -353,6 +359,7 @@ def run(
     engine: Engine,
     attend: Attend = nullcontext,
     keeper: Keeps | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Report:
     """Do as `arun` does, in a loop of its own in this, the main thread."""
-    return asyncio.run(arun(plan, reporters, engine, attend, keeper))
+    return asyncio.run(arun(plan, reporters, engine, attend, keeper, meanwhile))

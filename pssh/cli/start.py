@@ -71,7 +71,8 @@ def launch(
     shows = raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
     screen = Screen(*terminal.streams(), terminal.size)
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
-    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
+    tables = how.format in _TEXTS
+    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first, tables=tables)
     return finished[1].exit_code if finished else 0
 
 
@@ -169,8 +170,13 @@ def carried_out(
     worker: Spawned | None = None,
     attend: Attend = nullcontext,
     first: int = 0,
+    *,
+    tables: bool = True,
 ) -> tuple[Plan, Report] | None:
-    """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
+    """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do.
+
+    `tables`: what hears it will want to draw some.
+    """
     if wanted.pause == "ask" and not terminal.present():
         raise UsageError("`--pause ask` needs a terminal to ask on", hint="`--pause 30s` goes on by itself")
     if terminal.is_typed(wanted.stdin):
@@ -204,8 +210,7 @@ def carried_out(
                 engine.mark_in(str(keeper.marks))
                 engine.spool_in(keeper.spool)
                 plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
-            grid.ready()  # the worker is still busy with its own imports
-            return plan, run(plan, hear, engine, attend, keeper)
+            return plan, run(plan, hear, engine, attend, keeper, grid.ready if tables else None)
     finally:
         engine.close()
 

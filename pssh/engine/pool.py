@@ -26,6 +26,7 @@ from pssh.model.work import Job
 
 _HELD = 4 << 20  # bytes of events not taken yet, above which workers are not listened to
 _LAST = 0.2  # seconds for workers to drop what was abandoned: a command on this machine is killed, not left
+_LOOKS = 20  # how often in that time it is seen whether they have
 _BARREN = 5  # workers that died in a row before any job came to its command or its end
 
 
@@ -114,10 +115,13 @@ class _PoolCourse(Course):
 
     async def end(self) -> None:
         await super().end()
-        if self.abandoned and self._workers:
-            await asyncio.sleep(_LAST / 2)
-            self.cancel(running=True)  # a lane that was just ending its command is told once more
-            await asyncio.sleep(_LAST / 2)
+        if self.abandoned:
+            for turn in range(_LOOKS):
+                if not any(worker.load for worker in self._workers.values()):
+                    break
+                await asyncio.sleep(_LAST / _LOOKS)
+                if turn == _LOOKS // 2:
+                    self.cancel(running=True)  # a lane that was just ending its command is told once more
         while self._workers:
             self._workers.popitem()[1].end()
 
@@ -224,6 +228,8 @@ class _PoolCourse(Course):
                 worker.load -= 1
                 worker.proved = True
             self.put(event)
+        elif isinstance(message, JobEnded) and self.abandoned:
+            worker.load -= 1  # its result was given here
 
     def _turn(self, size: int) -> None:
         """After each read: hand out what became free, and stop listening if what was heard is not taken away."""

@@ -13,7 +13,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -244,6 +245,22 @@ def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         os._exit(1)
 
 
+@contextlib.contextmanager
+def _lightly(transport: str) -> Iterator[None]:
+    """Spare two imports of paramiko's: `invoke`, to guess at what runs it, and what tells it its own version."""
+    sys.modules["invoke"] = None  # type: ignore[assignment]
+    spared = transport == "ssh" and "importlib.metadata" not in sys.modules
+    if spared:
+        unversioned = types.ModuleType("importlib.metadata")
+        unversioned.version = lambda name: ""  # type: ignore[attr-defined]
+        sys.modules["importlib.metadata"] = unversioned
+    try:
+        yield
+    finally:
+        if spared:
+            del sys.modules["importlib.metadata"]
+
+
 async def _serve(sock: socket.socket, input: Given | None) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_fail)
@@ -257,10 +274,9 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, _ignore)
     gc.disable()
     _bind_to_parent()
-    sys.modules["invoke"] = None  # type: ignore[assignment]  # paramiko imports it only to guess at what runs it, 0.1 s
     descriptor, preload = arguments
     for name in filter(None, preload.split(",")):
-        with contextlib.suppress(*UNUSABLE):  # the job that asks for it is told
+        with contextlib.suppress(*UNUSABLE), _lightly(name):  # the job that asks for it is told
             plugins.find("pssh.transports", name)
     sock = socket.socket(fileno=int(descriptor))
     with contextlib.suppress(EOFError):  # the parent is gone before it had any work

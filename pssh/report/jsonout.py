@@ -42,6 +42,8 @@ from pssh.report.words import moment
 
 Fields = dict[str, Any]
 
+_PIECE = 64 << 10  # bytes of a document that are written at once
+
 
 class Json:
     """Writes one document when the run has ended."""
@@ -51,8 +53,13 @@ class Json:
 
     def on(self, event: Event, /) -> None:
         if isinstance(event, RunEnded):
-            for piece in document(event.report):
-                self._screen.write(piece)
+            held = bytearray()
+            for piece in document(event.report):  # a write for each host would wake the reader of a pipe as often
+                held += piece
+                if len(held) > _PIECE:
+                    self._screen.write(bytes(held))
+                    held.clear()
+            self._screen.write(bytes(held))
 
 
 class NdJson:

@@ -96,7 +96,7 @@ async def test_e1_no_jobs_are_no_events(make: Make) -> None:
 async def test_e2_at_most_parallel_jobs_are_in_flight_and_as_many_when_there_is_enough_to_do(make: Make) -> None:
     seen: list[Event] = []
     most = 0
-    async for event in make(parallel=5).run(jobs(*["sleep 0.01"] * 40)):
+    async for event in make(parallel=5).run(jobs(*["sleep 0.1"] * 20)):
         seen.append(event)
         most = max(most, running(seen))
     assert most == 5
