@@ -77,6 +77,8 @@ class Ledger:
         self._rules = Rules(rollout, jobs)
         self._waiting = Waiting(jobs)
         self._waves = rollout.sizes(len(jobs))
+        numbers = rollout.numbers(len(jobs))
+        self._wave_of = {job.id: number for job, number in zip(jobs, numbers, strict=True)} if numbers else {}
         self._wave = 0  # how many were opened
         self._closed = 0
         self._pacer = Pacer(rollout.pace) if rollout.pace else None
@@ -110,7 +112,7 @@ class Ledger:
             return None
         job, attempt = self._waiting.take()
         taken = self._in_hand[job.id] = InHand(job, attempt, who, number, now, started)
-        return taken, JobStarted(job.id, job.host, number, attempt)
+        return taken, JobStarted(job.id, job.host, number, attempt, self._wave_of.get(job.id, 0))
 
     def _may(self) -> bool:
         return (
@@ -140,8 +142,9 @@ class Ledger:
             case JobReady():
                 self._mark(found, True)
                 self._rules.logged_in(found.job)
-            case JobStarted():
+            case JobStarted(job_id=job_id):
                 self._mark(found, False)
+                return replace(event, wave=self._wave_of.get(job_id, 0))
             case StepEnded(step=step):
                 found.steps.append(step)
             case JobConnected(login=login):
@@ -198,9 +201,7 @@ class Ledger:
         while self.waiting:
             job, attempt = self._waiting.any()
             self.left -= 1
-            result = endings.result(job, failure, begun=False, attempts=attempt)
-            self._judge(job, result)
-            yield JobEnded(result)
+            yield self._judged(job, endings.result(job, failure, begun=False, attempts=attempt))
 
     def _end(self, taken: InHand, result: Result) -> JobEnded:
         if taken.steps:
@@ -217,12 +218,13 @@ class Ledger:
     def _count(self, job: Job, result: Result) -> JobEnded:
         self.left -= 1
         self.ended += 1
-        self._judge(job, result)
-        return JobEnded(result)
+        return self._judged(job, result)
 
-    def _judge(self, job: Job, result: Result) -> None:
+    def _judged(self, job: Job, result: Result) -> JobEnded:
         if not self.cause:
             self.cause = self.rule = self._rules.broken(job, result)
+        wave = self._wave_of.get(job.id, 0)
+        return JobEnded(result if wave == result.wave else replace(result, wave=wave))
 
     def _mark(self, taken: InHand, ready: bool) -> None:
         self._ready += ready - taken.ready

@@ -135,11 +135,11 @@ class History:
             hosts = []
         for job, host in enumerate(hosts):
             if job not in known:
-                writer.add(_unfinished(job, host.name, begun=marks.begun(job)))
+                writer.add(_unfinished(job, host, begun=marks.begun(job)))
         self.database.execute("update runs set state = 'interrupted' where number = ?", (number,))
 
 
-def _unfinished(job: int, host: str, *, begun: bool) -> Result:
+def _unfinished(job: int, host: KeptHost, *, begun: bool) -> Result:
     """Return the result of a host that had none when its run was ended from outside."""
     if begun:
         hint = "look before you run it again; `pssh rerun --unknown` takes it as well"
@@ -149,4 +149,6 @@ def _unfinished(job: int, host: str, *, begun: bool) -> Result:
         said = "pssh itself was ended before the command was sent"
         end = Failure(stage="stop", kind="interrupt", message=said)
     status, state = status_of(end, started=begun)
-    return Result(job_id=job, host=host, operation="", status=status, state=state, end=end, seconds={})
+    return Result(
+        job_id=job, host=host.name, operation="", status=status, state=state, end=end, seconds={}, wave=host.wave
+    )

@@ -87,6 +87,12 @@ class Report(Struct, frozen=True, kw_only=True):
             return max(map(_remote_code, self.results), default=0)
         return _code_of(statuses, causes)
 
+    @property
+    def waves(self) -> list[list[Result]]:
+        """The results of each wave, in the order of the targets; empty if all hosts were one wave."""
+        most = max((result.wave for result in self.results), default=0)
+        return [[result for result in self.results if result.wave == number] for number in range(1, most + 1)]
+
     def groups(self) -> list[list[Result]]:
         """Equal results together: worst status first, then the largest group, then the order of the targets."""
         return grouped(self.results)

@@ -71,7 +71,6 @@ class NdJson:
         self._wants_output = output
         self._seq = 0
         self._run = ""
-        self._wave = 1
         self._tails: dict[tuple[int, str], bytes] = {}  # the begun character at the end of a piece of output
 
     def on(self, event: Event, /) -> None:
@@ -79,9 +78,9 @@ class NdJson:
             case RunStarted(run=run):
                 self._run = run.id
                 self._emit("run.start", run_start(run))
-            case JobStarted(host=host, attempt=attempt, worker=worker):
+            case JobStarted(host=host, attempt=attempt, worker=worker, wave=wave):
                 name = "host.start" if attempt == 1 else "host.retry"
-                self._emit(name, rec.HostStart(host=host, attempt=attempt, wave=self._wave, worker=worker))
+                self._emit(name, rec.HostStart(host=host, attempt=attempt, wave=wave or 1, worker=worker))
             case JobReady(host=host):
                 self._emit("host.ready", rec.HostReached(host=host))
             case JobConnected(host=host):
@@ -95,7 +94,6 @@ class NdJson:
             case JobEnded(result=result):
                 self._ended(result)
             case WaveStarted(number=number, of=of, hosts=hosts):
-                self._wave = number
                 self._emit("wave.start", rec.WaveStart(wave=number, of=of, hosts=hosts))
             case WaveEnded(number=number, of=of, asks=asks, report=report):
                 counts = report.counts if report else None
@@ -193,6 +191,7 @@ def row(result: Result) -> rec.Row:
         started=moment(result.started) if result.started else None,
         seconds={phase: round(value, 6) for phase, value in result.seconds.items()},
         steps=[step_record(step) for step in result.steps] or UNSET,
+        wave=result.wave or UNSET,
     )
 
 

@@ -68,6 +68,7 @@ class Row(Struct, frozen=True, kw_only=True):
     started: str | None
     seconds: dict[str, float]  # by phase
     steps: list[Step] | UnsetType = UNSET  # of a host whose job has steps
+    wave: int | UnsetType = UNSET  # in which it went, or would have gone, of a run that goes in waves
 
 
 class RunStart(Struct, frozen=True, kw_only=True):

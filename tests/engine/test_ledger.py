@@ -208,6 +208,20 @@ def test_a_wave_begins_when_every_host_of_the_one_before_has_ended() -> None:
     assert not ledger.open_wave()
 
 
+def test_every_result_says_in_which_wave_its_host_went_or_would_have_gone() -> None:
+    ledger = Ledger(jobs(*["x"] * 7), 5, Rollout(canary=1, waves=(Share(3000),)))
+    started, told = ledger.take("a", 0, 0.0, 0.0), ledger.heard("a", ended(0))
+    assert started is not None and started[1].wave == 1
+    assert isinstance(told, JobEnded) and told.result.wave == 1
+    ledger.open_wave()
+    assert all_of(ledger) == [1, 2, 3]
+    lied = JobStarted(1, "h1", 0, 2, wave=9)  # of its wave a worker knows nothing
+    assert ledger.heard("a", lied) == JobStarted(1, "h1", 0, 2, wave=2)
+    assert [one.result.wave for one in ledger.died("a", "killed", 1.0, sure=False)[0]] == [2, 2, 2]
+    assert (dropped := ledger.drop(5, "operator")) and dropped.result.wave == 3
+    assert {one.result.job_id: one.result.wave for one in ledger.rest(endings.stopped("budget"))} == {4: 3, 6: 3}
+
+
 def test_hosts_that_are_one_wave_are_none() -> None:
     ledger = Ledger(jobs("x"), 1, Rollout(canary=5))
     assert ledger.wave() is None

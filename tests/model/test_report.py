@@ -115,6 +115,12 @@ def test_counts_begin_with_ok_and_go_on_with_the_worst():
     assert list(counts.items()) == [("ok", 2), ("lost", 1), ("unreachable", 1), ("failed", 1)]
 
 
+def test_the_waves_of_a_report_hold_every_result_once_and_one_wave_is_none():
+    rows = [structs.replace(row("ok", host=f"h{number}"), wave=wave) for number, wave in enumerate([1, 1, 3, 2, 3])]
+    assert [[one.host for one in wave] for wave in report(*rows).waves] == [["h0", "h1"], ["h3"], ["h2", "h4"]]
+    assert report(row("ok"), row("failed")).waves == []
+
+
 def test_equal_results_are_one_group_in_the_order_of_the_targets():
     same = [row("ok", host=name, stdout=b"6.1\n") for name in ("web2", "web1", "web3")]
     other = row("ok", host="web9", stdout=b"6.2\n")
