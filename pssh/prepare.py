@@ -156,7 +156,6 @@ def prepare(
         hosts=tuple(host.name for host in hosts),
         user=usual["user"],
         options=options.told,
-        waves=tuple(waves) if len(waves := options.rollout.sizes(len(hosts))) > 1 else (),
         given=_given(sources, options),
     )
     return Plan(

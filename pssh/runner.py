@@ -36,7 +36,6 @@ from pssh.model.event import (
     StatusAsked,
     Stopping,
     WaveEnded,
-    WaveStarted,
 )
 from pssh.model.options import RunOptions
 from pssh.model.outcome import Failure, Reply, Result
@@ -170,7 +169,6 @@ class _Account:
         self._began = time.monotonic()
         self._kept = Kept(plan.jobs, spill=spill)
         self._rule = ""  # that stopped the run
-        self._wave = 0  # under way; 0: all hosts are one
         self._first = self._last = 0.0  # when commands left that the barrier had held
 
     def note(self, event: Event) -> Iterator[Event]:
@@ -181,11 +179,7 @@ class _Account:
                     self._rule = rule
                     if not self._stop.cause:
                         yield Stopping(rule)
-                if self._wave and result.status != "not-run":
-                    result = structs.replace(result, wave=self._wave)
                 event = JobEnded(self._kept.add(result))
-            case WaveStarted(number=number):
-                self._wave = number
             case Begun(first=first, last=last):
                 self._first, self._last = min(self._first or first, first), max(self._last, last)
             case WaveEnded():

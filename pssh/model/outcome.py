@@ -135,7 +135,6 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: dict[str, float] = {}  # by Phase; "total" over all of them
     attempts: int = 1
     worker: int = -1
-    wave: int = 0  # from 1; 0: the run has none, or had not come to this host
     banner: str = ""  # the server's version line
     steps: tuple[StepResult, ...] = ()  # those that were begun or skipped, in their order; then what was taken back
     wave: int = 0  # in which it went, or would have gone, from 1; 0: all hosts of the run were one wave

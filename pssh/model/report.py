@@ -52,7 +52,6 @@ class Run(Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...]  # names, in order
     user: str = ""
     options: dict[str, Any] = {}
-    waves: tuple[int, ...] = ()  # how many hosts go in each; empty: all at once
     given: str = ""  # the options, as for a shell, by which the same names reach the same hosts again
 
 

@@ -157,7 +157,6 @@ def run_start(run: Run) -> rec.RunStart:
         hosts=len(run.hosts),
         user=run.user or None,
         options=run.options,
-        waves=run.waves or UNSET,
     )
 
 
@@ -187,7 +186,6 @@ def row(result: Result) -> rec.Row:
         note=end.note or None,
         banner=result.banner or None,
         attempts=result.attempts,
-        wave=result.wave or UNSET,
         started=moment(result.started) if result.started else None,
         seconds={phase: round(value, 6) for phase, value in result.seconds.items()},
         steps=[step_record(step) for step in result.steps] or UNSET,

@@ -64,7 +64,6 @@ class Row(Struct, frozen=True, kw_only=True):
     note: str | None
     banner: str | None
     attempts: int
-    wave: int | UnsetType = UNSET  # of a run in waves that came to this host
     started: str | None
     seconds: dict[str, float]  # by phase
     steps: list[Step] | UnsetType = UNSET  # of a host whose job has steps
@@ -82,7 +81,6 @@ class RunStart(Struct, frozen=True, kw_only=True):
     hosts: int
     user: str | None
     options: dict[str, Any]
-    waves: tuple[int, ...] | UnsetType = UNSET  # how many hosts go in each
 
 
 class WholeRun(RunStart, frozen=True, kw_only=True):

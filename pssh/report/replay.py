@@ -62,7 +62,8 @@ def _complete(report: Report) -> bool:
 
 
 def _stage(result: Result) -> float:
-    return result.wave or inf
+    """Return in which wave a host went; those that were not run come after them all."""
+    return inf if result.status == "not-run" else result.wave
 
 
 def _order(result: Result) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """The waves of a run as a report tells of them: which hosts went in each, how they did, and why none followed.
 
-A host is in the wave in which it was begun; those that no wave came to are in none. All is taken from the results, so
-that the waves of a run that was killed are told as far as they came.
+All is taken from the results, so that the waves of a run that was killed are told as far as they came.
 """
 
 from collections import Counter
@@ -42,25 +41,22 @@ class Wave(Struct, frozen=True, kw_only=True):
 
 def waves(report: Report) -> list[Wave]:
     """Return the waves of a run, also those that did not begin; none if it went in one."""
-    found: dict[int, list[Result]] = {}
-    for result in report.results:
-        if result.wave:
-            found.setdefault(result.wave, []).append(result)
-    last = max(found, default=0)
+    parts = report.waves
+    reached = [[result for result in part if result.status != "not-run"] for part in parts]
+    last = max((number for number, results in enumerate(reached, 1) if results), default=0)
     told = []
-    for number, hosts in enumerate(report.run.waves, 1):
-        results = found.get(number, [])
+    for number, (part, results) in enumerate(zip(parts, reached, strict=True), 1):
         starts = [result.started for result in results if result.started]
         ends = [result.started + result.seconds.get("total", 0.0) for result in results if result.started]
         began = min(starts, default=report.run.started)
         wave = Wave(
             number=number,
-            of=len(report.run.waves),
-            hosts=hosts,
+            of=len(parts),
+            hosts=len(part),
             results=tuple(results),
             began=max(began - report.run.started, 0.0),
             seconds=max(max(ends, default=began) - began, 0.0),
-            why=_why(report) if number == last and (number < len(report.run.waves) or len(results) < hosts) else "",
+            why=_why(report) if number == last and (number < len(parts) or len(results) < len(part)) else "",
         )
         told.append(wave)
     return told

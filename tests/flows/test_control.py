@@ -136,6 +136,5 @@ def test_a_run_in_waves_is_kept_with_them(tmp_path: Path) -> None:
     assert lines == [line.rpartition("  ")[0] for line in again.err.splitlines() if line.startswith("wave ")]
     assert len(lines) == 4
     rows = json.loads(pssh("show", "-f", "json", cwd=tmp_path).out)
-    assert rows["run"]["waves"] == [1, 2, 2, 1]
-    assert [row.get("wave") for row in rows["results"]] == [1, 2, 2, None, None, None]
+    assert [row["wave"] for row in rows["results"]] == [1, 2, 2, 3, 3, 4]
     assert pssh("report", "--md", "-", cwd=tmp_path).out.count("Stopped after wave 2: more hosts failed") == 1
