@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pssh.history import spooled
+from pssh.history.retention import Retention
 from pssh.history.spooled import HELD, Budget, Spool, Spooled
 from pssh.history.store import History
 from pssh.model.outcome import Reply
@@ -153,7 +154,7 @@ def test_files_are_ours_alone_and_go_with_their_run(tmp_path: Path) -> None:
             modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir())]
             assert (modes[0], set(modes[1:])) == (0o700, {0o600})
             keeper.close()
-        with closing(History(tmp_path / "state", keep=2)) as history:
+        with closing(History(tmp_path / "state", Retention(keep=2))) as history:
             kept(history, [ok("a")])
             assert folder.exists()
             kept(history, [ok("a")])
