@@ -104,6 +104,13 @@ class Queries:
     def again(self, number: int) -> Again:
         return self._unpack(self._one("select again from runs where number = ?", number)[0], Again)
 
+    def path(self, number: int) -> str:
+        """Return where the operation of a run is, as "module:Class"; empty if that cannot be told."""
+        try:
+            return self.again(number).path
+        except HistoryError:
+            return ""
+
     def results(self, number: int) -> Iterator[Result]:
         """Yield the results that a run has, in the order of its targets."""
         text = self.run(number).run.text

@@ -77,11 +77,7 @@ class History:
             rows = self.database.execute(
                 "select number from runs where number < ? and state in ('ended', 'interrupted')"
                 " and (number <= ? or started < ?)",
-                (
-                    newest,
-                    newest - (self._kept.keep or newest),
-                    now - self._kept.days * _DAY if self._kept.days else 0.0,
-                ),
+                (newest, newest - (self._kept.keep or newest), oldest),
             ).fetchall()
             if not rows:
                 return

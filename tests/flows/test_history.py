@@ -252,6 +252,7 @@ def test_what_changed_on_files_is_told_in_words_and_not_in_json(home: Path) -> N
     for _ in "12":
         assert pssh("fs", "stat", "-i", "fleet.toml", "web01", str(home / "f"), cwd=home).code == 0
         (home / "f").write_text("other")
+    assert f"  fs stat {home}"[:14] in pssh("log", cwd=home).out
     said = pssh("diff", "last~1", "last", cwd=home).out
     assert "{" not in said
     old, new = (line.split() for line in said.splitlines() if line.startswith(("| -", "| +")))
