@@ -38,7 +38,7 @@ from pssh.model.event import (
     WaveEnded,
 )
 from pssh.model.options import RunOptions
-from pssh.model.outcome import Failure, Result
+from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
 from pssh.model.report import RULES, Report
 from pssh.model.secret import Secret
@@ -105,11 +105,17 @@ class Controls:
 Attend = Callable[[Controls], AbstractContextManager[object]]
 
 
+# Called with a result and the end that it is cut to; returns that end, with how much of the other is kept elsewhere.
+Spill = Callable[[Result, Reply | Failure], Reply | Failure]
+
+
 class Kept:
     """The results of a run as they are kept: equal outputs once, and all of them within a budget."""
 
-    def __init__(self, jobs: Sequence[Job], budget: int = BUDGET) -> None:
+    def __init__(self, jobs: Sequence[Job], budget: int = BUDGET, spill: Spill | None = None) -> None:
+        """`spill` is given what is cut from a result, before it is."""
         self._jobs = jobs
+        self._spill = spill
         self._results: dict[int, Result] = {}
         self._known: dict[bytes, bytes] = {}
         self._left = budget
@@ -119,6 +125,8 @@ class Kept:
         end = result.end
         if end.stdout or end.stderr:
             end = trim(end, max(_LEAST, self._left // _SHARE))
+            if self._spill and end is not result.end:
+                end = self._spill(result, end)
             end = structs.replace(end, stdout=self._once(end.stdout), stderr=self._once(end.stderr))
             result = structs.replace(result, end=end)
         self._results[result.job_id] = result
@@ -156,10 +164,10 @@ def _missing(job: Job) -> Result:
 class _Account:
     """What is noted of a run while its events pass by, and the report that can be given of it at any time."""
 
-    def __init__(self, plan: Plan, stop: Stop) -> None:
+    def __init__(self, plan: Plan, stop: Stop, spill: Spill | None) -> None:
         self._plan, self._stop = plan, stop
         self._began = time.monotonic()
-        self._kept = Kept(plan.jobs)
+        self._kept = Kept(plan.jobs, spill=spill)
         self._rule = ""  # that stopped the run
         self._first = self._last = 0.0  # when commands left that the barrier had held
 
@@ -198,9 +206,12 @@ def _rule_of(result: Result) -> str:
     return result.cause.partition("/")[2] if stopped or result.cause == "stop/halt" else ""
 
 
-async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event, None]:
-    """Run the jobs and yield all that happens, from RunStarted to RunEnded; closing it early ends the run."""
-    account = _Account(plan, stop)
+async def events(plan: Plan, engine: Engine, stop: Stop, keeper: Keeps | None = None) -> AsyncGenerator[Event, None]:
+    """Run the jobs and yield all that happens, from RunStarted to RunEnded; closing it early ends the run.
+
+    What is cut from results is left to the keeper; it is not told of anything else.
+    """
+    account = _Account(plan, stop, keeper.spill if keeper else None)
     locked: set[str] = set()
     yield RunStarted(plan.run)
     for notice in plan.notices:
@@ -311,7 +322,7 @@ async def arun(
     report: Report | None = None
     try:
         with _signals(controls), attend(controls):
-            async with _ticking(audience), aclosing(events(plan, engine, stop)) as happening:
+            async with _ticking(audience), aclosing(events(plan, engine, stop, keeper)) as happening:
                 async for event in happening:
                     audience.on(event)
                     if meanwhile is not None and isinstance(event, JobStarted):

@@ -19,6 +19,7 @@ from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts, UsageError
+from pssh.history.queries import Queries
 from pssh.history.store import History
 from pssh.inventory.select import Selection
 from pssh.keeping import begin, keeping
@@ -193,21 +194,25 @@ def carried_out(
             engine.adopt(worker)
         engine.warm()
         sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
+        history = None
+        if not (flags.get("no_history") or isinstance(operation, Scan)):
+            history = History.usual()  # closing it would wait for the disk, and this process ends soon
+            sources.opened.append(Queries(history))
         if not (selection := _selected(sources, targets, flags, wanted)):
             return None
         with ExitStack() as stack:
             keeper = None
-            if not (flags.get("no_history") or isinstance(operation, Scan)):
-                history = History.usual()  # closing it would wait for the disk, and this process ends soon
+            if history:
                 keeper = stack.enter_context(keeping(history, counts=not _only_looks(operation)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number, flags.get("job"))
             guard.confirm(plan, wanted)
             plan = with_credentials(plan, wanted, terminal.ask_secret)
             secrets.update(plan.secrets)
-            if keeper:
+            if keeper and history:
                 begin(keeper, plan, operation, plan.hosts, wanted, inventory=sources.explicit, first=first)
                 engine.mark_in(str(keeper.marks))
+                engine.spool_in(keeper.spool)
                 plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
             return plan, run(plan, hear, engine, attend, keeper, grid.ready if tables else None)
     finally:

@@ -27,6 +27,7 @@ from pssh.engine.given import Given
 from pssh.engine.lanes import UNUSABLE, Lane, Transports
 from pssh.engine.link import Link
 from pssh.engine.marks import Marks
+from pssh.history.spooled import Spool
 from pssh.model.event import Begun, JobEnded
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
@@ -51,6 +52,7 @@ class Worker:
         self._transports = Transports({}, {}, 1, 1)
         self._clock = Clock()
         self._marks = Marks()
+        self._spool: Spool | None = None
         self._sent = 0
         self._released = False
         self._held: list[Callable[[], None]] | None = None  # what begins once all are told of
@@ -80,6 +82,7 @@ class Worker:
             case wire.Setup():
                 self._number = message.number
                 self._marks = Marks(message.marks)
+                self._spool = Spool(message.spool) if message.spool.path else None
                 _allow_files(message.files)
                 self._transports = Transports(
                     message.transports, message.secrets, message.connect_limit, message.jump_limit
@@ -146,6 +149,7 @@ class Worker:
             barrier=barrier,
             input=self._input,
             here=partial(self._transports.find, "local"),
+            spool=self._spool,
         )
         if isinstance(transport, Failure):
             self._end(lane, lane.result(transport))

@@ -189,6 +189,7 @@ def row(result: Result) -> rec.Row:
         stdout_bytes=end.stdout_bytes,
         stderr_bytes=end.stderr_bytes,
         truncated=end.truncated,
+        spooled=end.whole if end.truncated else UNSET,
         note=end.note or None,
         banner=result.banner or None,
         attempts=result.attempts,

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pssh.model.report import ExitRule, Failure, Reply, Report, Result, Run, Status, Status
-from pssh.model.report import BY_WEIGHT, StepResult
-from pssh.model.report import BY_WEIGHT, grouped, spoken_for
+from pssh.model.outcome import Failure, Reply, Result, Status, StepResult
+from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped, spoken_for
 
 RUN = Run(id="", started=0.0, operation="command", text="true", targets="@all", inventory=(), hosts=())
 
