@@ -61,7 +61,7 @@ def _about(results: list[Result], run: Run) -> Iterator[Markup]:
         yield tag("div", ticked(clipped(message, _MESSAGE)), *([f" ({host})"] if len(said) > 1 else []))
     elif first := words.first_line(results[0]):
         yield tag("div", tag("code", clipped(first, _MESSAGE)), class_="soft")
-    if what := hint(results, run.given, run.id):
+    if what := hint(results, run.given, run.id, run.job.file if run.job else ""):
         yield tag("div", ticked(what), class_="hint")
 
 
