@@ -62,7 +62,7 @@ def read(answer: bytes, asked: int, mark: bytes) -> Facts:
     if words[0] == b"no":
         raise TransportError(refusal(words[1].decode("ascii", "replace") if len(words) > 1 else ""))
     parts = rest.split(b"\0", 2)
-    if len(words) != 4 or not (words[0].isdigit() and words[1].isdigit()) or len(parts) != 3:
+    if len(words) != 3 or not (words[0].isdigit() and words[1].isdigit()) or len(parts) != 3:
         raise garbled()
     folder, name, rest = parts
     said, _, rest = rest.partition(b"\n")
@@ -92,12 +92,16 @@ class _Groups:
         found: list[There | None] = []
         while self._at < len(self._data):
             marks = self._line()
-            if marks.strip(b"-+#@"):
+            if marks.strip(b"-+#@="):
                 raise garbled()
             found += self._group(marks)
         return found
 
     def _group(self, marks: bytes) -> Sequence[There | None]:
+        if not marks.strip(b"-="):  # only hashes were asked for
+            return [There(0, digest=_digest(self._line())) if mark == 0x3D else None for mark in marks]
+        if b"=" in marks:
+            raise garbled()
         present = iter([there(self._line()) for mark in marks if mark != 0x2D])
         digests = iter([_digest(self._line()) for mark in marks if mark == 0x23])
         targets = iter([self._target() for mark in marks if mark == 0x40])

@@ -16,7 +16,7 @@ from pssh.ops.files.listing import Found
 from pssh.ops.files.streams import Marked
 from pssh.ops.files.tar import BLOCK, Member
 
-_MOST_WORDS = 1 << 20  # bytes of hashes behind one archive
+_MOST_WORDS = 8 << 20  # bytes of hashes behind one archive
 
 
 class Taker(Protocol):
