@@ -8,31 +8,48 @@ plan, so that a host starts no process for what has nothing to do there.
 """
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
+from threading import Lock
 
 from pssh.ops.files import tar
 from pssh.ops.files.decide import Attributes, Plan, Step
+from pssh.ops.files.streams import BLOCK, Block, Part
 from pssh.ops.files.tree import Entry
 from pssh.ops.shellwords import quote
 
-Parts = list[bytes | Entry]
+Parts = list[Part]
 
 _MOST_WORDS = 32 << 10  # bytes of one line of the program: an argument list has a limit
 _ODD = re.compile(rb"[\\\x00-\x1f\x7f]")  # what tools that read a list of names may take for something else
 
 
 def archived(plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool) -> Parts:
-    """Return the archive's bytes and contents, in order."""
+    """Return the archive's bytes and contents, in order: the same for all hosts for which the plan is the same."""
+    key = (max(plan.facts.uid, 0), max(plan.facts.gid, 0), wanted, backup, inplace)
+    with _ONE:
+        for steps, other, parts in _made:
+            if steps is plan.steps and other == key:
+                return parts
+        parts = _archived(plan, wanted, backup, inplace)
+        _made.append((plan.steps, key, parts))
+        return parts
+
+
+_ONE = Lock()
+_made: deque[tuple[tuple[Step, ...], tuple[object, ...], Parts]] = deque(maxlen=4)
+
+
+def _archived(plan: Plan, wanted: Attributes, backup: bool, inplace: bool) -> Parts:
     moved = lasting(plan)
     uid, gid = max(plan.facts.uid, 0), max(plan.facts.gid, 0)
-    parts: Parts = [tar.header(b"c", "folder", 0o700), tar.header(b"f", "folder", 0o700)]
+    parts: list[bytes | Entry] = [tar.header(b"c", "folder", 0o700), tar.header(b"f", "folder", 0o700)]
     for folder in _folders(plan, moved):
         parts.append(tar.header(b"f/" + folder, "folder", 0o700, uid=uid, gid=gid))
     for step in moved:
         parts += _member(step)
     if wanted.wants_times:  # once more: what came to lie in a folder has changed its time
-        parts += [header for step in reversed(moved) if _settled(step) for header in _member(step)]
+        parts += [part for step in reversed(moved) if _settled(step) for part in _member(step)]
     for name, data in ((b"c/sums", _sums(moved)), (b"c/do", _program(plan, moved, backup, inplace))):
         parts += [tar.header(name, "file", 0o600, size=len(data)), data, bytes(tar.padding(len(data)))]
     parts += [tar.header(b"c/end", "file", 0o600), tar.END]
@@ -49,7 +66,7 @@ def _settled(step: Step) -> bool:
     return step.entry.kind == "folder" and step.there is None and step.mode & 0o700 == 0o700
 
 
-def _member(step: Step) -> Parts:
+def _member(step: Step) -> list[bytes | Entry]:
     entry, name = step.entry, b"f/" + step.path[2:]
     if entry.kind == "folder":
         mode = step.mode & 0o777 if _settled(step) else 0o700
@@ -153,14 +170,19 @@ def moves(moved: list[Step], written: set[bytes]) -> Iterable[tuple[bytes, list[
     return into.items()
 
 
-def _joined(parts: Parts) -> Parts:
-    """Return the same with neighbouring bytes as one."""
+def _joined(parts: list[bytes | Entry]) -> Parts:
+    """Return the same with what is small together with its neighbours."""
     found: Parts = []
-    bytes_: list[bytes] = []
+    small: list[bytes | Entry] = []
+    size = 0
     for part in parts:
-        if isinstance(part, bytes):
-            bytes_.append(part)
+        count = len(part) if isinstance(part, bytes) else part.size
+        if small and size + count > BLOCK:
+            found.append(Block(tuple(small), size))
+            small, size = [], 0
+        if count > BLOCK:
+            found.append(part)
             continue
-        found += [b"".join(bytes_), part]
-        bytes_ = []
-    return [*found, b"".join(bytes_)]
+        small.append(part)
+        size += count
+    return [*found, Block(tuple(small), size)] if small else found

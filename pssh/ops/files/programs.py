@@ -314,7 +314,8 @@ TREE = (
   case $H in
   '') ;;
   *sha256sum | shasum*) $H -c ../c/sums >/dev/null 2>&1 || no verify ;;
-  *) [ "$(cut -c 67- ../c/sums | tr '\\n' '\\0' | xargs -0 $H | sed 's/ \\*/  /')" = "$(cat ../c/sums)" ] || no verify ;;
+  *) got=$(cut -c 67- ../c/sums | tr '\\n' '\\0' | xargs -0 $H | sed 's/ \\*/  /')
+    [ "$got" = "$(cat ../c/sums)" ] || no verify ;;
   esac
 }
 sum() { [ -z "$H" ] || { got=$($H < "$2"); [ "${got%% *}" = "$1" ] || no verify; }; }

@@ -20,7 +20,7 @@ from pssh.ops.files.decide import Attributes, Plan, Step, path_of
 from pssh.ops.files.facts import Facts, There
 from pssh.ops.files.listing import Found, Listing, Reader, settled
 from pssh.ops.files.names import Where, readable, tag
-from pssh.ops.files.streams import Answer, Marked, Progress, Sending, changed
+from pssh.ops.files.streams import Answer, Marked, Part, Progress, Sending, changed
 from pssh.ops.files.tree import Tree
 from pssh.ops.files.unpack import Piecewise, Taker, Unpacking
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
@@ -252,7 +252,7 @@ def _mark() -> str:
 
 def _order(
     plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool
-) -> tuple[str, tuple[str, ...], list[bytes | tree.Entry]]:
+) -> tuple[str, tuple[str, ...], Sequence[Part]]:
     """Return the program that does what was planned, what else it is told, and what it reads."""
     step = plan.steps[0]
     if len(plan.steps) > 1 or step.entry.kind != "file":
