@@ -32,7 +32,7 @@ class There(Struct, frozen=True, omit_defaults=True):
 
     @property
     def kind(self) -> str:
-        return _KINDS.get(stat.S_IFMT(self.mode), "special")
+        return _KINDS.get(self.mode & 0o170000, "special")
 
     @property
     def permissions(self) -> int:
@@ -70,10 +70,12 @@ def read(answer: bytes, asked: int, mark: bytes) -> Facts:
         raise TransportError(refusal("denied", folder))
     if said == b"none":
         return Facts(folder, name, False, (None,) * asked, int(words[0]), int(words[1]), words[2] == b"yes")
+    hashes, writable = words[2] == b"yes", said == b"there"
+    if rest == b"empty\n":
+        return Facts(folder, name, True, (None,) * asked, int(words[0]), int(words[1]), hashes, writable)
     found = groups(rest.removesuffix(b"end " + mark + b"\n"))
     if len(found) != asked:
         raise garbled()
-    hashes, writable = words[2] == b"yes", said == b"there"
     return Facts(folder, name, True, tuple(found), int(words[0]), int(words[1]), hashes, writable)
 
 

@@ -104,6 +104,7 @@ if [ ! -d "$c" ]; then printf 'none\\n'; exit 0; fi
 cd "$c/" 2>/dev/null || { printf 'shut\\n'; exit 0; }
 [ -w . ] && printf 'there\\n' || printf 'fixed\\n'
 p=./; [ "$only" ] && p=./$n
+if [ "$only" ] && [ ! -e "$p" ] && [ ! -h "$p" ]; then printf 'empty\\n'; exit 0; fi  # nor is what would be in it
 xargs -0 -n 500 sh -c '"""
     + _quoted(_GROUP)
     + """' sh "$H" "$p"

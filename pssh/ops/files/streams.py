@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import accumulate
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
@@ -18,10 +18,20 @@ from pssh.ops.files import tree
 from pssh.ops.files.tree import Entry
 from pssh.ops.shellwords import shown
 
+_Any = TypeVar("_Any")
+
 _TOLD = 0.2  # seconds between two words of how far it has come
 _BURST = 0.1  # seconds of a limited rate that may leave at once
 _MOST_BEFORE = 64 << 10  # bytes that a login may print before our mark
 MOST_ANSWER = 64 << 20  # bytes of a listing
+
+
+async def aside(much: int, do: Callable[..., _Any], *args: object, **options: object) -> _Any:
+    """Return what is worked out from so many names or bytes, in a thread where that would hold up the loop."""
+    return await asyncio.to_thread(do, *args, **options) if much > _LITTLE else do(*args, **options)
+
+
+_LITTLE = 1000
 
 
 class Block:
