@@ -3,8 +3,6 @@
 For whatever operation sends files: `push` takes an open session and a tree that was gathered once for all hosts.
 """
 
-import asyncio
-
 from msgspec import Struct
 
 from pssh.model.outcome import Failure
@@ -15,6 +13,7 @@ from pssh.ops.files.decide import USUAL, Attributes, Plan, decided
 from pssh.ops.files.facts import Facts
 from pssh.ops.files.listing import Found
 from pssh.ops.files.names import Where, readable, where
+from pssh.ops.files.streams import aside
 from pssh.ops.files.tree import Tree
 from pssh.ops.files.ways import Via, Way, by_way
 
@@ -55,7 +54,7 @@ async def push(
     async def do(way: Way) -> Sent:
         facts = await way.look(place, tree, follow=follow)
         _refuse_missing(facts, mkdir)
-        plan = await asyncio.to_thread(decided, tree, facts, wanted, force=force, follow=follow)
+        plan = await aside(len(tree.entries), decided, tree, facts, wanted, force=force, follow=follow)
         if plan.changes and not dry:
             await way.send(plan, place, wanted, backup=backup, inplace=inplace)
         shown = await _preview(way, plan, place, diff=diff) if dry else ()
