@@ -99,6 +99,13 @@ def test_misuse_is_one_line_and_a_hint_and_exits_with_2(args: list[str], said: l
     assert done.err.removeprefix("pssh: ").splitlines() == said
 
 
+@pytest.mark.parametrize("words", [["@db"], ["-t", "5", "@db"], ["--sudo=root", "@db"]])
+def test_help_is_also_asked_for_behind_the_targets(words: list[str], tmp_path: Path) -> None:
+    for name in ("run", "script", "put"):
+        done = pssh(name, *words, "--help", cwd=tmp_path)
+        assert (done.code, done.out.startswith(f"Usage: pssh {name} "), done.err) == (0, True, "")
+
+
 def test_what_is_typed_cannot_act_on_the_terminal(tmp_path: Path) -> None:
     done = pssh("\x1b[2J", cwd=tmp_path)
     assert "\x1b" not in done.err

@@ -192,7 +192,7 @@ class _Decide:
 
 def _named(failure: Failure, path: bytes) -> Failure:
     return Failure(
-        stage=failure.stage, kind=failure.kind, message=f"`{readable(path)}`: {failure.message}", hint=failure.hint
+        stage=failure.stage, kind=failure.kind, message=f"`{readable(path)}`: {failure.words}", hint=failure.hint
     )
 
 
