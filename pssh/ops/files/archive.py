@@ -49,7 +49,7 @@ def _archived(plan: Plan, wanted: Attributes, backup: bool, inplace: bool) -> Pa
     for step in moved:
         parts += _member(step)
     if wanted.wants_times:  # once more: what came to lie in a folder has changed its time
-        parts += [part for step in reversed(moved) if _settled(step) for part in _member(step)]
+        parts += [part for step in reversed(moved) if settled(step) for part in _member(step)]
     for name, data in ((b"c/sums", _sums(moved)), (b"c/do", _program(plan, moved, backup, inplace))):
         parts += [tar.header(name, "file", 0o600, size=len(data)), data, bytes(tar.padding(len(data)))]
     parts += [tar.header(b"c/end", "file", 0o600), tar.END]
@@ -61,7 +61,7 @@ def lasting(plan: Plan) -> list[Step]:
     return [step for step in plan.moved if not (step.entry.kind == "folder" and step.there is not None)]
 
 
-def _settled(step: Step) -> bool:
+def settled(step: Step) -> bool:
     """Whether an archive gives a folder its mode and time: one that its owner may not use stays open until the end."""
     return step.entry.kind == "folder" and step.there is None and step.mode & 0o700 == 0o700
 
@@ -69,7 +69,7 @@ def _settled(step: Step) -> bool:
 def _member(step: Step) -> list[bytes | Entry]:
     entry, name = step.entry, b"f/" + step.path[2:]
     if entry.kind == "folder":
-        mode = step.mode & 0o777 if _settled(step) else 0o700
+        mode = step.mode & 0o777 if settled(step) else 0o700
         return [tar.header(name, "folder", mode, mtime=entry.mtime, uid=step.uid, gid=step.gid)]
     head = tar.header(
         name,
@@ -129,7 +129,7 @@ def _program(plan: Plan, moved: list[Step], backup: bool, inplace: bool) -> byte
         lines += _lines(f"into {_word(_final(folder))}", paths)
     modes: dict[int, list[bytes]] = defaultdict(list)
     for step in plan.moved:
-        if (step.mode > 0o777) if step.entry.kind == "file" else step.entry.kind == "folder" and not _settled(step):
+        if (step.mode > 0o777) if step.entry.kind == "file" else step.entry.kind == "folder" and not settled(step):
             modes[step.mode].append(step.path)
     for mode, paths in modes.items():
         lines += _lines(f"mode {mode:o}", map(_final, sorted(paths, reverse=True)))

@@ -77,7 +77,7 @@ class _Settle:
 
     def _place(self, path: bytes, root: bytes, base: bytes, name: bytes) -> tuple[bytes, ...] | None:
         if path in (root, base):
-            return (name,)
+            return (name,) if (name,) not in self.found else None
         inside = root if root.endswith(b"/") else base + b"/"
         if not path.startswith(inside):
             return None

@@ -36,7 +36,7 @@ _STAT = """facts() {
 device() { stat -c %d "$@" 2>/dev/null || stat -f %d "$@"; }
 """
 # Who we are and where, as Linux says without a process for each of them.
-_ME = """g=
+ME = """g=
 while read -r k x y z; do case $k in Uid:) u=$y ;; Gid:) g=$y; break ;; esac; done \\
   2>/dev/null </proc/self/status
 [ "$g" ] || { u=$(id -u); g=$(id -g); }
@@ -97,7 +97,7 @@ if [ "$follow" ] && [ "$n" ] && [ -h "$c/$n" ]; then
   case $t in /*) c=${t%/*} n=${t##*/}; c=${c:-/} ;; *) no symlink ;; esac
 fi
 """
-    + _ME
+    + ME
     + """printf '%s %s %s\\n' "$u" "$g" "${H:+yes}"
 printf '%s\\0%s\\0' "$c" "$n"
 if [ ! -d "$c" ]; then printf 'none\\n'; exit 0; fi

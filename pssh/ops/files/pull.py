@@ -203,9 +203,7 @@ class _Pulling:
         if like:
             theirs = await self._way.digests(like, home=self._home)
             ours = await asyncio.to_thread(self._digests, like)
-            wanted += [
-                found for found, one, other in zip(like, theirs, ours, strict=True) if not one or one != other
-            ]
+            wanted += [found for found, one, other in zip(like, theirs, ours, strict=True) if not one or one != other]
         return wanted
 
     def _digests(self, like: Sequence[Found]) -> list[bytes]:

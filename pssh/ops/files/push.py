@@ -44,21 +44,23 @@ async def push(
     rate: float = 0.0,
     dry: bool = False,
     diff: bool = False,
+    facts: Facts | None = None,
 ) -> Sent:
     """Send a tree to `dest` as `pssh put` does, and return what was done; raises TransportError.
 
-    `rate`: bytes a second, 0 for no limit. `dry`: only look; `diff`: and compare.
+    `rate`: bytes a second, 0 for no limit. `dry`: only look; `diff`: and compare. `facts`: what is there, where that
+    is known; else the host is asked first.
     """
     place = where(dest)
 
     async def do(way: Way) -> Sent:
-        facts = await way.look(place, tree, follow=follow)
-        _refuse_missing(facts, mkdir)
-        plan = await aside(len(tree.entries), decided, tree, facts, wanted, force=force, follow=follow)
+        there = facts if facts is not None else await way.look(place, tree, follow=follow)
+        _refuse_missing(there, mkdir)
+        plan = await aside(len(tree.entries), decided, tree, there, wanted, force=force, follow=follow)
         if plan.changes and not dry:
             await way.send(plan, place, wanted, backup=backup, inplace=inplace)
         shown = await _preview(way, plan, place, diff=diff) if dry else ()
-        return Sent(plan, shown, UNCHECKED if plan.size and not facts.hashes else "")
+        return Sent(plan, shown, UNCHECKED if plan.size and not there.hashes else "")
 
     return await by_way(session, via, do, context=context, mkdir=mkdir, rate=rate)
 
