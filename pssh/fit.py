@@ -32,7 +32,6 @@ MOST_OWN_BYTES = 1 << 20
 # By what they have the operations are known that few runs have, and whose modules each run would else wait for.
 _OTHERS = ("placed", "steps", "here")
 _LEASE = {"lease": 6 * 3600.0}  # seconds, of the lock of a job: after a reboot nothing but its lease says who has it
-_UNDO = 10.0  # seconds that a job which is stopped gets to take its steps back, beside the grace time
 
 
 def fitted(
@@ -157,7 +156,7 @@ class _Fit:
 
     def stepping(self, job: Job, steps: Any) -> Job:
         """Return a job of steps: what the run says of success is each step's own, and taking back has its time."""
-        undo = _UNDO if any(step.undo for step in steps.steps) else 0.0
+        undo = steps.undoing(job.limits.kill_after)
         job = structs.replace(job, limits=structs.replace(job.limits, undo=undo, ok=(0,)))
         become = next(filter(None, map(_become, steps.steps)), None)
         how = job.connection

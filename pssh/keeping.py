@@ -53,7 +53,9 @@ def begin(
         inventory=tuple(inventory),
         folder=_folder(),
     )
-    keeper.begin(plan.run, [KeptHost.of(host) for host in hosts], again, first, unmarked=unmarked)
+    waves = dict(zip((job.id for job in plan.jobs), options.rollout.numbers(len(plan.jobs)), strict=False))
+    kept = [KeptHost.of(host, waves.get(place, 0)) for place, host in enumerate(hosts)]
+    keeper.begin(plan.run, kept, again, first, unmarked=unmarked)
 
 
 def _packed(operation: Operation) -> tuple[str, bytes]:

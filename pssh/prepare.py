@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from shlex import join
+from typing import Protocol
 
 from msgspec import structs
 from platformdirs import user_config_path
@@ -23,6 +24,7 @@ from platformdirs import user_config_path
 from pssh.credentials import Ask, settle
 from pssh.errors import UsageError
 from pssh.fit import fitted, looks, parted, secrets_in
+from pssh.history.records import KeptHost
 from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
@@ -30,7 +32,7 @@ from pssh.inventory.select import Selection, narrow, select
 from pssh.model.event import Notice
 from pssh.model.host import Settings
 from pssh.model.options import RunOptions
-from pssh.model.report import Run
+from pssh.model.report import JobRun, Run
 from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
 from pssh.ops.ping import Ping
@@ -45,6 +47,12 @@ UNCHECKED = Notice(
 )
 
 
+class Asked(Protocol):
+    """A history, as far as targets ask it."""
+
+    def pick(self, name: str, word: str, value: str, /) -> Sequence[KeptHost]: ...
+
+
 @dataclass(frozen=True)
 class Sources:
     """The inventory and the ssh_config in use, each read when it is first needed."""
@@ -53,6 +61,7 @@ class Sources:
     config_file: str = ""
     explicit: tuple[str, ...] = ()  # the inventories that were named, as they were typed
     said: list[str] = field(default_factory=list)  # what reading a source brought to light
+    opened: list[Asked] = field(default_factory=list)  # the history, where somebody has opened it already
 
     @classmethod
     def found(cls, explicit: Sequence[str], config_file: str = "") -> "Sources":
@@ -103,6 +112,8 @@ class Sources:
 
     def runs(self, run: str, word: str, value: str) -> Iterable[tuple[str, Settings, Settings]]:
         """Return the hosts that a target such as `@last:failed` means; raises NoHosts, TargetsError, HistoryError."""
+        if self.opened:
+            return [(host.name, host.typed, host.settings) for host in self.opened[0].pick(run, word, value)]
         from pssh.history.queries import Queries  # SQLite, which other targets do not need
         from pssh.history.store import History
 
@@ -122,10 +133,12 @@ def prepare(
     options: RunOptions,
     seed: int | None = None,
     number: str = "",
+    job: JobRun | None = None,
 ) -> Plan:
     """Return the run of an operation on the selected hosts; what a login needs from the person is still missing.
 
-    `seed` makes a random order the same again, `number` is the run's in the history. Raises UsageError for what the
+    `seed` makes a random order the same again, `number` is the run's in the history, `job` the
+    maintenance job that it belongs to. Raises UsageError for what the
     options ask of hosts that they have not.
     """
     usual = defaults(os.environ, Path.home())
@@ -157,6 +170,7 @@ def prepare(
         user=usual["user"],
         options=options.told,
         given=_given(sources, options),
+        job=job,
     )
     return Plan(
         run,

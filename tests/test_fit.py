@@ -234,7 +234,7 @@ def test_what_is_done_here_is_nobody_elses_and_in_no_other_folder() -> None:
 def test_codes_that_the_run_takes_for_success_are_taken_by_each_step_and_taking_back_has_its_time() -> None:
     found = fitted(jobs(steps(work())), HOSTS, options_from({"ok": (0, 2)}))[0]
     assert (found.operation.steps[1].ok, found.limits.ok) == ((0, 2), (0,))
-    assert found.limits.undo > 0
+    assert found.limits.undo == 60 + found.limits.kill_after + 1
     assert fitted(jobs(Steps(steps=(work(),))), HOSTS, RunOptions())[0].limits.undo == 0
 
 

@@ -77,6 +77,8 @@ class Ledger:
         self._rules = Rules(rollout, jobs)
         self._waiting = Waiting(jobs)
         self._waves = rollout.sizes(len(jobs))
+        numbers = rollout.numbers(len(jobs))
+        self._wave_of = {job.id: number for job, number in zip(jobs, numbers, strict=True)} if numbers else {}
         self._wave = 0  # how many were opened
         self._closed = 0
         self._pacer = Pacer(rollout.pace) if rollout.pace else None
@@ -110,7 +112,7 @@ class Ledger:
             return None
         job, attempt = self._waiting.take()
         taken = self._in_hand[job.id] = InHand(job, attempt, who, number, now, started)
-        return taken, JobStarted(job.id, job.host, number, attempt)
+        return taken, JobStarted(job.id, job.host, number, attempt, self._wave_of.get(job.id, 0))
 
     def _may(self) -> bool:
         return (
@@ -140,8 +142,9 @@ class Ledger:
             case JobReady():
                 self._mark(found, True)
                 self._rules.logged_in(found.job)
-            case JobStarted():
+            case JobStarted(job_id=job_id):
                 self._mark(found, False)
+                return replace(event, wave=self._wave_of.get(job_id, 0))
             case StepEnded(step=step):
                 found.steps.append(step)
             case JobConnected(login=login):
@@ -154,7 +157,7 @@ class Ledger:
 
     def fail(self, taken: InHand, failure: Failure, now: float) -> JobEnded:
         """End a job in hand in the place of whoever has it."""
-        return self._end(taken, taken.result(failure, now))
+        return self._end(taken, taken.result(failure, now), cut=taken.begun)
 
     def died(self, who: Any, reason: str, now: float, *, sure: bool = True) -> tuple[list[JobEnded], bool]:
         """Note that `who` is no more; return the ends of the jobs it cost, and whether it had begun any.
@@ -198,14 +201,16 @@ class Ledger:
         while self.waiting:
             job, attempt = self._waiting.any()
             self.left -= 1
-            result = endings.result(job, failure, begun=False, attempts=attempt)
-            self._judge(job, result)
-            yield JobEnded(result)
+            yield self._judged(job, endings.result(job, failure, begun=False, attempts=attempt))
 
-    def _end(self, taken: InHand, result: Result) -> JobEnded:
-        if taken.steps:
+    def _end(self, taken: InHand, result: Result, *, cut: bool = False) -> JobEnded:
+        """End a job; `cut`: in the place of whoever had it, and had begun it."""
+        steps = taken.steps
+        if owed := getattr(taken.job.operation, "owed", None):
+            steps = [*steps, *owed(steps, cut=cut, cause=result.end.cause)]
+        if steps:
             state = "finished" if result.state == "not-started" else result.state  # what did not start is a later step
-            result = replace(result, steps=tuple(taken.steps), state=state)
+            result = replace(result, steps=tuple(steps), state=state)
         self._leave(taken)
         self._waiting.ended(taken.job)
         return self._count(taken.job, result)
@@ -217,12 +222,13 @@ class Ledger:
     def _count(self, job: Job, result: Result) -> JobEnded:
         self.left -= 1
         self.ended += 1
-        self._judge(job, result)
-        return JobEnded(result)
+        return self._judged(job, result)
 
-    def _judge(self, job: Job, result: Result) -> None:
+    def _judged(self, job: Job, result: Result) -> JobEnded:
         if not self.cause:
             self.cause = self.rule = self._rules.broken(job, result)
+        wave = self._wave_of.get(job.id, 0)
+        return JobEnded(result if wave == result.wave else replace(result, wave=wave))
 
     def _mark(self, taken: InHand, ready: bool) -> None:
         self._ready += ready - taken.ready

@@ -22,10 +22,11 @@ class KeptHost(Struct, frozen=True, array_like=True, omit_defaults=True):
     name: str
     typed: Settings = {}
     settings: Settings = {}
+    wave: int = 0  # in which it is to go
 
     @classmethod
-    def of(cls, host: Host) -> "KeptHost":
-        return cls(host.name, host.typed, host.settings)
+    def of(cls, host: Host, wave: int = 0) -> "KeptHost":
+        return cls(host.name, host.typed, host.settings, wave)
 
 
 class Again(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ class JobStarted(Struct, frozen=True, tag=True):
     host: str
     worker: int = 0
     attempt: int = 1
+    wave: int = 0  # as of its result
 
 
 class JobReady(Struct, frozen=True, tag=True):

@@ -168,6 +168,11 @@ class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 steps.pop(0)
         return found
 
+    def numbers(self, total: int) -> list[int]:
+        """Return in which wave each of `total` hosts goes, in their order, from 1; empty if all are one wave."""
+        sizes = self.sizes(total)
+        return [number for number, size in enumerate(sizes, 1) for _ in range(size)] if len(sizes) > 1 else []
+
 
 def _pairs(
     text: str, what: str, left: Callable[[str], _Left], right: Callable[[str], _Right]

@@ -31,7 +31,7 @@ from pssh.model.event import (
     WaveStarted,
 )
 from pssh.model.outcome import Failure, Result, StepResult
-from pssh.model.report import Report, Run
+from pssh.model.report import JobRun, Report, Run
 from pssh.model.work import StreamName
 from pssh.report import records as rec
 from pssh.report.lines import complete
@@ -71,7 +71,6 @@ class NdJson:
         self._wants_output = output
         self._seq = 0
         self._run = ""
-        self._wave = 1
         self._tails: dict[tuple[int, str], bytes] = {}  # the begun character at the end of a piece of output
 
     def on(self, event: Event, /) -> None:
@@ -79,9 +78,9 @@ class NdJson:
             case RunStarted(run=run):
                 self._run = run.id
                 self._emit("run.start", run_start(run))
-            case JobStarted(host=host, attempt=attempt, worker=worker):
+            case JobStarted(host=host, attempt=attempt, worker=worker, wave=wave):
                 name = "host.start" if attempt == 1 else "host.retry"
-                self._emit(name, rec.HostStart(host=host, attempt=attempt, wave=self._wave, worker=worker))
+                self._emit(name, rec.HostStart(host=host, attempt=attempt, wave=wave or 1, worker=worker))
             case JobReady(host=host):
                 self._emit("host.ready", rec.HostReached(host=host))
             case JobConnected(host=host):
@@ -95,7 +94,6 @@ class NdJson:
             case JobEnded(result=result):
                 self._ended(result)
             case WaveStarted(number=number, of=of, hosts=hosts):
-                self._wave = number
                 self._emit("wave.start", rec.WaveStart(wave=number, of=of, hosts=hosts))
             case WaveEnded(number=number, of=of, asks=asks, report=report):
                 counts = report.counts if report else None
@@ -159,12 +157,19 @@ def run_start(run: Run) -> rec.RunStart:
         hosts=len(run.hosts),
         user=run.user or None,
         options=run.options,
+        job=_job(run.job) if run.job else UNSET,
     )
+
+
+def _job(job: JobRun) -> rec.JobRun:
+    times = {name: moment(value) if (value := getattr(job, name)) else None for name in ("due", "until")}
+    return rec.JobRun(file=job.file, reason=job.reason or None, **times)
 
 
 def run_fields(run: Run) -> Fields:
     """Return the same by the names of the fields, with the run's own name."""
-    return {"run": run.id or None, **structs.asdict(run_start(run))}
+    known = structs.asdict(run_start(run)).items()
+    return {"run": run.id or None, **{name: value for name, value in known if value is not UNSET}}
 
 
 def row(result: Result) -> rec.Row:
@@ -184,12 +189,14 @@ def row(result: Result) -> rec.Row:
         stdout_bytes=end.stdout_bytes,
         stderr_bytes=end.stderr_bytes,
         truncated=end.truncated,
+        spooled=end.whole if end.truncated else UNSET,
         note=end.note or None,
         banner=result.banner or None,
         attempts=result.attempts,
         started=moment(result.started) if result.started else None,
         seconds={phase: round(value, 6) for phase, value in result.seconds.items()},
         steps=[step_record(step) for step in result.steps] or UNSET,
+        wave=result.wave or UNSET,
     )
 
 
@@ -231,7 +238,7 @@ def _streams(**streams: bytes) -> Fields:
 
 
 def _why(failure: Failure) -> rec.Why:
-    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.message, hint=failure.hint or None)
+    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.words, hint=failure.hint or None)
 
 
 def _group(group: list[Result]) -> rec.Group:

@@ -59,13 +59,24 @@ class Row(Struct, frozen=True, kw_only=True):
     encoding: Encoding = UNSET
     stdout_bytes: int  # that the host sent, kept or not
     stderr_bytes: int
-    truncated: bool
+    truncated: bool  # the middle of a stream is not here
+    spooled: bool | UnsetType = UNSET  # of what is truncated: whether the history of the run has all of it
     note: str | None
     banner: str | None
     attempts: int
     started: str | None
     seconds: dict[str, float]  # by phase
     steps: list[Step] | UnsetType = UNSET  # of a host whose job has steps
+    wave: int | UnsetType = UNSET  # in which it went, or would have gone, of a run that goes in waves
+
+
+class JobRun(Struct, frozen=True, kw_only=True):
+    """Of which maintenance job a run is one, and why it was begun."""
+
+    file: str
+    reason: str | None
+    due: str | None
+    until: str | None  # no host began from then on
 
 
 class RunStart(Struct, frozen=True, kw_only=True):
@@ -79,6 +90,7 @@ class RunStart(Struct, frozen=True, kw_only=True):
     hosts: int
     user: str | None
     options: dict[str, Any]
+    job: JobRun | UnsetType = UNSET  # of a run of a maintenance job
 
 
 class WholeRun(RunStart, frozen=True, kw_only=True):

@@ -220,6 +220,12 @@ def test_after_a_kill_the_rest_is_done_and_hosts_that_were_cut_off_are_named_unt
     first.kill()
     first.wait()
     (fleet / "go").write_text("")
+    shown = pssh("show", "r1", cwd=fleet)
+    rest = f"`pssh job run --resume r1 {fleet}/tidy.toml`"
+    assert f"r1 was ended from outside; {rest} runs what had not begun" in shown.err
+    assert f"they were not reached; for the rest: {rest}" in shown.err
+    assert f"look before you run it again with `pssh job run --resume r1 --unknown {fleet}/tidy.toml`" in shown.err
+    assert "pssh rerun" not in shown.err + shown.out
     done = pssh("job", "run", "--resume", "r1", "-f", "json", "tidy.toml", cwd=fleet)
     assert (done.code, statuses(done.out)) == (0, {"web3": "ok", "web4": "ok"})
     owed = "pssh: What became of r1 is not known on web[1-2] (the undo of drain may be owed); they are "

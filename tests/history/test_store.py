@@ -10,6 +10,7 @@ import pytest
 from pssh.errors import HistoryError
 from pssh.history import schema
 from pssh.history.queries import Queries
+from pssh.history.retention import Retention
 from pssh.history.store import History
 from pssh.model.outcome import Reply
 from tests.support.history import STARTED, begun, kept, numbered_as
@@ -74,8 +75,8 @@ def test_a_stored_result_is_seen_by_others_at_once(history: History) -> None:
 
 
 def test_a_dead_run_is_interrupted_and_each_host_says_what_is_known(history: History) -> None:
-    keeper = begun(history, ["done", "begun", "waits"])
-    keeper.keep([numbered_as(0, ok("done"))])
+    keeper = begun(history, ["done", "begun", "waits"], waves=[1, 1, 2])
+    keeper.keep([numbered_as(0, ok("done"))])  # as a run without waves, or one of an older version, kept it
     with keeper.marks.open("r+b") as marks:
         marks.seek(1)
         marks.write(b"\1")
@@ -88,6 +89,7 @@ def test_a_dead_run_is_interrupted_and_each_host_says_what_is_known(history: His
         "begun": ("lost", "end-unknown", "worker/died"),
         "waits": ("not-run", "not-started", "stop/interrupt"),
     }
+    assert {one.host: one.wave for one in queries.results(1)} == {"done": 0, "begun": 1, "waits": 2}
     assert (queries.run(1).state, queries.run(1).exit) == ("interrupted", None)
     assert not list(reopened.folder.glob("r1.*"))
     reopened.close()
@@ -125,7 +127,7 @@ def test_a_run_that_died_before_it_began_leaves_nothing(history: History) -> Non
 
 
 def test_old_runs_are_forgotten_by_number_and_by_age_but_never_the_newest(tmp_path: Path) -> None:
-    history = History(tmp_path / "state", keep=3)
+    history = History(tmp_path / "state", Retention(keep=3))
     for _ in range(6):
         kept(history, [ok("a")])
     begun(history, ["a"])
@@ -138,7 +140,7 @@ def test_old_runs_are_forgotten_by_number_and_by_age_but_never_the_newest(tmp_pa
 
 
 def test_what_is_forgotten_takes_no_room_any_more(tmp_path: Path) -> None:
-    history = History(tmp_path / "state", keep=2)
+    history = History(tmp_path / "state", Retention(keep=2))
     for _ in range(3):
         kept(history, [ok(f"h{number}", os.urandom(10_000)) for number in range(40)])
     large = history.database.execute("pragma page_count").fetchone()[0]

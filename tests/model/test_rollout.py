@@ -127,3 +127,14 @@ def test_every_host_is_in_exactly_one_wave_and_no_wave_is_empty(
     assert all(sizes) or not total
     if canary and total:
         assert sizes[0] == min(canary, total)
+
+
+@given(st.lists(shares, max_size=4).map(tuple), st.integers(0, 20), st.integers(0, 300))
+def test_each_host_has_the_number_of_its_wave_and_none_where_all_are_one(
+    waves: tuple[Share, ...], canary: int, total: int
+) -> None:
+    rollout = Rollout(waves=waves, canary=canary)
+    sizes, numbers = rollout.sizes(total), rollout.numbers(total)
+    assert numbers == sorted(numbers)
+    assert len(sizes) < 2 or [numbers.count(number) for number in range(1, len(sizes) + 1)] == sizes
+    assert len(sizes) > 1 or not numbers

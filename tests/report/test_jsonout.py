@@ -103,9 +103,14 @@ def test_a_wave_is_told_with_its_size_and_with_what_came_of_it() -> None:
 
 
 def test_a_start_names_the_wave_that_it_belongs_to() -> None:
-    lines = told(JobStarted(0, "a"), WaveStarted(2, 2, 1), JobStarted(1, "b"), JobStarted(1, "b", attempt=2))
+    lines = told(JobStarted(0, "a"), JobStarted(1, "b", wave=2), JobStarted(1, "b", attempt=2, wave=2))
     waves = [(line["host"], line["wave"]) for line in lines if "host" in line]
     assert waves == [("a", 1), ("b", 2), ("b", 2)]
+
+
+def test_an_end_names_its_wave_where_there_are_several() -> None:
+    lines = told(JobEnded(ok("a", wave=2)), JobEnded(ok("b")))
+    assert [line.get("wave") for line in lines] == [2, None]
 
 
 def test_the_release_and_a_stop_are_told() -> None:

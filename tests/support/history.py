@@ -1,7 +1,8 @@
 """Runs put into a history as the product does it, so that a test says only what the hosts answered."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pssh.history.codec import pack
 from pssh.history.keeper import Keeper
@@ -15,8 +16,16 @@ from pssh.ops.command import Command
 STARTED = 1795341600.0
 
 
-def begun(history: History, hosts: Iterable[str], *, first: int = 0, counts: bool = True, **about: object) -> Keeper:
-    """Return the keeper of a run of `uname -r` that has begun on these hosts."""
+def begun(
+    history: History,
+    hosts: Iterable[str],
+    *,
+    first: int = 0,
+    counts: bool = True,
+    waves: Sequence[int] = (),
+    **about: Any,
+) -> Keeper:
+    """Return the keeper of a run of `uname -r` that has begun on these hosts; `waves` are theirs, in their order."""
     names = tuple(hosts)
     keeper = history.allot(counts=counts)
     said = {
@@ -27,13 +36,14 @@ def begun(history: History, hosts: Iterable[str], *, first: int = 0, counts: boo
         "inventory": ("fleet.toml",),
         **about,
     }
-    run = Run(id=keeper.name, hosts=names, **said)  # type: ignore[arg-type]  # what a test says of a run fits
+    run = Run(id=keeper.name, hosts=names, **said)
     again = Again(path="pssh.ops.command:Command", operation=pack(Command("uname -r")), options=RunOptions())
-    keeper.begin(run, [KeptHost(name) for name in names], again, first)
+    numbers = waves or [0] * len(names)
+    keeper.begin(run, [KeptHost(name, wave=wave) for name, wave in zip(names, numbers, strict=True)], again, first)
     return keeper
 
 
-def kept(history: History, results: Iterable[Result], *, first: int = 0, **about: object) -> int:
+def kept(history: History, results: Iterable[Result], *, first: int = 0, **about: Any) -> int:
     """Keep a whole run of one host per result, and return its number."""
     results = tuple(results)
     keeper = begun(history, (one.host for one in results), first=first, **about)
