@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct, msgpack
-from pathspec import GitIgnoreSpec
 
 from pssh.errors import UsageError
 from pssh.ops.fs.answer import Brief, Garbled, Tree, checked
@@ -99,8 +98,13 @@ class Rules:
     """What is left out, by patterns as in a `.gitignore`: a folder that is left out is so with all it holds."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
+        self._spec = None
+        if not patterns:
+            return
+        from pathspec import GitIgnoreSpec  # which takes its time to load
+
         try:
-            self._spec = GitIgnoreSpec.from_lines(patterns) if patterns else None
+            self._spec = GitIgnoreSpec.from_lines(patterns)
         except ValueError as error:
             raise UsageError(f"A pattern of `--exclude` cannot be read: {error}") from None
 
