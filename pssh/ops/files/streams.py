@@ -8,6 +8,7 @@ import asyncio
 import os
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from hashlib import sha256
 from itertools import accumulate
 from types import TracebackType
 from typing import Self, TypeVar
@@ -162,7 +163,7 @@ class Sending:
 
 
 def _content(entry: Entry) -> bytes:
-    """Return the content of a small file."""
+    """Return the content of a small file; raises TransportError where it is not what was planned."""
     if entry.content:
         return entry.content
     number = _open(entry)
@@ -172,7 +173,7 @@ def _content(entry: Entry) -> bytes:
             data += more
     finally:
         os.close(number)
-    if len(data) < entry.size:
+    if len(data) < entry.size or (entry.digest and sha256(data).digest() != entry.digest):
         raise changed(entry)
     return data
 
