@@ -31,7 +31,7 @@ LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
 MOST_OWN_BYTES = 1 << 20
 # By what they have the operations are known that few runs have, and whose modules each run would else wait for.
 _OTHERS = ("placed", "steps", "here")
-_LEASE = {"lease": 6 * 3600.0}  # seconds, of the lock of a job: after a reboot nothing but its lease says who has it
+_LEASE, _JOB_LEASE = 3600.0, 6 * 3600.0  # seconds; a job's, since after a reboot nothing but it says who has the lock
 
 
 def fitted(
@@ -190,9 +190,9 @@ class _Fit:
             from pssh.ops.lock import Locked
 
             mode: Literal["skip", "fail"] = "fail" if self.lock.mode == "fail" else "skip"
-            lease = _LEASE if self.steps is not None else {}
+            lease = self.lock.lease or (_LEASE if self.steps is None else _JOB_LEASE)
             found = Locked(
-                name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait, **lease
+                name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait, lease=lease
             )
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
 

@@ -227,7 +227,7 @@ class JobFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     ] = []
     ssh_config: Annotated[str, _said("Read this ssh_config only; `none` reads none.", _text)] = ""
     user: Annotated[str, _said("Log in as this user.", _text)] = ""
-    lock: Annotated[str, _said("A lock on each host: NAME, NAME:fail, NAME:wait=30s.", LockOption.read)] = ""
+    lock: Annotated[str, _said("A lock on each host: NAME, NAME:fail, NAME:wait=30s,lease=2h.", LockOption.read)] = ""
     schedule: Schedule | UnsetType = UNSET
     rollout: Rollout = Rollout()
     step: list[Step]
