@@ -53,9 +53,12 @@ def _words(value: list[str]) -> None:
 
 
 def _url(value: str) -> str:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("it is no address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or any(c <= " " or c == "\x7f" for c in value):
-        raise ValueError(f"`{value}` is no address that begins with https:// or http://")
+        raise ValueError("it is no address that begins with https:// or http://")  # it may hold a token: not shown
     return value
 
 
