@@ -13,7 +13,7 @@ from typing import Protocol
 from pssh.errors import HistoryError
 from pssh.model.event import Event, JobEnded, Notice, RunEnded, Tick
 from pssh.model.names import fold
-from pssh.model.outcome import Result
+from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.report import Report
 from pssh.report.base import Reporter
 
@@ -33,6 +33,8 @@ class Keeps(Protocol):
 
     @property
     def unstored(self) -> list[str]: ...
+
+    def spill(self, result: Result, less: Reply | Failure, /) -> Reply | Failure: ...
 
     def keep(self, results: Sequence[Result], /) -> None: ...
 

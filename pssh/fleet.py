@@ -215,6 +215,7 @@ class Fleet:
             )
             ours = pool(settled, plan.secrets)
             ours.mark_in(str(keeper.marks))
+            ours.spool_in(keeper.spool)
             yield _Ready(plan, engine or ours, keeper)
 
     def _plan(self, wanted: Operation, settled: RunOptions, selection: Selection, number: str = "") -> Plan:
@@ -258,7 +259,7 @@ class _Ready:
     keeper: Keeps | None = None
 
     def events(self, stop: Stop) -> AsyncGenerator[Event, None]:
-        happening = events(self.plan, self.engine, stop)
+        happening = events(self.plan, self.engine, stop, self.keeper)
         return kept(happening, self.keeper, self.engine.stop) if self.keeper else happening
 
 

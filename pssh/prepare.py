@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from shlex import join
+from typing import Protocol
 
 from msgspec import structs
 from platformdirs import user_config_path
@@ -23,6 +24,7 @@ from platformdirs import user_config_path
 from pssh.credentials import Ask, settle
 from pssh.errors import UsageError
 from pssh.fit import fitted, looks, parted, secrets_in
+from pssh.history.records import KeptHost
 from pssh.inventory.find import find
 from pssh.inventory.load import load
 from pssh.inventory.model import Inventory, short
@@ -45,6 +47,12 @@ UNCHECKED = Notice(
 )
 
 
+class Asked(Protocol):
+    """A history, as far as targets ask it."""
+
+    def pick(self, name: str, word: str, value: str, /) -> Sequence[KeptHost]: ...
+
+
 @dataclass(frozen=True)
 class Sources:
     """The inventory and the ssh_config in use, each read when it is first needed."""
@@ -53,6 +61,7 @@ class Sources:
     config_file: str = ""
     explicit: tuple[str, ...] = ()  # the inventories that were named, as they were typed
     said: list[str] = field(default_factory=list)  # what reading a source brought to light
+    opened: list[Asked] = field(default_factory=list)  # the history, where somebody has opened it already
 
     @classmethod
     def found(cls, explicit: Sequence[str], config_file: str = "") -> "Sources":
@@ -103,6 +112,8 @@ class Sources:
 
     def runs(self, run: str, word: str, value: str) -> Iterable[tuple[str, Settings, Settings]]:
         """Return the hosts that a target such as `@last:failed` means; raises NoHosts, TargetsError, HistoryError."""
+        if self.opened:
+            return [(host.name, host.typed, host.settings) for host in self.opened[0].pick(run, word, value)]
         from pssh.history.queries import Queries  # SQLite, which other targets do not need
         from pssh.history.store import History
 

@@ -29,6 +29,7 @@ from pssh.model.event import (
     Event,
     HostKeyLearned,
     JobEnded,
+    JobStarted,
     Notice,
     RunEnded,
     RunStarted,
@@ -37,7 +38,7 @@ from pssh.model.event import (
     WaveEnded,
 )
 from pssh.model.options import RunOptions
-from pssh.model.outcome import Failure, Result
+from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
 from pssh.model.report import RULES, Report
 from pssh.model.secret import Secret
@@ -104,11 +105,17 @@ class Controls:
 Attend = Callable[[Controls], AbstractContextManager[object]]
 
 
+# Called with a result and the end that it is cut to; returns that end, with how much of the other is kept elsewhere.
+Spill = Callable[[Result, Reply | Failure], Reply | Failure]
+
+
 class Kept:
     """The results of a run as they are kept: equal outputs once, and all of them within a budget."""
 
-    def __init__(self, jobs: Sequence[Job], budget: int = BUDGET) -> None:
+    def __init__(self, jobs: Sequence[Job], budget: int = BUDGET, spill: Spill | None = None) -> None:
+        """`spill` is given what is cut from a result, before it is."""
         self._jobs = jobs
+        self._spill = spill
         self._results: dict[int, Result] = {}
         self._known: dict[bytes, bytes] = {}
         self._left = budget
@@ -118,6 +125,8 @@ class Kept:
         end = result.end
         if end.stdout or end.stderr:
             end = trim(end, max(_LEAST, self._left // _SHARE))
+            if self._spill and end is not result.end:
+                end = self._spill(result, end)
             end = structs.replace(end, stdout=self._once(end.stdout), stderr=self._once(end.stderr))
             result = structs.replace(result, end=end)
         self._results[result.job_id] = result
@@ -155,10 +164,10 @@ def _missing(job: Job) -> Result:
 class _Account:
     """What is noted of a run while its events pass by, and the report that can be given of it at any time."""
 
-    def __init__(self, plan: Plan, stop: Stop) -> None:
+    def __init__(self, plan: Plan, stop: Stop, spill: Spill | None) -> None:
         self._plan, self._stop = plan, stop
         self._began = time.monotonic()
-        self._kept = Kept(plan.jobs)
+        self._kept = Kept(plan.jobs, spill=spill)
         self._rule = ""  # that stopped the run
         self._first = self._last = 0.0  # when commands left that the barrier had held
 
@@ -197,9 +206,12 @@ def _rule_of(result: Result) -> str:
     return result.cause.partition("/")[2] if stopped or result.cause == "stop/halt" else ""
 
 
-async def events(plan: Plan, engine: Engine, stop: Stop) -> AsyncGenerator[Event, None]:
-    """Run the jobs and yield all that happens, from RunStarted to RunEnded; closing it early ends the run."""
-    account = _Account(plan, stop)
+async def events(plan: Plan, engine: Engine, stop: Stop, keeper: Keeps | None = None) -> AsyncGenerator[Event, None]:
+    """Run the jobs and yield all that happens, from RunStarted to RunEnded; closing it early ends the run.
+
+    What is cut from results is left to the keeper; it is not told of anything else.
+    """
+    account = _Account(plan, stop, keeper.spill if keeper else None)
     locked: set[str] = set()
     yield RunStarted(plan.run)
     for notice in plan.notices:
@@ -297,9 +309,11 @@ async def arun(
     engine: Engine,
     attend: Attend = nullcontext,
     keeper: Keeps | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Report:
     """Run the jobs, tell every reporter what happens, and return the report; signals end the run with a report.
 
+    `meanwhile` is done once the first jobs have left: the hosts are at work, and nothing is waited for but them.
     Raises OutputFailed if a reporter could not write, and HistoryError if not all was stored, once the run is over.
     """
     audience = Audience(reporters, engine.stop, keeper)
@@ -308,9 +322,12 @@ async def arun(
     report: Report | None = None
     try:
         with _signals(controls), attend(controls):
-            async with _ticking(audience), aclosing(events(plan, engine, stop)) as happening:
+            async with _ticking(audience), aclosing(events(plan, engine, stop, keeper)) as happening:
                 async for event in happening:
                     audience.on(event)
+                    if meanwhile is not None and isinstance(event, JobStarted):
+                        asyncio.get_running_loop().call_soon(meanwhile)
+                        meanwhile = None
                     if isinstance(event, RunEnded):
                         report = event.report
     except asyncio.CancelledError:
@@ -336,6 +353,7 @@ def run(
     engine: Engine,
     attend: Attend = nullcontext,
     keeper: Keeps | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Report:
     """Do as `arun` does, in a loop of its own in this, the main thread."""
-    return asyncio.run(arun(plan, reporters, engine, attend, keeper))
+    return asyncio.run(arun(plan, reporters, engine, attend, keeper, meanwhile))

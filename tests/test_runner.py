@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +71,23 @@ async def test_reporters_hear_everything_in_order_from_the_start_to_the_report()
     assert first.events == second.events
     assert first.events[-1] == RunEnded(report)
     assert [result.host for result in report.results] == ["web0", "web1"]
+
+
+async def test_what_has_time_until_a_host_is_at_work_is_done_then_and_once() -> None:
+    hears, done = Hears(), []
+
+    def seen() -> None:
+        done.append([type(event) for event in hears.events])
+
+    class Pauses(Told):
+        async def run(self, jobs: Sequence[Job]) -> AsyncGenerator[Event, None]:
+            async for event in super().run(jobs):
+                await asyncio.sleep(0)
+                yield event
+            await asyncio.sleep(0)
+
+    await arun(plan(2), [hears], Pauses(), meanwhile=seen)
+    assert done == [[RunStarted, JobStarted]]
 
 
 async def test_a_host_that_an_engine_forgot_is_a_row_and_not_a_gap() -> None:

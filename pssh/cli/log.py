@@ -30,6 +30,7 @@ EXAMPLES = """
   pssh log --json -n 1 | jq .runs[0].counts
 """
 _SHOWN = 20
+_FS = "pssh.ops.fs."  # where the operations of `pssh fs` are
 
 
 @click.command(cls=Page, examples=EXAMPLES)
@@ -57,11 +58,15 @@ def command(
             wanted = _Wanted(targets, inventory)
             runs = [run for run in runs if wanted.meets(host.name for host in queries.hosts(run.number))]
             runs = runs[: most if most > 0 else None]
+        verbs = [queries.path(run.number).startswith(_FS) for run in runs]
         _tell(history)
     if as_json:
         click.echo(encode({"v": VERSION, "runs": [_fields(run) for run in runs]}).decode())
     elif runs:
-        click.echo(log_table([_line(run) for run in runs], width=terminal.width(sys.stdout)), nl=False)
+        click.echo(
+            log_table([_line(run, fs) for run, fs in zip(runs, verbs, strict=True)], width=terminal.width(sys.stdout)),
+            nl=False,
+        )
     else:
         click.echo("pssh: There is no such run" if since or targets else "pssh: There is no run yet", err=True)
     return 0
@@ -100,9 +105,10 @@ def _since(text: str, now: float) -> float:
         raise UsageError(f"`--since {text}` is no time", hint=hint) from None
 
 
-def _line(kept: KeptRun) -> Line:
+def _line(kept: KeptRun, is_fs: bool) -> Line:
     return Line(
         run=kept.run,
+        words="fs" if is_fs else "",
         repeats=f"r{kept.first}" if kept.first != kept.number else "",
         hosts=kept.hosts,
         counts=kept.counts,

@@ -245,7 +245,7 @@ budget = together(
         "--max-output",
         type=OUTPUT,
         metavar="SIZE[/run:SIZE]",
-        help="Of a host's output files keep so much, and of all; 0: all of it.  [16M/run:1G]",
+        help="Of a host's output keep so much in history and files, and of all; 0: any.  [16M/run:1G]",
     ),
     option(
         "Output",

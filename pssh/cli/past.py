@@ -43,6 +43,11 @@ def operation_of(queries: Queries, number: int) -> Operation | None:
         return None
 
 
+def tells(queries: Queries, number: int) -> bool:
+    """Whether what a run printed are answers on files, which have a form for people of their own."""
+    return bool(getattr(operation_of(queries, number), "tells", False))
+
+
 def statuses(text: str, option: str) -> list[str]:
     """Return the statuses that a list with commas names; raises UsageError."""
     words = [word.strip() for word in text.split(",")]

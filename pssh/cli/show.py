@@ -12,6 +12,7 @@ from pssh.cli import options, past, start, terminal
 from pssh.cli.help import Page
 from pssh.errors import NoHosts, UsageError
 from pssh.history.records import KeptRun
+from pssh.model.names import elements, spread
 from pssh.model.report import Report
 from pssh.report.base import Display, Reporter, reporters
 from pssh.report.hints import again
@@ -23,20 +24,24 @@ from pssh.report.summary import summary
 EXAMPLES = """
   pssh show
   pssh show --failed last~1
-  pssh show --host web07 -g r42
-  pssh show --host web07 --raw r42 > core
+  pssh show r42 web07
+  pssh show r42 web07 --raw > core
   pssh show -f json r42 | jq .counts
 """
+_AT_ONCE = 64 << 20  # bytes that are put together for a report; `--raw` and `-o` take any number
 
 
 @click.command(cls=Page, examples=EXAMPLES)
 @click.argument("run", default="last")
+@click.argument("hosts", nargs=-1, metavar="[HOST]...")
 @options.option("Show", "--failed", is_flag=True, help="Only hosts that are neither ok nor skipped.")
-@options.named("Show", "--host", metavar="HOST", multiple=True, help="Only this host; repeatable.")
+@options.named("Show", "--host", metavar="HOST", multiple=True, help="Only this host, and all of its output.")
 @options.named("Show", "--status", metavar="STATUS,...", default="", help="Only hosts of these statuses.")
 @options.together(options.output, options.folders, options.compare, options.raw)
-def command(run: str, failed: bool, host: tuple[str, ...], status: str, **flags: Any) -> int:
+def command(run: str, hosts: tuple[str, ...], failed: bool, host: tuple[str, ...], status: str, **flags: Any) -> int:
     """Show what came of RUN (default: last), as it was shown then or in another form.
+
+    With HOST: only of that host, or of `web[01-03]`, and all that it printed, as far as it was kept.
 
     Runs are `last`, `last~1` and so on, and numbers such as r42; `pssh log` lists them.
     """
@@ -46,7 +51,8 @@ def command(run: str, failed: bool, host: tuple[str, ...], status: str, **flags:
         kept = queries.run(number)
         report = queries.report(number)
         operation = past.operation_of(queries, number)
-    chosen = _chosen(report, failed, host, past.statuses(status, "--status") if status else [])
+    named = [*host, *(name for text in hosts for element, _ in elements(text) for name in spread(element))]
+    chosen = _chosen(report, failed, named, past.statuses(status, "--status") if status else [])
     if flags["raw"] and len(chosen.results) > 1:
         raise UsageError(
             f"`--raw` is for one host, and these are {len(chosen.results):,}", hint="`--host HOST` picks one"
@@ -58,7 +64,12 @@ def command(run: str, failed: bool, host: tuple[str, ...], status: str, **flags:
         shows = start.raw(always=flags["raw_to"] == "always")
     elif operation:
         shows = start.own_table(operation, how, past.FILES)
-    replay(chosen, partial(_reporters, _still(how, whole), screen, shows), said=how.says or flags["raw"])
+    printed = partial(queries.printed, number) if how.says or flags["raw"] else None
+    if named and not flags["raw"]:
+        most = _AT_ONCE // (2 * len(chosen.results) or 1)
+        chosen = replace(chosen, results=tuple(queries.filled(number, one, most) for one in chosen.results))
+        how = dataclasses.replace(how, format="gather" if how.format == "auto" and not shows else how.format)
+    replay(chosen, partial(_reporters, _still(how, whole), screen, shows), printed=printed)
     if not how.quiet:
         if not whole:
             screen.say(f"\n{len(chosen.results):,} of {summary(report)}")

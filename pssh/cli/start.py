@@ -19,6 +19,7 @@ from pssh.cli.keys import Keys
 from pssh.cli.preview import preview
 from pssh.engine.spawn import Spawned
 from pssh.errors import NoHosts, UsageError
+from pssh.history.queries import Queries
 from pssh.history.store import History
 from pssh.inventory.select import Selection
 from pssh.keeping import begin, keeping
@@ -71,7 +72,8 @@ def launch(
     shows = raw(always=flags["raw_to"] == "always") if flags.get("raw") else own_table(operation, how, flags)
     screen = Screen(*terminal.streams(), terminal.size)
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
-    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first)
+    tables = how.format in _TEXTS
+    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first, tables=tables)
     return finished[1].exit_code if finished else 0
 
 
@@ -169,8 +171,13 @@ def carried_out(
     worker: Spawned | None = None,
     attend: Attend = nullcontext,
     first: int = 0,
+    *,
+    tables: bool = True,
 ) -> tuple[Plan, Report] | None:
-    """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do."""
+    """Run what the flags ask for and return what was planned and what came of it; None if there was nothing to do.
+
+    `tables`: what hears it will want to draw some.
+    """
     if wanted.pause == "ask" and not terminal.present():
         raise UsageError("`--pause ask` needs a terminal to ask on", hint="`--pause 30s` goes on by itself")
     if terminal.is_typed(wanted.stdin):
@@ -187,24 +194,27 @@ def carried_out(
             engine.adopt(worker)
         engine.warm()
         sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)
+        history = None
+        if not (flags.get("no_history") or isinstance(operation, Scan)):
+            history = History.usual()  # closing it would wait for the disk, and this process ends soon
+            sources.opened.append(Queries(history))
         if not (selection := _selected(sources, targets, flags, wanted)):
             return None
         with ExitStack() as stack:
             keeper = None
-            if not (flags.get("no_history") or isinstance(operation, Scan)):
-                history = History.usual()  # closing it would wait for the disk, and this process ends soon
+            if history:
                 keeper = stack.enter_context(keeping(history, counts=not _only_looks(operation)))
             number = keeper.name if keeper else ""
             plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number, flags.get("job"))
             guard.confirm(plan, wanted)
             plan = with_credentials(plan, wanted, terminal.ask_secret)
             secrets.update(plan.secrets)
-            if keeper:
+            if keeper and history:
                 begin(keeper, plan, operation, plan.hosts, wanted, inventory=sources.explicit, first=first)
                 engine.mark_in(str(keeper.marks))
+                engine.spool_in(keeper.spool)
                 plan = replace(plan, notices=[*plan.notices, *map(Notice, filter(None, [history.notice]))])
-            grid.ready()  # the worker is still busy with its own imports
-            return plan, run(plan, hear, engine, attend, keeper)
+            return plan, run(plan, hear, engine, attend, keeper, grid.ready if tables else None)
     finally:
         engine.close()
 

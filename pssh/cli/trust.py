@@ -1,5 +1,6 @@
 """`pssh trust`: collect host keys, show them in one table, ask once, write once."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def _show(found: Sequence[Found]) -> None:
     """Show one row per host, alarms first, and what to type where a changed key is known to be right."""
     ordered = sorted(found, key=lambda one: _ORDER.index(one.word))
     rows = [(one.host, one.key_type, one.fingerprint, one.word, one.why) for one in ordered]
-    click.echo(key_table(rows), nl=False)
+    click.echo(key_table(rows, terminal.width(sys.stdout)), nl=False)
     for one in ordered:
         if one.remedy:
             click.echo(

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pssh.engine.spool import Spool
+from pssh.history.spooled import NOWHERE, Budget
 from pssh.model.event import Event
 from pssh.model.rollout import Rollout
 from pssh.model.secret import Secret
@@ -92,6 +93,7 @@ class EngineOptions:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     input: Spool | None = None  # what commands may read; for one run
     marks: str = ""  # a file with a byte per job, set before its command leaves; empty: none
+    spool: Budget = NOWHERE  # where what results do not hold is kept; an empty path: nowhere
     grace: float = 2.0  # from a stop to the end of what runs
     transports: Mapping[str, str] = field(default_factory=dict)  # name -> "module:factory", before the known ones
     heartbeat: float = 5.0  # a worker that leaves three questions so far apart unanswered is taken for hung

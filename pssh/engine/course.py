@@ -16,6 +16,7 @@ from pssh.engine.base import End, EngineOptions, GoOn, Hold, Order, Widen
 from pssh.engine.clock import Clock
 from pssh.engine.ledger import InHand, Ledger
 from pssh.engine.mailbox import Mailbox
+from pssh.history.spooled import Budget
 from pssh.model.event import Event, JobEnded, JobReady
 from pssh.model.outcome import Failure
 from pssh.model.work import Job
@@ -273,6 +274,10 @@ class OneRun(ABC):
     def mark_in(self, path: str) -> None:
         """Have each job marked in this file, at its number, before its command leaves."""
         self.options = dataclasses.replace(self.options, marks=path)
+
+    def spool_in(self, budget: Budget) -> None:
+        """Have what results do not hold kept there."""
+        self.options = dataclasses.replace(self.options, spool=budget)
 
     def close(self) -> None:  # noqa: B027  most engines hold nothing between runs
         """Free what is held for the next run."""

@@ -19,6 +19,7 @@ from pssh.engine.clock import Clock
 from pssh.engine.given import Given
 from pssh.engine.watched import Watched
 from pssh.engine.wire import PIECE, FromLane
+from pssh.history.spooled import Spool, Spooled
 from pssh.model.event import (
     HostKeyLearned,
     JobConnected,
@@ -73,11 +74,18 @@ class Lane:
         barrier: bool = False,
         input: Given | None = None,
         here: Callable[[], Transport | Failure] | None = None,
+        spool: Spool | None = None,
     ) -> None:
-        """`barrier`: the first command waits for `release`. `here`: how this machine is reached, for jobs that ask."""
+        """`barrier`: the first command waits for `release`. `here`: how this machine is reached, for jobs that ask.
+
+        `spool`: where what the job's result does not hold is kept.
+        """
         if barrier and job.connection.speculate:  # that would send the command before anybody is asked
             job = replace(job, connection=replace(job.connection, speculate=False))
+        if spool is not None:
+            job = replace(job, limits=replace(job.limits, spool=True))
         self.job = job
+        self._spooled = Spooled(spool, job.id) if spool is not None else None
         self.begun = False  # the command may have run
         self._place = input.place(self._interrupt) if input is not None else None
         self.input: Input = self._place or NO_INPUT
@@ -142,6 +150,8 @@ class Lane:
     def said(self, stream: StreamName, data: bytes) -> Awaitable[None] | None:
         most = self.job.limits.output
         self._said += len(data)
+        if self._spooled is not None:
+            self._spooled.take(stream, data)
         if most and self._said - len(data) <= most < self._said:  # not from within what a session is doing
             asyncio.get_running_loop().call_soon(self._interrupt, endings.too_much(most))
         if not self.job.limits.say:
@@ -151,6 +161,11 @@ class Lane:
         return self._outlet.room()
 
     def step(self, result: StepResult) -> None:
+        if self._spooled is not None and not result.undo:
+            if result.status in ("ok", "skipped"):
+                self._spooled.again()
+            else:
+                self._spooled.hold()  # it is what the job ends by
         self._outlet.tell(StepEnded(self.job.id, self.job.host, result))
 
     def learned(self, line: str) -> None:
@@ -221,6 +236,8 @@ class Lane:
     def result(self, end: Reply | Failure) -> Result:
         """Return the result of this job with that end."""
         session = self._session
+        if self._spooled is not None:
+            end = self._spooled.end(end)
         return endings.result(
             self.job,
             end,
@@ -246,7 +263,7 @@ class Lane:
             # What a transport says of a login that we cut short is not how the job ended.
             return end if self._why is None or self.begun else self._why
         # The host had answered: what went wrong after that does not change how the job ended.
-        note = self._reply.note or (end.message if isinstance(end, Failure) else "")
+        note = self._reply.note or (end.words if isinstance(end, Failure) else "")
         return self._reply if note == self._reply.note else replace(self._reply, note=note)
 
     async def _tries(self, transport: Transport) -> Reply | Failure:
@@ -304,6 +321,8 @@ class Lane:
         self._tried += 1
         self._attempt += 1
         self._said = 0
+        if self._spooled is not None:
+            self._spooled.again()
         self._outlet.tell(JobStarted(self.job.id, self.job.host, self._worker, self._attempt))
 
 

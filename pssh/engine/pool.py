@@ -148,6 +148,7 @@ class _PoolCourse(Course):
             files=self._files[number],
             transports=self._transports,
             marks=self.options.marks,
+            spool=self.options.spool,
         )
         hear, gone = partial(self._hear, worker), partial(self._gone, worker)
         worker.attach(setup, self._lanes[number], hear, gone, self._turn, self.options.input)

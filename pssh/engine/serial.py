@@ -16,6 +16,7 @@ from pssh.engine.lanes import Lane, Transports
 from pssh.engine.ledger import InHand
 from pssh.engine.marks import Marks
 from pssh.engine.wire import FromLane
+from pssh.history.spooled import Spool
 from pssh.model.event import Begun, JobEnded, JobSaid
 from pssh.model.outcome import Failure, Result
 from pssh.model.work import Job
@@ -42,6 +43,7 @@ class _SerialCourse(Course):
         self._lanes: dict[Lane, asyncio.Task[Result]] = {}
         self._room: asyncio.Future[None] | None = None
         self._marks = Marks(options.marks)
+        self._spool = Spool(options.spool) if options.spool.path else None
 
     def begin(self) -> None:
         self.fill()
@@ -64,6 +66,7 @@ class _SerialCourse(Course):
                 barrier=barrier,
                 input=self._input,
                 here=partial(self._transports.find, "local"),
+                spool=self._spool,
             )
             task = self._lanes[lane] = self.loop.create_task(lane.run(transport))
             task.add_done_callback(partial(self._ended, lane))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, convert, msgpack, to_builtins
 
+from pssh.history.spooled import Budget
 from pssh.model.event import (
     Begun,
     HostKeyLearned,
@@ -51,6 +52,7 @@ class Setup(Struct, frozen=True, tag=True):
     files: int  # to be open at once
     transports: dict[str, str]  # those to be made ready; empty path: the known one of that name
     marks: str = ""  # the file in which a job is marked before its command leaves
+    spool: Budget = Budget()  # where what results do not hold is kept
 
 
 class Define(Struct, frozen=True, tag=True):

@@ -13,7 +13,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from pssh.engine.given import Given
 from pssh.engine.lanes import UNUSABLE, Lane, Transports
 from pssh.engine.link import Link
 from pssh.engine.marks import Marks
+from pssh.history.spooled import Spool
 from pssh.model.event import Begun, JobEnded
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.output import trim
@@ -50,6 +52,7 @@ class Worker:
         self._transports = Transports({}, {}, 1, 1)
         self._clock = Clock()
         self._marks = Marks()
+        self._spool: Spool | None = None
         self._sent = 0
         self._released = False
         self._held: list[Callable[[], None]] | None = None  # what begins once all are told of
@@ -79,6 +82,7 @@ class Worker:
             case wire.Setup():
                 self._number = message.number
                 self._marks = Marks(message.marks)
+                self._spool = Spool(message.spool) if message.spool.path else None
                 _allow_files(message.files)
                 self._transports = Transports(
                     message.transports, message.secrets, message.connect_limit, message.jump_limit
@@ -145,6 +149,7 @@ class Worker:
             barrier=barrier,
             input=self._input,
             here=partial(self._transports.find, "local"),
+            spool=self._spool,
         )
         if isinstance(transport, Failure):
             self._end(lane, lane.result(transport))
@@ -197,7 +202,7 @@ def _fitting(result: Result) -> Result:
     end = trim(result.end, (wire.FROM_WORKER - _SPARE) // 2)
     end = replace(end, note=end.note[:_WORDS])
     if isinstance(end, Failure):
-        end = replace(end, message=end.message[:_WORDS], hint=end.hint[:_WORDS])
+        end = replace(end, message=end.message[:_WORDS], hint=end.hint[:_WORDS], detail=end.detail[:_WORDS])
     return replace(result, end=end, banner=result.banner[:_WORDS])
 
 
@@ -240,6 +245,22 @@ def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         os._exit(1)
 
 
+@contextlib.contextmanager
+def _lightly(transport: str) -> Iterator[None]:
+    """Spare two imports of paramiko's: `invoke`, to guess at what runs it, and what tells it its own version."""
+    sys.modules["invoke"] = None  # type: ignore[assignment]
+    spared = transport == "ssh" and "importlib.metadata" not in sys.modules
+    if spared:
+        unversioned = types.ModuleType("importlib.metadata")
+        unversioned.version = lambda name: ""  # type: ignore[attr-defined]
+        sys.modules["importlib.metadata"] = unversioned
+    try:
+        yield
+    finally:
+        if spared:
+            del sys.modules["importlib.metadata"]
+
+
 async def _serve(sock: socket.socket, input: Given | None) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_fail)
@@ -253,10 +274,9 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, _ignore)
     gc.disable()
     _bind_to_parent()
-    sys.modules["invoke"] = None  # type: ignore[assignment]  # paramiko imports it only to guess at what runs it, 0.1 s
     descriptor, preload = arguments
     for name in filter(None, preload.split(",")):
-        with contextlib.suppress(*UNUSABLE):  # the job that asks for it is told
+        with contextlib.suppress(*UNUSABLE), _lightly(name):  # the job that asks for it is told
             plugins.find("pssh.transports", name)
     sock = socket.socket(fileno=int(descriptor))
     with contextlib.suppress(EOFError):  # the parent is gone before it had any work

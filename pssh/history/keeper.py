@@ -10,11 +10,13 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from pssh.errors import HistoryError
+from pssh.history import spooled
 from pssh.history.codec import pack
 from pssh.history.disk import Forced
 from pssh.history.marks import Marks
 from pssh.history.records import Again, KeptHost
-from pssh.model.outcome import Reply, Result
+from pssh.history.spooled import Budget, Spool
+from pssh.model.outcome import Failure, Reply, Result
 from pssh.model.report import Report, Run
 
 NOTHING = Reply(exit_code=0)  # in the place of an end that is kept elsewhere
@@ -43,6 +45,8 @@ class Keeper:
         self._disk = Forced(Path(f"{history.path}-wal"), marks.force)
         self._writer: Writer | None = None
         self._unstored: list[Result] = []
+        self.spool = Budget()  # where what results do not hold is kept, once the run has begun
+        self._spool = Spool(self.spool)
 
     @property
     def name(self) -> str:
@@ -77,7 +81,15 @@ class Keeper:
                     values,
                 )
             self._history.forget(run.started)
+        options = again.options
+        path = spooled.path_of(self._history.path.parent, self.name)
+        self.spool = Budget(str(path), options.max_output, options.max_output_run)
+        self._spool = Spool(self.spool)
         self._writer = Writer(self._history.database, self.number, run.text)
+
+    def spill(self, result: Result, less: Reply | Failure) -> Reply | Failure:
+        """Return the end that a result is cut to; what is left out of it is kept beside, as far as there is room."""
+        return spooled.spilled(self._spool, result.job_id, result.end, less)
 
     def keep(self, results: Iterable[Result]) -> None:
         """Store results, all in one transaction; they may be shown once this returns.
@@ -122,6 +134,7 @@ class Keeper:
         else:
             self._disk.last()
             self._marks.remove()
+            spooled.settle(self._history.path.parent, self.name)
 
     def close(self) -> None:
         """Let go of the run: one that did not begin gives its number back, one that did not end is settled later."""

@@ -13,11 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pssh.errors import HistoryError, NoHosts, TargetsError
+from pssh.history import spooled
 from pssh.history.codec import unpack
 from pssh.history.records import Again, KeptHost, KeptRun
 from pssh.history.store import History
 from pssh.model.outcome import Failure, Reply, Result, Status
 from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run
+from pssh.model.work import StreamName
 
 _Any = TypeVar("_Any")
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -102,6 +104,13 @@ class Queries:
     def again(self, number: int) -> Again:
         return self._unpack(self._one("select again from runs where number = ?", number)[0], Again)
 
+    def path(self, number: int) -> str:
+        """Return where the operation of a run is, as "module:Class"; empty if that cannot be told."""
+        try:
+            return self.again(number).path
+        except HistoryError:
+            return ""
+
     def results(self, number: int) -> Iterator[Result]:
         """Yield the results that a run has, in the order of its targets."""
         text = self.run(number).run.text
@@ -128,6 +137,14 @@ class Queries:
             exit_rule=self._exit_rule(number),
             spread=spread,
         )
+
+    def printed(self, number: int, result: Result) -> Iterator[tuple[StreamName, bytes]]:
+        """Yield all that is kept of what a host printed, in pieces, stdout first; what is missing is passed over."""
+        return spooled.printed(self._history.folder, f"r{number}", result)
+
+    def filled(self, number: int, result: Result, most: int) -> Result:
+        """Return a result with what else is kept of its streams put in, up to so many bytes of each."""
+        return spooled.filled(self._history.folder, f"r{number}", result, most)
 
     def _exit_rule(self, number: int) -> ExitRule:
         try:

@@ -12,17 +12,17 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_state_path
+from platformdirs import user_config_path, user_state_path
 
-from pssh.history import schema
+from pssh.history import schema, spooled
 from pssh.history.codec import unpack
 from pssh.history.keeper import Keeper, Writer
 from pssh.history.marks import Left, Marks, forget, left
 from pssh.history.place import secure, state_folder
 from pssh.history.records import KeptHost
+from pssh.history.retention import SYSTEM, USUAL, Retention, retention
 from pssh.model.outcome import Failure, Result, status_of
 
-KEEP, DAYS = 200, 90  # runs, and days
 _DAY = 86400.0
 _GIVEN_BACK = 1000  # pages of 4 KiB that a run gives back to the system at most: it is not to start slowly
 FILE = "history.db"
@@ -31,14 +31,14 @@ FILE = "history.db"
 class History:
     """One open history."""
 
-    def __init__(self, folder: Path, *, keep: int = KEEP, days: float = DAYS) -> None:
+    def __init__(self, folder: Path, kept: Retention = USUAL) -> None:
         """Open the history in this folder, made if there is none, and settle what dead runs left; raises HistoryError.
 
-        `keep` and `days` say when runs are forgotten, once a new one has begun.
+        `kept` says when runs are forgotten, once a new one has begun.
         """
         secure(folder)
         self.folder, self.path = folder, folder / FILE
-        self._keep, self._days = keep, days
+        self._kept = kept
         self.database, self.notice = schema.connect(self.path)
         try:
             with self.told():
@@ -49,8 +49,9 @@ class History:
 
     @classmethod
     def usual(cls, environ: Mapping[str, str] = os.environ) -> "History":
-        """Open the history of this user."""
-        return cls(state_folder(environ, user_state_path("pssh")))
+        """Open the history of this user; raises HistoryError, and ConfigError for what is said of it."""
+        kept = retention(environ, (SYSTEM, user_config_path("pssh") / "config.toml"))
+        return cls(state_folder(environ, user_state_path("pssh")), kept)
 
     def close(self) -> None:
         self.database.close()
@@ -61,6 +62,7 @@ class History:
             highest = self.database.execute("select max(number) from runs").fetchone()[0]
             number = (highest or 0) + 1
             marks = Marks(self.folder, f"r{number}")
+            spooled.remove(self.folder, f"r{number}")  # of a run of the same number, in a history that is gone
             values = (number, number, counts, time.time() if now is None else now)
             self.database.execute(
                 "insert into runs (number, first, state, counts, started) values (?, ?, 'preparing', ?, ?)", values
@@ -71,10 +73,11 @@ class History:
         """Forget what is older than is kept; never the newest run, so that no number is given twice."""
         with self.told():
             newest = self.database.execute("select max(number) from runs").fetchone()[0] or 0
+            oldest = now - self._kept.days * _DAY if self._kept.days else 0.0
             rows = self.database.execute(
                 "select number from runs where number < ? and state in ('ended', 'interrupted')"
                 " and (number <= ? or started < ?)",
-                (newest, newest - self._keep, now - self._days * _DAY),
+                (newest, newest - (self._kept.keep or newest), oldest),
             ).fetchall()
             if not rows:
                 return
@@ -83,6 +86,7 @@ class History:
                     self.database.executemany(f"delete from {table} where {column} = ?", rows)
             for (number,) in rows:
                 forget(self.folder, f"r{number}")
+                spooled.remove(self.folder, f"r{number}")
             self.database.executescript(
                 f"pragma incremental_vacuum({_GIVEN_BACK})"
             )  # which `execute` leaves after a page
@@ -112,6 +116,7 @@ class History:
                         if (number,) in self._open():  # else it ended meanwhile
                             self._interrupted(number, marks)
                     forget(self.folder, f"r{number}")
+                    spooled.settle(self.folder, f"r{number}")
                 finally:
                     marks.close()
 

@@ -118,9 +118,12 @@ def spread(text: str) -> list[str]:
 
 def fold(names: Iterable[str]) -> str:
     """Return one short notation for a set of names, sorted, whatever their order: `db1,web[01-20]`."""
+    distinct = set(names)
+    if len(distinct) == 1 and (name := next(iter(distinct))) and not _ODD.search(name):
+        return name  # as it is for each row of a report in which no two hosts agree
     shapes: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
     odd = []
-    for name in set(names):
+    for name in distinct:
         if not name or _ODD.search(name):
             odd.append('"' + name.replace('"', '""') + '"')
         else:

@@ -104,7 +104,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     password_command: str = ""
     yes: bool = False  # protected hosts are meant
     say: bool = False
-    max_output: int = 16 << 20  # bytes of one host that files of output keep, 0: all of them
+    max_output: int = 16 << 20  # bytes of one host that history and files of output keep, 0: all of them
     max_output_run: int = 1 << 30  # of all hosts together
     on_overflow: Literal["drop", "kill"] = "drop"  # what is over, or the command that prints it
 

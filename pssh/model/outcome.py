@@ -46,6 +46,10 @@ class Output(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stderr: bytes = b""
     stdout_cut: int = 0  # bytes left out of the middle
     stderr_cut: int = 0
+    stdout_spooled: int = 0  # bytes from the beginning on that the history of the run has besides
+    stderr_spooled: int = 0
+    stdout_at: int = 0  # where bytes are left out, if that is not the middle
+    stderr_at: int = 0
     note: str = ""  # a stable word: "stream-left-open"; or a sentence, such as what was left behind
 
     @property
@@ -60,7 +64,17 @@ class Output(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def truncated(self) -> bool:
+        """Whether bytes are left out here."""
         return bool(self.stdout_cut or self.stderr_cut)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it can be had, here or from the history of the run."""
+        streams = (
+            (self.stdout, self.stdout_cut, self.stdout_spooled),
+            (self.stderr, self.stderr_cut, self.stderr_spooled),
+        )
+        return all(not cut or spooled + len(data) // 2 >= len(data) + cut for data, cut, spooled in streams)
 
 
 class Reply(Output, frozen=True, tag="reply", omit_defaults=True):
@@ -87,11 +101,17 @@ class Failure(Output, frozen=True, tag="failure", omit_defaults=True):
     kind: str  # stable, lower-case, safe to match in scripts: "changed"
     message: str  # one line for a person; may hold a remote's words, so it is made safe before it is shown
     hint: str = ""
+    detail: str = ""  # what of it is this host's own, such as an address; hosts are put together without it
     remote_end: Literal["", "killed", "exited", "left running"] = ""  # what became of the command, as seen
 
     @property
     def cause(self) -> str:
         return f"{self.stage}/{self.kind}"
+
+    @property
+    def words(self) -> str:
+        """The whole of it, in one line."""
+        return f"{self.message} ({self.detail})" if self.detail else self.message
 
 
 class StepResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,13 +1,14 @@
 """The results of a run, and what can be said of them without showing them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from signal import Signals
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from pssh.model.outcome import Reply, Result, Status
+from pssh.model.outcome import Failure, Reply, Result, Status
 
 # Worst first: the order of rows and of counts.
 BY_WEIGHT: tuple[Status, ...] = (
@@ -143,7 +144,8 @@ def _remote_code(result: Result) -> int:
 def grouped(results: Iterable[Result]) -> list[list[Result]]:
     """Put results together that have equal status, cause and output.
 
-    Those of failures also need equal words, and the same said of what became of the command.
+    Those of failures also need equal words, but for what is a host's own, and the same said of what became of the
+    command.
     """
     found: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
@@ -152,3 +154,11 @@ def grouped(results: Iterable[Result]) -> list[list[Result]]:
         key = (result.status, result.cause, word, end.stdout, end.stderr, end.stdout_cut, end.stderr_cut, end.note)
         found.setdefault(key, []).append(result)
     return sorted(found.values(), key=lambda group: (BY_WEIGHT.index(group[0].status), -len(group)))
+
+
+def spoken_for(group: Sequence[Result]) -> Result:
+    """Return what can be said of a whole group: its first result, without what is that host's own."""
+    first = group[0]
+    if isinstance(first.end, Failure) and first.end.detail and any(one.end != first.end for one in group[1:]):
+        return replace(first, end=replace(first.end, detail=""))
+    return first

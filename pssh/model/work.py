@@ -34,18 +34,19 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expect_disconnect: bool = False  # so does a connection that the host closes in the middle of a command
     say: bool = False  # send output as it comes
     output: int = 0  # bytes that the host may print before its command is ended
+    spool: bool = False  # what a result does not hold is kept elsewhere
 
     @property
     def heard(self) -> bool:
         """Whether somebody wants to hear of output as it comes."""
-        return self.say or self.output > 0
+        return self.say or self.spool or self.output > 0
 
 
 class TransportError(Exception):
     """A session cannot go on; `failure` is the row, with what was printed until then."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
+        super().__init__(failure.words)
         self.failure = failure
 
 

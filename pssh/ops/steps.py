@@ -297,7 +297,7 @@ class _Way:
                 seconds=seconds,
                 changed=end.changed if isinstance(end, Reply) else None,
                 attempts=tries,
-                note=end.message if isinstance(end, Failure) else first_line(end),
+                note=end.words if isinstance(end, Failure) else first_line(end),
                 undo=undo,
             )
         )
@@ -335,7 +335,7 @@ def _ended_by(name: str, end: Reply | Failure, *notes: str) -> Reply:
 def _words(trouble: tuple[str, Reply | Failure]) -> str:
     """Return one line on what did not work."""
     what, end = trouble
-    said = end.message if isinstance(end, Failure) else _joined(end.cause, first_line(end), by=": ")
+    said = end.words if isinstance(end, Failure) else _joined(end.cause, first_line(end), by=": ")
     return f"{what}: {said}"
 
 

@@ -41,7 +41,7 @@ class Block:
     def text(self) -> str:
         """What they printed; what is masked stands there as it is where it is the same for all."""
         text = words.block(self.first.end)
-        return self.mask(text, self.first.host).shown(self._varies) if self.mask else text
+        return self.mask(text, self.first.host).shown(self._varies) if self.mask and any(self._varies) else text
 
     def add(self, result: Result, values: tuple[str, ...]) -> None:
         if not self.results:

@@ -1,17 +1,27 @@
-"""What differs between two texts, line by line, in the form of `diff -u`.
+"""What differs: between two texts, line by line, in the form of `diff -u`, and between two runs, host by host.
 
-Texts that are too long to be compared in a moment are told apart by their beginning and end alone.
+What hosts print stands behind its gutter here too. Texts that are too long to be compared in a moment are told apart
+by their beginning and end alone. Of two runs, hosts whose status changed come first, then those whose output did, then
+those in only one of them; hosts with the same change share a row or a block.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import unified_diff
 
-from pssh.report.grid import clip
+from pssh.model.outcome import Result
+from pssh.model.report import BY_WEIGHT, Report
+from pssh.report import words
+from pssh.report.grid import clip, grid, wrap
 
 MOST_LINES = 200  # of one comparison that are shown
+MOST_DIFFS = 200  # comparisons that are shown
 _CONTEXT = 3
 _COMPARED = 1500  # lines of a text, without what both begin and end with
 _COLORS = {"+": "32", "-": "31", "@": "36"}
+_HOSTS_WIDTH = 60
+
+Pair = tuple[Result, Result]
+Told = Callable[[Result], str]  # what a host printed, as lines to compare
 
 
 def unified(ours: str, theirs: str) -> Iterator[str]:
@@ -38,9 +48,10 @@ def drawn(lines: Iterator[str], *, width: int = 0, color: bool = False) -> Itera
         if number == MOST_LINES:
             yield f"… {1 + sum(1 for _ in lines):,} more lines\n"
             return
-        text = clip(line.expandtabs(), width) if width else line
+        text = line.replace(words.OURS, "")
+        text = clip(text.expandtabs(), max(width - len(words.GUTTER) - 1, 1)) if width else text
         code = _COLORS.get(line[:1])
-        yield f"\x1b[{code}m{text}\x1b[0m\n" if color and code else f"{text}\n"
+        yield words.behind(f"\x1b[{code}m{text}\x1b[0m" if color and code else text) + "\n"
 
 
 def _alike(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
@@ -59,3 +70,79 @@ def _moved(line: str, by: int) -> str:
         first, comma, count = part[1:].partition(",")
         moved.append(f"{part[0]}{int(first) + by}{comma}{count}")
     return f"@@ {' '.join(moved)} @@"
+
+
+def _block(result: Result) -> str:
+    return words.block(result.end)
+
+
+def difference(old: Report, new: Report, *, width: int = 0, color: bool = False, told: Told = _block) -> str:
+    """Return what changed from one run to the other; empty if nothing did. `told`: what is compared, as lines."""
+    before = {result.host: result for result in old.results}
+    after = {result.host: result for result in new.results}
+    pairs = [(before[host], after[host]) for host in before if host in after]
+    parts = (
+        _statuses([pair for pair in pairs if _said(pair[0]) != _said(pair[1])], old, new, width),
+        "".join(_outputs([pair for pair in pairs if _said(pair[0]) == _said(pair[1])], color, told)),
+        _alone(old, before, after),
+        _alone(new, after, before),
+    )
+    return "\n".join(filter(None, parts))
+
+
+def _said(result: Result) -> tuple[str, str]:
+    return result.status, result.cause
+
+
+def _word(result: Result) -> str:
+    return f"{result.status}  {words.cause(result)}".rstrip()
+
+
+def _statuses(pairs: Iterable[Pair], old: Report, new: Report, width: int) -> str:
+    found: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        found.setdefault((_word(pair[0]), _word(pair[1])), []).append(pair)
+    if not found:
+        return ""
+    groups = sorted(found.items(), key=lambda item: (BY_WEIGHT.index(item[1][0][1].status), -len(item[1])))
+    room = max((width - _HOSTS_WIDTH // 2) // 2, 20) if width else 1000
+    rows = [
+        [
+            wrap(words.hosts(one.host for one, _ in group), _HOSTS_WIDTH if not width else max(width // 3, 10), 10),
+            str(len(group)),
+            clip(was, room),
+            clip(became, room),
+        ]
+        for (was, became), group in groups
+    ]
+    return grid(["HOSTS", "N", words.hosts([old.run.id]), words.hosts([new.run.id])], rows, right=["N"])
+
+
+def _outputs(pairs: Iterable[Pair], color: bool, told: Told) -> Iterator[str]:
+    """Yield a block for each change of output, the most frequent first."""
+    found: dict[tuple[object, object], list[Pair]] = {}
+    for was, became in pairs:
+        if (before := _printed(was)) != (now := _printed(became)):
+            found.setdefault((before, now), []).append((was, became))
+    groups = sorted(found.values(), key=len, reverse=True)
+    for group in groups[:MOST_DIFFS]:
+        hosts = words.hosts(one.host for one, _ in group)
+        yield f"{words.RULE}\n{hosts}{f' ({len(group):,})' if len(group) > 1 else ''}\n{words.RULE}\n"
+        lines = "".join(drawn(unified(*map(told, group[0])), color=color))
+        yield lines or f"{' and '.join(map(_size, group[0]))} that differ in what was not kept\n"
+    if rest := groups[MOST_DIFFS:]:
+        yield f"{words.RULE}\n… {len(rest):,} more changes, {words.count(sum(map(len, rest)))}\n"
+
+
+def _size(result: Result) -> str:
+    return f"{result.end.stdout_bytes + result.end.stderr_bytes:,} bytes"
+
+
+def _printed(result: Result) -> tuple[bytes, int, bytes, int]:
+    end = result.end
+    return end.stdout, end.stdout_cut, end.stderr, end.stderr_cut
+
+
+def _alone(report: Report, ours: Mapping[str, Result], theirs: Mapping[str, Result]) -> str:
+    alone = [host for host in ours if host not in theirs]
+    return f"only in {report.run.id}: {words.hosts(alone)}\n" if alone else ""

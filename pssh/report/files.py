@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from pssh.model.event import Event, RunEnded
 from pssh.model.files import Act, Answer, Digest, Entry, Space, Sum, read
+from pssh.model.outcome import Result
 from pssh.model.report import Report
 from pssh.report import words
 from pssh.report.grid import GAP, grid, width_of, wrap
@@ -78,6 +79,17 @@ def files_table(report: Report, look: Look, now: float) -> str:
     if rest:
         parts.append(table(replace(report, results=tuple(rest)), width=look.width, color=look.color))
     return "\n".join(filter(None, parts))
+
+
+def listing(result: Result) -> str:
+    """Return what a host answered, a line each and all of it exact, to be compared line by line."""
+    look, lines = Look(exact=True), []
+    for answer in read(result.end.stdout):
+        cells = _cells(answer, look)
+        if isinstance(answer, Entry):
+            cells["AGE"] = _age([answer.mtime], look, 0.0)
+        lines.append("  ".join(filter(None, cells.values())))
+    return "".join(f"{line}\n" for line in lines) + words.block(replace(result.end, stdout=b"", stdout_cut=0))
 
 
 def _rows(answers: Iterable[tuple[str, Answer]], look: Look) -> Iterable[list[_Row]]:

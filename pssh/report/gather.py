@@ -1,4 +1,4 @@
-"""Blocks of equal output under the hosts that gave it, then the table of causes.
+"""Blocks of equal output behind a gutter, under the hosts that gave it, then the table of causes.
 
 A block is worst first, as rows are. Hosts that printed nothing have no block; the table has them. Where blocks are
 compared, the largest is shown whole, and the others by what differs from it.
@@ -7,16 +7,14 @@ compared, the largest is shown whole, and the others by what differs from it.
 import sys
 
 from pssh.model.event import Event, RunEnded
-from pssh.model.report import Report
+from pssh.model.report import Report, spoken_for
 from pssh.report import words
 from pssh.report.blocks import EXACT, Block, Compare, blocks, largest
-from pssh.report.diff import drawn, unified
+from pssh.report.diff import MOST_DIFFS, drawn, unified
 from pssh.report.grid import clip, width_of
 from pssh.report.screen import Screen
 from pssh.report.style import paint
 from pssh.report.table import Table, cause_table
-
-MOST_DIFFS = 200  # blocks that are compared with the largest
 
 
 class Gather:
@@ -48,7 +46,7 @@ class Gather:
         any_block = False
         for block in blocks(report, self._compare):
             if text := block.text:
-                self._screen.write(f"{self._head(block)}{text}")
+                self._screen.write(f"{self._head(block)}{words.guttered(text)}")
                 any_block = True
         return any_block
 
@@ -58,7 +56,7 @@ class Gather:
         if not (base := largest(found)):
             return False
         text = base.text
-        self._screen.write(f"{self._head(base)}{text}")
+        self._screen.write(f"{self._head(base)}{words.guttered(text)}")
         others = [block for block in found if block is not base and (block.first.reply or words.printed(block.first))]
         for block in others[:MOST_DIFFS]:
             lines = drawn(unified(text, block.text), width=self._width, color=self._color)
@@ -74,7 +72,7 @@ class Gather:
         who = words.hosts(result.host for result in block.results) + (f" ({number:,})" if number > 1 else "")
         if not first.ok:
             room = (self._width or sys.maxsize) - width_of(f"{who}  {first.status}: ")
-            why = f": {clip(words.cause(first), room)}" if room > 0 else ""
+            why = f": {clip(words.cause(spoken_for(block.results)), room)}" if room > 0 else ""
             who = f"{who}  {paint(first.status, first.status, color=self._color)}{why}"
         return f"{words.RULE}\n{who}\n{words.RULE}\n"
 

@@ -120,13 +120,18 @@ def _about(results: Sequence[Result], given: str, run: str, job: str) -> str:
         stage, cause = failure.stage, failure.cause
         for name in (f"{first.status} {cause}", cause, f"{first.status} {stage}", stage):
             if name in _HINTS:
-                names = words.hosts(result.host for result in results)
-                told = shlex.quote(names) if len(names) <= _LONGEST else "TARGETS"
+                told = shortly([result.host for result in results], "TARGETS")
                 hosts = f"{safe(given)} {told}" if given else told
                 rest = f"`{safe(again(run, job))}`" if run else f"`pssh run {hosts} COMMAND`"
                 unknown = f" with `{safe(again(run, job, unknown=True))}`" if run else ""
                 return _HINTS[name].format(hosts=hosts, again=rest, unknown=unknown)
     return ""
+
+
+def shortly(names: Sequence[str], word: str) -> str:
+    """Return folded hosts as for a shell, or the word if they are too many to read."""
+    folded = words.hosts(names)
+    return shlex.quote(folded) if len(folded) <= _LONGEST else word
 
 
 def _left(results: Sequence[Result]) -> str:

@@ -189,6 +189,7 @@ def row(result: Result) -> rec.Row:
         stdout_bytes=end.stdout_bytes,
         stderr_bytes=end.stderr_bytes,
         truncated=end.truncated,
+        spooled=end.whole if end.truncated else UNSET,
         note=end.note or None,
         banner=result.banner or None,
         attempts=result.attempts,
@@ -237,7 +238,7 @@ def _streams(**streams: bytes) -> Fields:
 
 
 def _why(failure: Failure) -> rec.Why:
-    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.message, hint=failure.hint or None)
+    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.words, hint=failure.hint or None)
 
 
 def _group(group: list[Result]) -> rec.Group:

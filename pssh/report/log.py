@@ -26,6 +26,7 @@ class Line(Struct, frozen=True, kw_only=True):
     """One earlier run."""
 
     run: Run
+    words: str = ""  # of the subcommand, where the run's own do not say which it was
     repeats: str = ""  # the run that it repeats a part of
     hosts: int
     counts: Mapping[Status, int]
@@ -80,7 +81,7 @@ def _row(line: Line) -> dict[str, str]:
     return {
         "RUN": f"{run.id}<{line.repeats}" if line.repeats else run.id,
         "WHEN": when,
-        "COMMAND": safe(_command(run)),
+        "COMMAND": safe(f"{line.words} {run.text}".strip() if line.words else _command(run)),
         "TARGETS": safe(run.targets),
         "N": f"{line.hosts:,}",
         "RESULT": counted if line.state == "ended" else f"{line.state}: {counted}".rstrip(": "),

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pssh.model.outcome import Result
-from pssh.model.report import BY_WEIGHT, Report
+from pssh.model.report import BY_WEIGHT, Report, spoken_for
 from pssh.report import words
 from pssh.report.safe import safe
+from pssh.report.staged import told, waves
 from pssh.report.summary import causes, counts
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~&#]")
@@ -31,7 +32,7 @@ def render(report: Report, rows: str = "result") -> Iterator[str]:
         first = group[0]
         names = words.hosts(result.host for result in group)
         cells = (names, *(() if alone else (str(len(group)),)), first.status, words.code(first), words.slowest(group))
-        yield _line(map(escape, (*cells, words.first_line(first))))
+        yield _line(map(escape, (*cells, words.first_line(spoken_for(group)))))
 
 
 def page(report: Report) -> Iterator[str]:
@@ -42,9 +43,22 @@ def page(report: Report) -> Iterator[str]:
     ended = f"exit {report.exit_code}" + (f", stopped: {report.stopped}" if report.stopped else "")
     facts = (f"{words.count(len(report.results))}: {counts(report)}", *said, run.id and f"run {run.id}", ended)
     yield f"{' · '.join(escape(safe(fact)) for fact in facts if fact)}\n\n"
+    yield from _waves(report)
     yield from render(report)
     for number, line in enumerate(causes(report.results, run.given, run.id, run.job.file if run.job else "")):
         yield ("" if number else "\n") + f"- {escape(line.strip())}\n"
+
+
+def _waves(report: Report) -> Iterator[str]:
+    """Yield the table of the waves of a run that went in some, and why none followed."""
+    if not (found := waves(report)):
+        return
+    columns = ("WAVE", "N", "RESULT", "BEGAN", "TIME")
+    yield _line(columns)
+    yield _line(["---:" if name in (*_RIGHT, "BEGAN") else "---" for name in columns])
+    for wave in found:
+        yield _line(map(escape, (str(wave.number), f"{wave.hosts:,}", *told(wave))))
+    yield "\n" + "".join(f"Stopped after wave {wave.number}: {escape(wave.why)}\n\n" for wave in found if wave.why)
 
 
 def escape(text: str) -> str:

@@ -59,7 +59,8 @@ class Row(Struct, frozen=True, kw_only=True):
     encoding: Encoding = UNSET
     stdout_bytes: int  # that the host sent, kept or not
     stderr_bytes: int
-    truncated: bool
+    truncated: bool  # the middle of a stream is not here
+    spooled: bool | UnsetType = UNSET  # of what is truncated: whether the history of the run has all of it
     note: str | None
     banner: str | None
     attempts: int

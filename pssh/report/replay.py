@@ -1,14 +1,21 @@
 """An earlier run on the screen once more: the reporters hear it from its report, and show what they showed then.
 
-Times are those of then. Of what happened in between only the results are kept: a replay has no retries, waves or keys.
+Times are those of then. Of what happened in between only the results and their waves are kept: a replay has no
+retries and no keys.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from math import inf
 
-from pssh.model.event import Event, JobEnded, JobSaid, RunEnded, RunStarted
+from msgspec.structs import replace
+
+from pssh.model.event import Event, JobEnded, JobSaid, RunEnded, RunStarted, WaveEnded, WaveStarted
+from pssh.model.outcome import Result
 from pssh.model.report import Report
 from pssh.model.work import StreamName
 from pssh.report.base import Reporter
+from pssh.report.staged import waves
 
 
 class Then:
@@ -21,24 +28,51 @@ class Then:
         return self.now
 
 
-def replay(report: Report, made: Callable[[Then], Sequence[Reporter]], *, said: bool = False) -> None:
-    """Let the reporters that `made` returns hear the run; `said`: also what was printed, before each host's end."""
+Printed = Callable[[Result], Iterable[tuple[StreamName, bytes]]]  # all that is kept of what a host printed, in pieces
+
+
+def replay(report: Report, made: Callable[[Then], Sequence[Reporter]], *, printed: Printed | None = None) -> None:
+    """Let the reporters that `made` returns hear the run; also what was `printed`, before each host's end."""
     then = Then(report)
     reporters = made(then)
-    for event in _events(report, then, said):
+    for event in _events(report, then, printed):
         for reporter in reporters:
             reporter.on(event)
 
 
-def _events(report: Report, then: Then, said: bool) -> Iterator[Event]:
+def _events(report: Report, then: Then, printed: Printed | None) -> Iterator[Event]:
     run = report.run
     yield RunStarted(run)
-    for result in sorted(report.results, key=lambda result: result.started + result.seconds.get("total", 0.0)):
-        then.now = max(then.now, result.started + result.seconds.get("total", 0.0))
-        streams: tuple[tuple[StreamName, bytes], ...] = (("stdout", result.end.stdout), ("stderr", result.end.stderr))
-        for stream, data in streams:
-            if said and data:
-                yield JobSaid(result.job_id, result.host, stream, data)
-        yield JobEnded(result)
+    staged = {float(wave.number): wave for wave in waves(report) if wave.results} if _complete(report) else {}
+    done: list[Result] = []
+    for number, group in groupby(sorted(report.results, key=_order), _stage):
+        if wave := staged.get(number):
+            yield WaveStarted(wave.number, wave.of, wave.hosts)
+        results = list(group)
+        yield from _ends(results, then, printed)
+        done += results
+        if wave:
+            yield WaveEnded(wave.number, wave.of, report=replace(report, results=tuple(done), seconds=wave.ended))
     then.now = run.started + report.seconds
     yield RunEnded(report)
+
+
+def _complete(report: Report) -> bool:
+    return len(report.results) == len(report.run.hosts)
+
+
+def _stage(result: Result) -> float:
+    """Return in which wave a host went; those that were not run come after them all."""
+    return inf if result.status == "not-run" else result.wave
+
+
+def _order(result: Result) -> tuple[float, float]:
+    return _stage(result), result.started + result.seconds.get("total", 0.0)
+
+
+def _ends(results: Iterable[Result], then: Then, printed: Printed | None) -> Iterator[Event]:
+    for result in results:
+        then.now = max(then.now, result.started + result.seconds.get("total", 0.0))
+        for stream, data in printed(result) if printed else ():
+            yield JobSaid(result.job_id, result.host, stream, data)
+        yield JobEnded(result)

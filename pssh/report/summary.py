@@ -11,7 +11,7 @@ from pssh.model.outcome import Failure, Result, Status
 from pssh.model.report import BY_WEIGHT, Report
 from pssh.report import words
 from pssh.report.grid import clip
-from pssh.report.hints import hint
+from pssh.report.hints import hint, shortly
 from pssh.report.safe import safe
 from pssh.report.screen import Screen
 
@@ -63,7 +63,12 @@ def summary(report: Report) -> str:
         report.stopped and f"stopped: {safe(report.stopped)}",
         f"exit {report.exit_code}",
     ]
-    lines = [*causes(report.results, run.given, run.id, run.job.file if run.job else ""), *undone(report)]
+    job = run.job.file if run.job else ""
+    lines = [
+        *causes(report.results, run.given, run.id, job),
+        *undone(report),
+        *_long(report.results, run.id),
+    ]
     return "  ".join(filter(None, parts)) + "\n" + "".join(lines)
 
 
@@ -90,6 +95,16 @@ def undone(report: Report) -> Iterable[str]:
     """Return a line for each step that was not taken back everywhere, with the hosts."""
     for name, hosts in report.owed.items():
         yield _line("not undone", hosts, f"the step `{safe(name)}` was not taken back: look there")
+
+
+def _long(results: Iterable[Result], run: str) -> Iterable[str]:
+    """Yield what became of outputs that a report does not hold whole, of a run that is kept."""
+    long = [result for result in results if result.end.truncated] if run else []
+    for whole in (True, False):
+        if names := [result.host for result in long if result.end.whole is whole]:
+            text = f"`pssh show {safe(run)} {shortly(names, 'HOST')}` has "
+            text += "all of it" if whole else "more of it; the rest was dropped, see `--max-output`"
+            yield _line("long output", names, text)
 
 
 def _line(cause: str, names: list[str], text: str) -> str:

@@ -1,6 +1,9 @@
-"""How results are worded for people: output, cause, time, hosts; every text from here is safe to show."""
+"""How results are worded for people: output, cause, time, hosts; every text from here is safe to show.
 
-import re
+Each line that a host printed stands behind a gutter, `| `, with which no line of ours begins: whatever a host prints,
+nobody takes it for a row, a heading or a hint of ours. Why not as it came: a host could write a report of its own.
+"""
+
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -10,7 +13,8 @@ from pssh.report.safe import safe
 
 RULE = "---------------"
 STDERR = "--- stderr"
-_OURS = re.compile(rf"^(?=(?:{RULE}|{STDERR})[ \t]*$)", re.MULTILINE)
+OURS = "\0"  # begins a line of ours within a block: what has passed `safe` holds none
+GUTTER = "|"
 _LOOKED_AT = 64 << 10  # bytes in which a first line is looked for
 
 
@@ -56,7 +60,7 @@ def cause(result: Result) -> str:
     end = result.end
     if not isinstance(end, Failure):
         return safe(result.cause)  # the host chose the name of a signal
-    return f"{named_cause(end)}: {safe(end.message)}"
+    return f"{named_cause(end)}: {safe(end.words)}"
 
 
 def named_cause(end: Failure) -> str:
@@ -84,25 +88,46 @@ def notes(end: Output) -> str:
     """Return in parentheses what else there is to know of an output; usually nothing."""
     said = [safe(end.note)] if end.note else []
     if end.truncated:
-        said.append(f"truncated: {end.stdout_bytes + end.stderr_bytes:,} bytes printed")
+        printed = f"{end.stdout_bytes + end.stderr_bytes:,} bytes printed"
+        said.append(printed if end.whole else f"truncated: {printed}")
     return f"({', '.join(said)})" if said else ""
 
 
-def text(data: bytes, cut: int) -> str:
-    """Return all that was kept of a stream, with a newline at its end; where bytes were cut, a line counts them."""
+def text(data: bytes, cut: int, at: int = 0) -> str:
+    """Return all that was kept of a stream, with a newline at its end; where bytes were cut, a line counts them.
+
+    `at`: where that is, if not in the middle.
+    """
+    return _text(data, cut, at)
+
+
+def _text(data: bytes, cut: int, at: int, ours: str = "") -> str:
     if not cut:
         return _ended(safe(data, newlines=True))
-    half = len(data) // 2
-    head, tail = (_ended(safe(part, newlines=True)) for part in (data[:half], data[half:]))
-    return f"{head}… {cut:,} bytes left out …\n{tail}"
+    at = at or len(data) // 2
+    head, tail = (_ended(safe(part, newlines=True)) for part in (data[:at], data[at:]))
+    return f"{head}{ours}… {cut:,} bytes left out …\n{tail}"
 
 
 def block(end: Output) -> str:
-    """Return all that was printed, with a newline at its end; a line that looks like one of ours gets a backslash."""
-    said = _OURS.sub(r"\\", text(end.stdout, end.stdout_cut))
+    """Return all that was printed, with a newline at its end; lines of ours in it begin with `OURS`."""
+    said = _text(end.stdout, end.stdout_cut, end.stdout_at, OURS)
     if end.stderr:
-        said += f"{STDERR}\n" + _OURS.sub(r"\\", text(end.stderr, end.stderr_cut))
+        said += f"{OURS}{STDERR}\n{_text(end.stderr, end.stderr_cut, end.stderr_at, OURS)}"
     return said
+
+
+def guttered(block: str) -> str:
+    """Return a block as it is shown: lines of ours as they are, those of the host behind the gutter."""
+    shown = []
+    for line in block.removesuffix("\n").split("\n"):
+        shown.append(line[1:] if line[:1] == OURS else behind(line))
+    return "\n".join(shown) + "\n"
+
+
+def behind(line: str) -> str:
+    """Return a line of a host behind the gutter."""
+    return f"{GUTTER} {line}" if line else GUTTER
 
 
 def printed(result: Result) -> bool:

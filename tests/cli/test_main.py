@@ -56,6 +56,7 @@ RUN_HELP = "  `pssh run --help` shows how"
     ("args", "said"),
     [
         (["rnu"], ["No command `rnu`", "  did you mean `pssh run`?"]),
+        (["fs", "find", "@all", "/", "-name", "x"], ["No option `-name`", "  did you mean `--name`?"]),
         (["--versio"], ["No option `--versio`", "  did you mean `--version`?"]),
         (["-h"], ["No option `-h`", "  help is `pssh --help`"]),
         (["help"], ["No command `help`", "  help is `pssh --help`"]),

@@ -124,3 +124,17 @@ def test_a_wall_clock_that_jumps_moves_no_limit(
     document = json.loads(done.out)
     assert [row["cause"] for row in document["results"]] == [cause, None, None, None]
     assert (done.code, document["exit"]) == (code, code)
+
+
+def test_a_run_in_waves_is_kept_with_them(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text('version = 1\n[connection]\ntransport = "local"\n[hosts."n[1-6]"]\n')
+    words = ("run", "-i", "fleet.toml", "-T", "--canary", "1", "--batch", "2", "--max-fail", "0")
+    done = pssh(*words, "@all", "test {host} != n3", cwd=tmp_path)
+    assert done.code == 6
+    again = pssh("show", cwd=tmp_path)
+    lines = [line.rpartition("  ")[0] for line in done.err.splitlines() if line.startswith("wave ")]
+    assert lines == [line.rpartition("  ")[0] for line in again.err.splitlines() if line.startswith("wave ")]
+    assert len(lines) == 4
+    rows = json.loads(pssh("show", "-f", "json", cwd=tmp_path).out)
+    assert [row["wave"] for row in rows["results"]] == [1, 2, 2, 3, 3, 4]
+    assert pssh("report", "--md", "-", cwd=tmp_path).out.count("Stopped after wave 2: more hosts failed") == 1

@@ -159,7 +159,7 @@ def test_diff_shows_what_changed(home: Path) -> None:
     assert changed.out.splitlines()[2].split() == ["web[02-04]", "3", "ok", "failed", "exit", "3"]
     assert changed.out.endswith("only in r1: web01\n")
     said = pssh("diff", "r1", "r3", cwd=home)
-    assert "-cat: web01.txt: No such file or directory\n+one\n+two\n" in said.out
+    assert "| -cat: web01.txt: No such file or directory\n| +one\n| +two\n" in said.out
     assert said.out.endswith("only in r1: web04\n")
     same = pssh("diff", "r3", "r3", cwd=home)
     assert (same.code, same.out, same.err) == (0, "", "pssh: r3 and r3 do not differ\n")
@@ -213,3 +213,47 @@ def test_no_secret_is_ever_kept_and_a_rerun_asks_for_it_again(home: Path) -> Non
 def _streams(text: str) -> str:
     rows = json.loads(text)["results"]
     return json.dumps([{name: row[name] for name in ("stdout", "stderr")} for row in rows], separators=(",", ":"))
+
+
+LONG = "seq 1 400000"  # 2.7 MB, of which a report holds 1 MiB
+
+
+def test_the_whole_of_a_long_output_can_be_had_later(home: Path) -> None:
+    whole = "".join(f"{number}\n" for number in range(1, 400_001))
+    done = run(home, "web[01-03]", LONG)
+    assert "`pssh show r1 'web[01-03]'` has all of it" in done.err
+    assert f"({len(whole):,} bytes printed)" in done.out
+    assert pssh("show", "r1", "web02", "--raw", cwd=home).out == whole
+    body = pssh("show", "r1", "web02", cwd=home).out
+    assert "".join(f"{line[2:]}\n" for line in body.splitlines() if line.startswith("| ")) == whole
+    assert pssh("show", "-o", "out", "-q", cwd=home).code == 0
+    assert (home / "out" / "web03").read_text() == whole
+    (row,) = json.loads(pssh("show", "last", "web01", "-f", "json", cwd=home).out)["results"]
+    assert (row["stdout"], row["truncated"]) == (whole, False)
+
+
+def test_beyond_max_output_the_middle_is_gone_and_said_to_be(home: Path) -> None:
+    done = run(home, "web[01-03]", LONG, more=("--max-output", "2M", "-f", "json"))
+    assert "has more of it; the rest was dropped, see `--max-output`" in done.err
+    assert {(row["truncated"], row["spooled"]) for row in json.loads(done.out)["results"]} == {(True, False)}
+    body = pssh("show", "last", "web01", cwd=home).out.splitlines()
+    assert body[3] == "| 1" and "| 300000" in body and "| 399999" in body
+    assert [line for line in body if "left out" in line] == ["… 67,455 bytes left out …"]
+
+
+def test_without_history_the_middle_is_gone(home: Path) -> None:
+    done = run(home, "web[01-03]", LONG, more=("--no-history",))
+    assert "(truncated: 2,688,895 bytes printed)" in done.out
+    assert "long output" not in done.err
+
+
+def test_what_changed_on_files_is_told_in_words_and_not_in_json(home: Path) -> None:
+    (home / "f").write_text("one")
+    for _ in "12":
+        assert pssh("fs", "stat", "-i", "fleet.toml", "web01", str(home / "f"), cwd=home).code == 0
+        (home / "f").write_text("other")
+    assert f"  fs stat {home}"[:14] in pssh("log", cwd=home).out
+    said = pssh("diff", "last~1", "last", cwd=home).out
+    assert "{" not in said
+    old, new = (line.split() for line in said.splitlines() if line.startswith(("| -", "| +")))
+    assert (old[3], new[3], old[-1]) == ("3", "5", str(home / "f"))

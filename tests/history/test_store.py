@@ -10,6 +10,7 @@ import pytest
 from pssh.errors import HistoryError
 from pssh.history import schema
 from pssh.history.queries import Queries
+from pssh.history.retention import Retention
 from pssh.history.store import History
 from pssh.model.outcome import Reply
 from tests.support.history import STARTED, begun, kept, numbered_as
@@ -126,7 +127,7 @@ def test_a_run_that_died_before_it_began_leaves_nothing(history: History) -> Non
 
 
 def test_old_runs_are_forgotten_by_number_and_by_age_but_never_the_newest(tmp_path: Path) -> None:
-    history = History(tmp_path / "state", keep=3)
+    history = History(tmp_path / "state", Retention(keep=3))
     for _ in range(6):
         kept(history, [ok("a")])
     begun(history, ["a"])
@@ -139,7 +140,7 @@ def test_old_runs_are_forgotten_by_number_and_by_age_but_never_the_newest(tmp_pa
 
 
 def test_what_is_forgotten_takes_no_room_any_more(tmp_path: Path) -> None:
-    history = History(tmp_path / "state", keep=2)
+    history = History(tmp_path / "state", Retention(keep=2))
     for _ in range(3):
         kept(history, [ok(f"h{number}", os.urandom(10_000)) for number in range(40)])
     large = history.database.execute("pragma page_count").fetchone()[0]

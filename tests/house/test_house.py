@@ -55,6 +55,17 @@ def test_a_command_waits_for_nothing_that_only_other_runs_need() -> None:
     assert not names & heavy
 
 
+def test_a_worker_waits_for_nothing_that_paramiko_only_tells_its_version_by() -> None:
+    code = (
+        "import socket, sys; ours, theirs = socket.socketpair(); ours.close(); from pssh.engine.worker import main;"
+        "main([str(theirs.detach()), 'ssh']); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = set(done.stdout.split())
+    assert "paramiko.transport" in names
+    assert not names & {"importlib.metadata", "email", "zipfile", "invoke.context"}
+
+
 def skips(tree: ast.Module) -> list[ast.Call | ast.Attribute]:
     """Return every mention of a skip or an expected failure that gives no reason."""
     called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pssh.model.outcome import Failure, Reply, Result, Status, StepResult
-from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped
+from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped, spoken_for
 
 RUN = Run(id="", started=0.0, operation="command", text="true", targets="@all", inventory=(), hosts=())
 
@@ -152,6 +152,18 @@ def test_equal_results_are_one_group_in_the_order_of_the_targets():
 )
 def test_results_that_differ_in_anything_shown_are_apart(other: Result):
     assert len(grouped([row("ok", stdout=b"a"), other])) == 2
+
+
+def test_hosts_that_fail_alike_are_together_whatever_of_it_is_their_own():
+    ends = [Failure("connect", "refused", "refused", detail=f"10.0.0.{n}:22") for n in (1, 2)]
+    down = [structs.replace(DOWN, host=f"web{n}", end=end) for n, end in enumerate(ends)]
+    (group,) = grouped(down)
+    assert [result.failure.words for result in group] == [
+        "refused (10.0.0.1:22)",
+        "refused (10.0.0.2:22)",
+    ]
+    assert spoken_for(group).failure.words == "refused"
+    assert spoken_for(group[:1]).failure.words == "refused (10.0.0.1:22)"
 
 
 def test_failures_come_first_then_the_largest_group():

@@ -75,13 +75,15 @@ def test_the_largest_block_is_whole_and_the_others_are_what_differs() -> None:
     results += [ok("web5"), failed("web6", "connect/refused", "closed")]
     text, _ = shown(report(results), Display(format="gather", compare=DIFF))
     assert text.partition("\nHOSTS")[0] == (
-        "---------------\nweb[1-2] (2)\n---------------\nFilesystem  Size\n/dev/vda1    40G\ntmpfs         1G\n"
+        "---------------\nweb[1-2] (2)\n---------------\n"
+        "| Filesystem  Size\n| /dev/vda1    40G\n| tmpfs         1G\n"
         "---------------\nweb4  failed: exit 1\n---------------\n"
-        "@@ -1,3 +1,2 @@\n-Filesystem  Size\n-/dev/vda1    40G\n-tmpfs         1G\n+--- stderr\n+df: no\n"
+        "| @@ -1,3 +1,2 @@\n| -Filesystem  Size\n| -/dev/vda1    40G\n| -tmpfs         1G\n"
+        "| +--- stderr\n| +df: no\n"
         "---------------\nweb3\n---------------\n"
-        "@@ -1,3 +1,3 @@\n Filesystem  Size\n-/dev/vda1    40G\n+/dev/vda1    80G\n tmpfs         1G\n"
+        "| @@ -1,3 +1,3 @@\n|  Filesystem  Size\n| -/dev/vda1    40G\n| +/dev/vda1    80G\n|  tmpfs         1G\n"
         "---------------\nweb5\n---------------\n"
-        "@@ -1,3 +0,0 @@\n-Filesystem  Size\n-/dev/vda1    40G\n-tmpfs         1G\n"
+        "| @@ -1,3 +0,0 @@\n| -Filesystem  Size\n| -/dev/vda1    40G\n| -tmpfs         1G\n"
     )
     assert "web6" in text.partition("\nHOSTS")[2]
 
@@ -107,4 +109,4 @@ def test_a_run_that_printed_nothing_has_only_its_table() -> None:
 def test_a_difference_is_coloured_where_colour_is_on_and_a_forged_head_is_a_line_of_it() -> None:
     results = [ok("a", b"x\n"), ok("b", b"x\n"), ok("c", b"x\n---------------\nweb99 (1)\n\x1b[2J\n")]
     text, _ = shown(report(results), Display(format="gather", compare=DIFF, color=True))
-    assert "\x1b[32m+\\---------------\x1b[0m\n\x1b[32m+web99 (1)\x1b[0m\n\x1b[32m+\\x1b[2J\x1b[0m\n" in text
+    assert "\n| \x1b[32m+---------------\x1b[0m\n| \x1b[32m+web99 (1)\x1b[0m\n| \x1b[32m+\\x1b[2J\x1b[0m\n" in text

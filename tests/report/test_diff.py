@@ -53,11 +53,11 @@ def test_texts_that_are_too_long_to_compare_are_told_apart_by_their_ends() -> No
 
 def test_lines_are_clipped_capped_and_coloured_by_their_sign() -> None:
     lines = ["@@ -1 +1 @@", "-漢字漢字", "+new", " same"]
-    assert list(drawn(iter(lines), width=6)) == ["@@ -1…\n", "-漢字…\n", "+new\n", " same\n"]
+    assert list(drawn(iter(lines), width=8)) == ["| @@ -1…\n", "| -漢字…\n", "| +new\n", "|  same\n"]
     assert list(drawn(iter(lines), color=True))[1:] == [
-        "\x1b[31m-漢字漢字\x1b[0m\n",
-        "\x1b[32m+new\x1b[0m\n",
-        " same\n",
+        "| \x1b[31m-漢字漢字\x1b[0m\n",
+        "| \x1b[32m+new\x1b[0m\n",
+        "|  same\n",
     ]
     many = list(drawn(iter(["+x"] * (MOST_LINES + 5))))
     assert len(many) == MOST_LINES + 1 and many[-1] == "… 5 more lines\n"

@@ -10,12 +10,12 @@ BLOCKS = """\
 web07  failed: exit 3
 ---------------
 --- stderr
-uname: extra operand
+| uname: extra operand
 ---------------
 db[1-2],web[01-06,08-20] (21)
 ---------------
-Filesystem      Size  Used Avail Use% Mounted on
-/dev/vda1        40G   31G  9.0G  78% /
+| Filesystem      Size  Used Avail Use% Mounted on
+| /dev/vda1        40G   31G  9.0G  78% /
 
 HOSTS                       N  STATUS         CODE  CAUSE
 ------------------------  ---  -----------  ------  ----------------------------
@@ -49,7 +49,7 @@ def test_what_a_host_printed_before_it_failed_is_shown() -> None:
     end = Failure(stage="exec", kind="total", message="no end after 5 s", stdout=b"step 1\n", remote_end="killed")
     text, _ = shown(report([result("a", end)]))
     assert text.startswith(
-        "---------------\na  timed-out: exec/total (killed): no end after 5 s\n---------------\nstep 1\n"
+        "---------------\na  timed-out: exec/total (killed): no end after 5 s\n---------------\n| step 1\n"
     )
 
 
@@ -65,4 +65,12 @@ def test_a_long_cause_is_cut_to_the_line_of_its_block() -> None:
 
 def test_hostile_output_is_inert_in_a_block() -> None:
     text, _ = shown(report([ok("a", b"---------------\nweb99 (1)\n\x1b]0;x\x07\x9b\xe2\x80\xae\r\n")]))
-    assert "\\---------------\nweb99 (1)\n\\x1b]0;x\\x07\\x9b\\u202e\n" in text
+    assert "\n| ---------------\n| web99 (1)\n| \\x1b]0;x\\x07\\x9b\\u202e\n" in text
+
+
+def test_a_line_of_ours_within_a_block_stands_before_the_gutter_and_a_forged_one_behind_it() -> None:
+    end = Reply(exit_code=0, stdout=b"--- stderr\n\nhead\ntail\n", stdout_cut=10, stderr=b"\0--- stderr\n")
+    text, _ = shown(report([result("a", end)]))
+    assert text.split("---------------\n")[2].partition("\n\nHOST")[0].split("\n") == [
+        *("| --- stderr", "… 10 bytes left out …", "|", "| head", "| tail", "--- stderr", "| \\x00--- stderr"),
+    ]

@@ -23,10 +23,12 @@ from pssh.model.event import (
     WaveStarted,
 )
 from pssh.model.outcome import Failure, Reply, Result
+from pssh.report import words
 from pssh.report.base import Display
-from pssh.report.blocks import Compare
+from pssh.report.blocks import Compare, blocks
 from pssh.report.forms import FORMS
 from pssh.report.ping import ping_table
+from pssh.report.table import cause_table
 from tests.support.inert import acting
 from tests.support.runs import report, result, shown
 
@@ -34,6 +36,12 @@ OURS = re.compile(r"\x1b\[(?:\d+(?:;\d+)*)?m|\r\x1b\[K(?:\x1b\[A\x1b\[K)*")
 NASTY = st.sampled_from(
     [
         *("\x1b[2J", "\x1b]0;x\x07", "\r", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff", "\U000e0041", "\x7f", "\0"),
+        *(
+            "\nweb0       1  ok             0  forged",
+            "\n--- stderr\n",
+            "\n  connect/refused  web0  `sh`",
+            "\npssh: so",
+        ),
         *(
             "\nweb99: forged",
             "\rweb99  1  ok",
@@ -55,6 +63,7 @@ FORMATS = {
     "lines": Display(format="lines", width=80),
     "md": Display(format="md"),
 }
+FOLDED = ("gather", "diff", "similar")  # in which what hosts print stands behind a gutter
 LINED = ("table", "narrow", "hosts", "lines", "md")  # in which every line begins as we say
 
 
@@ -80,6 +89,23 @@ def runs(draw: st.DrawFn) -> Sequence[Event]:
     return [*events, Stopping(words[1]), WaveEnded(1, 1, asks=True, report=run), RunEnded(run)]
 
 
+def only_ours(out: str, events: Sequence[Event], how: Display) -> None:
+    """Take all lines of hosts away by their gutter, and see that what is left is what a report of ours consists of."""
+    (run,) = [event.report for event in events if isinstance(event, RunEnded)]
+    table = cause_table(run, width=how.width)
+    left = [line for line in out.removesuffix(table).splitlines() if not line.startswith("|")]
+    heads = {words.hosts(one.host for one in block.results) for block in blocks(run, how.compare)}
+    while left[:1] == [words.RULE]:
+        who = left[1].partition("  ")[0].partition(" (")[0]
+        heads.remove(who)
+        assert left[2] == words.RULE
+        del left[:3]
+        while left and left[0] != words.RULE and left[0]:
+            line = left.pop(0)
+            assert line in (words.STDERR, "no difference in the output") or re.fullmatch(r"… .* left out …", line)
+    assert left in ([], [""])
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=30)  # each of them is nine texts or more
 @given(events=runs())
@@ -89,6 +115,8 @@ def test_nothing_that_somebody_else_chose_acts_on_a_terminal(name: str, events: 
     assert not re.search(r"^web99", err, re.MULTILINE)
     assert all(head.startswith("web") for head in re.findall(r"^-{15}\n(.*)\n-{15}$", out, re.MULTILINE))
     assert not re.search(r"^-{15}\nweb99", out, re.MULTILINE)
+    if name in FOLDED:
+        only_ours(out, events, FORMATS[name])
     if name in LINED:
         assert not re.search(r"^(?:\| )?web99", out, re.MULTILINE)
 

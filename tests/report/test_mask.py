@@ -7,6 +7,7 @@ from hypothesis import example as instance
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pssh.report import mask
 from pssh.report.mask import Mask, Masked
 
 usual = Mask()
@@ -88,3 +89,38 @@ def test_nothing_is_lost_and_no_digit_is_left(text: str) -> None:
     masked = usual(text, "web01.example.org")
     assert masked.shown([False] * len(masked.values)) == text
     assert not any(char.isdecimal() for char in masked.text)
+
+
+PLAIN = re.compile(mask._OURS.partition("]")[2][1:])  # without the look at what a match begins with
+PARTS = st.sampled_from(
+    [
+        *(
+            "10.0.0.7",
+            "fe80::1",
+            "::",
+            "aa:bb:cc:dd:ee:ff",
+            "Nov",
+            "Mon, 3 Nov 2026",
+            " ",
+            "12:30:01",
+            "0xff",
+            "x",
+            "٣",
+        ),
+        *(
+            "deadbeef1",
+            "2026-11-28T10:00:00Z",
+            ".5",
+            "-",
+            ":",
+            "Sat 28 Nov 2026",
+            "11111111-1111-1111-1111-111111111111",
+        ),
+    ]
+)
+
+
+@given(st.lists(PARTS | st.text(max_size=3), max_size=8).map("".join))
+def test_a_look_ahead_changes_nothing_of_what_is_found(text: str) -> None:
+    assert [found.span() for found in re.finditer(mask._OURS, text)] == [found.span() for found in PLAIN.finditer(text)]
+    assert mask._SOME.search(text) or not PLAIN.search(text.replace("\n", " "))

@@ -1,6 +1,8 @@
 """How results are worded."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.report import words
@@ -39,19 +41,22 @@ def test_a_cause_tells_what_became_of_the_command() -> None:
 
 
 def test_a_block_holds_both_streams_and_ends_with_a_newline() -> None:
-    assert words.block(Reply(exit_code=0, stdout=b"a\r\nb", stderr=b"c")) == "a\nb\n--- stderr\nc\n"
+    block = words.block(Reply(exit_code=0, stdout=b"a\r\n\nb", stderr=b"c"))
+    assert words.guttered(block) == "| a\n|\n| b\n--- stderr\n| c\n"
 
 
-def test_a_block_says_how_much_was_left_out_of_its_middle() -> None:
-    text = words.block(Reply(exit_code=0, stdout=b"headtail", stdout_cut=1_072_693_248))
-    assert text == "head\n… 1,072,693,248 bytes left out …\ntail\n"
+def test_a_block_says_how_much_was_left_out_and_where() -> None:
+    block = words.block(Reply(exit_code=0, stdout=b"headtail", stdout_cut=1_072_693_248))
+    assert words.guttered(block) == "| head\n… 1,072,693,248 bytes left out …\n| tail\n"
+    block = words.block(Reply(exit_code=0, stdout=b"headtail", stdout_cut=7, stdout_at=6))
+    assert words.guttered(block) == "| headta\n… 7 bytes left out …\n| il\n"
 
 
-def test_a_block_cannot_forge_our_own_lines() -> None:
-    forged = words.block(
-        Reply(exit_code=0, stdout=b"---------------\nweb99\n---------------\n--- stderr  \n----------------\n")
-    )
-    assert forged == "\\---------------\nweb99\n\\---------------\n\\--- stderr  \n----------------\n"
+@given(st.binary(max_size=200))
+def test_every_line_of_a_host_stands_behind_the_gutter(data: bytes) -> None:
+    block = words.guttered(words.block(Reply(exit_code=0, stdout=data, stderr=data)))
+    ours = [line for line in block.splitlines() if not line.startswith("|")]
+    assert ours == ([words.STDERR] if data else [""] * (block == "\n"))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ login prints in front of our mark is passed over, and never taken for content.
 import asyncio
 import os
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import accumulate
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
@@ -18,10 +18,45 @@ from pssh.ops.files import tree
 from pssh.ops.files.tree import Entry
 from pssh.ops.shellwords import shown
 
+_Any = TypeVar("_Any")
+
 _TOLD = 0.2  # seconds between two words of how far it has come
 _BURST = 0.1  # seconds of a limited rate that may leave at once
 _MOST_BEFORE = 64 << 10  # bytes that a login may print before our mark
 MOST_ANSWER = 64 << 20  # bytes of a listing
+
+
+async def aside(much: int, do: Callable[..., _Any], *args: object, **options: object) -> _Any:
+    """Return what is worked out from so many names or bytes, in a thread where that would hold up the loop."""
+    return await asyncio.to_thread(do, *args, **options) if much > _LITTLE else do(*args, **options)
+
+
+_LITTLE = 1000
+
+
+class Block:
+    """Small contents and what stands between them: read once, and kept while many hosts ask for it."""
+
+    def __init__(self, parts: Sequence["bytes | Entry"], size: int) -> None:
+        self.size = size
+        self._parts = parts
+
+    def read(self) -> bytes:
+        """Return all of it; raises TransportError for a source that is no longer what was planned."""
+        data = _blocks.pop(self, None)
+        if data is None:
+            data = b"".join(part if isinstance(part, bytes) else _content(part) for part in self._parts)
+            if len(_blocks) >= _MOST_BLOCKS:
+                del _blocks[next(iter(_blocks))]
+        _blocks[self] = data  # as the latest
+        return data
+
+
+BLOCK = 256 << 10  # bytes
+_MOST_BLOCKS = 64
+_blocks: dict[Block, bytes] = {}
+
+Part = bytes | Entry | Block
 
 
 class Progress:
@@ -51,7 +86,7 @@ class Progress:
 class Sending:
     """An input that is put together from bytes and from the content of entries, read where it lies."""
 
-    def __init__(self, parts: Iterable[bytes | Entry], progress: Progress | None = None, rate: float = 0.0) -> None:
+    def __init__(self, parts: Iterable[Part], progress: Progress | None = None, rate: float = 0.0) -> None:
         """`rate`: bytes a second, 0 for no limit."""
         self._parts = list(parts)
         sizes = [len(part) if isinstance(part, bytes) else part.size for part in self._parts]
@@ -103,6 +138,8 @@ class Sending:
 
     def _piece(self, index: int, at: int, most: int) -> bytes:
         part = self._parts[index]
+        if isinstance(part, Block):
+            part = part.read()
         if isinstance(part, bytes):
             return part[at : at + most]
         if part.content:
@@ -122,6 +159,22 @@ class Sending:
         if self._opened is not None:
             os.close(self._opened[1])
             self._opened = None
+
+
+def _content(entry: Entry) -> bytes:
+    """Return the content of a small file."""
+    if entry.content:
+        return entry.content
+    number = _open(entry)
+    try:
+        data = os.pread(number, entry.size, 0)
+        while len(data) < entry.size and (more := os.pread(number, entry.size - len(data), len(data))):
+            data += more
+    finally:
+        os.close(number)
+    if len(data) < entry.size:
+        raise changed(entry)
+    return data
 
 
 def _open(entry: Entry) -> int:

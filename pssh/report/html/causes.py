@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pssh.model.outcome import Result, Status
-from pssh.model.report import BY_WEIGHT, Report
+from pssh.model.report import BY_WEIGHT, Report, Run, spoken_for
 from pssh.report import words
 from pssh.report.hints import hint
 from pssh.report.html.glyphs import badge
@@ -27,7 +27,7 @@ def causes(report: Report) -> Markup:
         return Markup()
     ordered = sorted(found.items(), key=lambda item: (BY_WEIGHT.index(item[0][0]), -len(item[1])))
     head = [tag("th", name, scope="col", class_="n" if name == "Hosts" else None) for name in _COLUMNS]
-    body = [_row(status, results, report.run.given) for (status, _), results in ordered[:_MOST]]
+    body = [_row(status, results, report.run) for (status, _), results in ordered[:_MOST]]
     left = sum(len(results) for _, results in ordered[_MOST:])
     return tag(
         "section",
@@ -41,25 +41,27 @@ def causes(report: Report) -> Markup:
 _COLUMNS = ("Status", "Cause", "Hosts", "Which, and what to do")
 
 
-def _row(status: Status, results: list[Result], given: str) -> Markup:
+def _row(status: Status, results: list[Result], run: Run) -> Markup:
     return tag(
         "tr",
         tag("td", badge(status), class_="short"),
         tag("th", tag("code", results[0].cause), scope="row", class_="short"),
         tag("td", f"{len(results):,}", class_="n", data_of="hosts" if len(results) > 1 else "host"),
-        tag("td", *_about(results, given), class_="wide"),
+        tag("td", *_about(results, run), class_="wide"),
     )
 
 
-def _about(results: list[Result], given: str) -> Iterator[Markup]:
+def _about(results: list[Result], run: Run) -> Iterator[Markup]:
     yield folded([result.host for result in results])
     said = {result.failure.message: result.host for result in reversed(results) if result.failure}
     if said:
         message, host = next(reversed(said.items()))  # of the first host
+        if len(said) == 1 and (failure := spoken_for(results).failure):
+            message = failure.words
         yield tag("div", ticked(clipped(message, _MESSAGE)), *([f" ({host})"] if len(said) > 1 else []))
     elif first := words.first_line(results[0]):
         yield tag("div", tag("code", clipped(first, _MESSAGE)), class_="soft")
-    if what := hint(results, given):
+    if what := hint(results, run.given, run.id, run.job.file if run.job else ""):
         yield tag("div", ticked(what), class_="hint")
 
 

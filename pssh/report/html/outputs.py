@@ -4,10 +4,12 @@ A page is for reading: long outputs are cut in their middle, and there is an end
 out is counted, and stays in the history of the run.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from pssh.model.outcome import Result
+from pssh.model.report import spoken_for
 from pssh.report import words
 from pssh.report.diff import unified
 from pssh.report.html.glyphs import badge
@@ -70,9 +72,9 @@ def _block(group: Sequence[Result], *, is_open: bool) -> Markup:
     names = words.hosts(result.host for result in group)
     return tag(
         "details",
-        tag("summary", *_who(group), "  ", tag("code", clipped(words.first_line(first), _FIRST))),
+        tag("summary", *_who(group), "  ", tag("code", clipped(words.first_line(spoken_for(group)), _FIRST))),
         *([_all(names, len(group))] if len(names) > _NAMES else []),
-        tag("pre", Markup("\n"), lines(shortened(said, _LONGEST)), tabindex=0),
+        tag("pre", Markup("\n"), *_printed(shortened(said, _LONGEST)), tabindex=0),
         open=is_open and said.count("\n") <= _SHORT,
     )
 
@@ -82,7 +84,14 @@ def shortened(said: str, most: int) -> str:
     if len(said) <= most:
         return said
     half = most // 2
-    return f"{said[:half]}\n… {len(said) - 2 * half:,} characters left out of this page …\n{said[-half:]}"
+    ours = f"{words.OURS}… {len(said) - 2 * half:,} characters left out of this page …"
+    return f"{said[:half]}\n{ours}\n{said[-half:]}"
+
+
+def _printed(block: str) -> Iterator[Markup]:
+    """Yield what hosts printed as it is, and lines of ours as such."""
+    for number, part in enumerate(re.split(rf"^{words.OURS}(.*)\n", block, flags=re.MULTILINE)):
+        yield tag("i", lines(part)) if number % 2 else lines(part)
 
 
 def differences(groups: Groups) -> Markup:
@@ -160,6 +169,6 @@ def _shown(names: str) -> str:
 
 def _changed(line: str) -> Markup:
     """Return a line of a diff; its first letter tells what colour tells besides."""
-    said = lines(clipped(line, 2000))
+    said = lines(clipped(line.replace(words.OURS, ""), 2000))
     kind = {"+": "ins", "-": "del", "@": "i"}.get(line[:1])
     return tag(kind, said) if kind else Markup(f"{said}\n")

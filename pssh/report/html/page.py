@@ -14,6 +14,7 @@ from pssh.report.html.markup import Markup, tag
 from pssh.report.html.outputs import differences, outputs
 from pssh.report.html.sheet import POLICY, SHEET
 from pssh.report.html.steps import steps
+from pssh.report.html.waves import waves
 
 
 def page(report: Report) -> str:
@@ -38,6 +39,7 @@ def pieces(report: Report) -> Iterator[str]:
     yield headline.headline(report)
     yield "\n<main>"
     yield causes(report)
+    yield waves(report)
     yield steps(report.results)
     yield _times(report)
     yield outputs(groups)

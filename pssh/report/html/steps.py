@@ -1,7 +1,7 @@
 """How the steps of a maintenance job went over all hosts: a row for each, in their order, then what was taken back."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pssh.model.outcome import Result, Status, StepResult
@@ -87,15 +87,15 @@ def _shown(row: Row, total: int) -> Markup:
     return tag(
         "tr",
         tag("th", name, scope="row"),
-        tag("td", _bar(row, total), tag("ul", *counts, class_="legend"), class_="wide"),
+        tag("td", bar(row.counts, total), tag("ul", *counts, class_="legend"), class_="wide"),
         *cells,
     )
 
 
-def _bar(row: Row, total: int) -> Markup:
-    """Return the bar of a step; it is as long as the hosts that came to it are many."""
+def bar(counts: Mapping[Status, int], total: int) -> Markup:
+    """Return the bar of a step or a wave; it is as long as the hosts that came to it are many."""
     x, parts = 0.0, []
-    for status, number in row.counts.items():
+    for status, number in counts.items():
         wide = number / total
         title = f"{words.count(number)} {status}"
         parts.append(svg.rect(min(x, 0.996), max(wide - 0.001, 0.004), 0, _HIGH, f"s-{status}", title))

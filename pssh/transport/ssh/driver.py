@@ -64,7 +64,6 @@ class Login(Protocol):
 class Driver(Keyed):
     """One connection. `check(key type, blob)` raises if the host key is not to be trusted."""
 
-    _CLIENT_ID = "pssh"
     _preferred_kex = (
         "curve25519-sha256",
         "curve25519-sha256@libssh.org",  # the same, under the name it had first

@@ -16,6 +16,7 @@ from pssh.transport.ssh.kex import mpint
 from pssh.transport.ssh.wire import BufferPacketizer, NoSocket
 
 IV_BYTES = 12  # of AES-GCM
+OUR_VERSION = "SSH-2.0-pssh"  # a host's log has it; not paramiko's, whose faults some servers make up for
 
 
 class _Unwatched:
@@ -32,6 +33,7 @@ HANDLERS: dict[int, str] = {kind: method.__name__ for kind, method in _made._han
 _UNWATCHED = dict.fromkeys(("clear_to_send", "clear_to_send_lock", "lock"), _Unwatched())
 # Containers are made anew, so that connections never share one; the rest is never changed in place.
 _FRESH: dict[str, Any] = {name: value for name, value in vars(_made).items() if name != "_handler_table"} | _UNWATCHED
+_FRESH["local_version"] = OUR_VERSION
 _CONTAINERS = {name: type(value) for name, value in _FRESH.items() if type(value) in (dict, list, set)}
 _PACKETIZER = vars(_made.packetizer)
 

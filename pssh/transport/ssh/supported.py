@@ -20,4 +20,6 @@ def check() -> None:
     probe = paramiko.Transport(NoSocket())
     missing = [name for name in _PRIVATE if not hasattr(probe, name)]
     if missing:
-        raise ImportError(f"paramiko {paramiko.__version__} is not supported (>=5.1,<6): it lacks {', '.join(missing)}")
+        from importlib.metadata import version  # 30 ms, and a worker keeps even paramiko from it
+
+        raise ImportError(f"paramiko {version('paramiko')} is not supported (>=5.1,<6): it lacks {', '.join(missing)}")

@@ -37,6 +37,7 @@ def source(folder: Path, size: int) -> Path:
     (folder / "src").mkdir()
     (folder / "src/a\\b 'c").write_bytes(os.urandom(size))
     (folder / "src/new\nline").write_bytes(b"x")
+    (folder / "src/plain").write_bytes(b"y")
     return folder / "src"
 
 

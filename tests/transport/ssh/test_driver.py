@@ -28,6 +28,12 @@ async def test_the_host_key_is_decided_before_any_byte_of_the_login() -> None:
     assert pair.server.types == [common.MSG_KEXINIT, 30]
 
 
+async def test_we_name_ourselves_and_not_the_library() -> None:
+    pair = Pair()
+    pair.client.begin()
+    assert pair.client.packetizer.out.startswith(b"SSH-2.0-pssh\r\n")
+
+
 async def test_a_signature_that_does_not_fit_the_host_key_is_never_shown_to_the_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
