@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 _CONNECTING = {"run", "script", "put", "get", "sync", "fs", "ping"}
 _LOOKING = {"--help", "-n", "--dry-run"}
+_LOCAL = "@local"  # alone, this machine: what it takes to reach others would be imported for nothing
 _spawned: list[Any] = []  # at most one, until a run takes it
 
 
@@ -21,7 +22,7 @@ def main() -> NoReturn:
         from pssh.engine.spawn import Spawned
 
         with suppress(OSError):  # the engine tries again, and says why
-            _spawned.append(Spawned())
+            _spawned.append(Spawned(("local",) if _LOCAL in words else ("ssh",)))
     from pssh.cli.main import main as run
 
     run()
