@@ -4,6 +4,7 @@ Whatever cannot be read, or not be filled in for some host, is raised as a Usage
 them would read everything again, and might find another content.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from msgspec import structs
 
 from pssh.errors import UsageError
 from pssh.model.work import Job, Operation
+from pssh.ops.files.get import Get, kept_apart
 from pssh.ops.files.put import Put
 from pssh.ops.files.render import rendered
 from pssh.ops.lock import Locked
@@ -28,6 +30,14 @@ def with_trees(jobs: Sequence[Job]) -> list[Job]:
             read[id(job.operation)] = _read(job.operation, job.host, trees)
         operation = read[id(job.operation)]
         found.append(structs.replace(job, operation=operation) if operation is not job.operation else job)
+    fetching: dict[int, list[Get]] = defaultdict(list)  # by step
+    for job in jobs:
+        steps = job.operation.steps if isinstance(job.operation, Steps) else ()
+        for number, one in enumerate(step.operation for step in steps) if steps else [(0, job.operation)]:
+            if isinstance(one, Get):
+                fetching[number].append(one)
+    for gets in fetching.values():
+        kept_apart(gets)
     return found
 
 

@@ -1,6 +1,9 @@
 """Files and folders of a host to this machine, each host's into a place of its own."""
 
 import os
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from msgspec import Struct
@@ -87,6 +90,41 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
         if self.flat:
             return (place[0] + b"." + os.fsencode(self.host), *place[1:])
         return (os.fsencode(self.host), *place)
+
+
+def kept_apart(gets: Sequence[Get]) -> None:
+    """Raise UsageError where `name.host` of one host may be that of another: before anything is fetched."""
+    hosts: dict[str, dict[str, Get]] = {}
+    for one in gets:
+        if one.flat:
+            hosts.setdefault(one.dest, {})[one.host] = one
+    for found in hosts.values():
+        for host, one in found.items():
+            parts = host.split(".")
+            for number in range(1, len(parts)):
+                other = found.get(".".join(parts[number:]))
+                if other is not None and _clash(one, other, ".".join(parts[:number])):
+                    message = f"`--flat` may give files of `{shown(host)}` and of `{shown(other.host)}` one name"
+                    raise UsageError(message, hint="without it each host has a folder of its own")
+
+
+def _clash(one: Get, other: Get, between: str) -> bool:
+    """Whether something of `other` may be called as something of `one` is with `between` behind it."""
+    end = f".{between}"
+    ours, theirs = ([path.rstrip("/").rpartition("/")[2] for path in get.sources] for get in (one, other))
+    for name in theirs:
+        tail = _WILD.split(name)[-1]
+        if tail == name:
+            if name.endswith(end) and any(fnmatchcase(name[: -len(end)], pattern) for pattern in ours):
+                return True
+        elif (tail.endswith(end) or end.endswith(tail)) and any(
+            _WILD.search(pattern) or fnmatchcase(pattern + end, name) for pattern in ours
+        ):
+            return True
+    return False
+
+
+_WILD = re.compile(r"[][*?\\]")  # of a pattern
 
 
 def _line(pulled: Pulled) -> str:

@@ -94,24 +94,30 @@ def _record(key: bytes, value: bytes) -> bytes:
 def _block(
     prefix: bytes, name: bytes, kind: bytes, mode: int, size: int, mtime: int, uid: int, gid: int, target: bytes
 ) -> bytes:
-    fields = b"".join(
+    numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (
+        mode & 0o7777,
+        min(uid, 0o7777777),
+        min(gid, 0o7777777),
+        min(size, _OCTAL_SIZE),
+        min(max(mtime, 0), _OCTAL_SIZE),
+    )
+    target = target[:100]
+    total = sum(name) + sum(numbers) + sum(kind) + sum(target) + sum(prefix) + _SUM  # NULs count nothing
+    return b"".join(
         (
             name.ljust(100, b"\0"),
-            b"%07o\0" % (mode & 0o7777),
-            b"%07o\0" % min(uid, 0o7777777),
-            b"%07o\0" % min(gid, 0o7777777),
-            b"%011o\0" % min(size, _OCTAL_SIZE),
-            b"%011o\0" % min(max(mtime, 0), _OCTAL_SIZE),
-            b" " * 8,
+            numbers,
+            b"%06o\0 " % total,
             kind,
-            target[:100].ljust(100, b"\0"),
-            b"ustar\x0000",
-            bytes(80),
-            prefix.ljust(155, b"\0"),
-            bytes(12),
+            target.ljust(100, b"\0"),
+            _MAGIC,
+            prefix.ljust(167, b"\0"),
         )
     )
-    return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
+
+
+_MAGIC = b"ustar\x0000" + bytes(80)
+_SUM = sum(_MAGIC) + sum(b" " * 8)  # the sum itself counts as blanks
 
 
 class Reader:

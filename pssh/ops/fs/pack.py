@@ -75,7 +75,10 @@ class Archive(Packing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
 
 
 class Extract(Packing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """Unpack each archive into a new folder; one that names something outside is refused as a whole."""
+    """Unpack each archive into a new folder; one that names something outside is refused as a whole.
+
+    Devices and the like are left out, and nothing that comes out is setuid.
+    """
 
     verb: ClassVar[str] = "extract"
 
@@ -89,6 +92,10 @@ class Extract(Packing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             # What an archive lists is one name a line; one with a line end in it is two, neither of them any safer.
             "if tar -t${f}f \"./$n\" | grep -E '^/|(^|/)\\.\\.(/|$)' >/dev/null; then "
             'no "$1" "holds a name that leads outside"; exit 1; fi; '
-            'aside "${t%/*}"; tar -x${f}f "./$n" -C "$x" && chmod "$(umask -S)" "$x" '
-            '&& mv -- "$x" "$t" && o d unpacked "$1" || bad=1'
+            'aside "${t%/*}"; tar -x${f}f "./$n" -C "$x" || exit 1; '
+            # Root's tar makes devices, and keeps setuid; nobody else can reach them in here.
+            's=$(find "$x" ! -type f ! -type d ! -type l -print -exec rm -f -- {} +) || exit 1; '
+            'find "$x" ! -type l \\( -perm -4000 -o -perm -2000 \\) -exec chmod u-s,g-s {} + || exit 1; '
+            '[ -z "$s" ] || no "$1" "holds what is no file, folder or link, and that was left out"; '
+            'chmod "$(umask -S)" "$x" && mv -- "$x" "$t" && o d unpacked "$1" || bad=1'
         )

@@ -24,7 +24,6 @@ from pssh.ops.files.put import listed
 from pssh.ops.fs import shell
 from pssh.ops.fs.answer import Garbled, Said
 from pssh.ops.fs.asking import Collected, asked
-from pssh.ops.fs.here.folders import open_file
 from pssh.ops.fs.paths import is_kept, is_pattern, normal, word
 from pssh.ops.said import first_line, transfer_kind
 from pssh.ops.shellwords import shown
@@ -176,27 +175,29 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             while path := path.rpartition(b"/")[0]:
                 paths.add(path)
         paths.discard(b"")
+        top = os.fsencode(os.path.abspath(self.folder))  # noqa: PTH100  bytes
         try:
-            return tree.Tree(tuple(self._entry(path, wanted[path]) for path in sorted(paths)))
+            return tree.Tree(tuple(_entry(top, path, wanted[path]) for path in sorted(paths)))
         except OSError as error:
             message = f"`{shown(os.fsdecode(error.filename or ''))}` cannot be read any more: {error.strerror or error}"
             raise TransportError(Failure(stage="local", kind="changed", message=message)) from None
 
-    def _entry(self, path: bytes, item: Item) -> tree.Entry:
-        if item.kind == "dir":
-            return tree.Entry(path, "folder", item.mode & 0o777 | 0o700, mtime=item.mtime)
-        if item.kind == "link":
-            return tree.Entry(path, "link", 0o777, mtime=item.mtime, target=item.target)
-        source = os.fsencode(os.path.abspath(self.folder)) + b"/" + path  # noqa: PTH100  bytes
-        return tree.Entry(
-            path,
-            "file",
-            item.mode & 0o777,
-            item.size,
-            item.mtime,
-            digest=bytes.fromhex(item.digest) if item.digest else _hash(source),
-            source=source,
-        )
+
+def _entry(top: bytes, path: bytes, item: Item) -> tree.Entry:
+    if item.kind == "dir":
+        return tree.Entry(path, "folder", item.mode & 0o777 | 0o700, mtime=item.mtime)
+    if item.kind == "link":
+        return tree.Entry(path, "link", 0o777, mtime=item.mtime, target=item.target)
+    source = top + b"/" + path
+    return tree.Entry(
+        path,
+        "file",
+        item.mode & 0o777,
+        item.size,
+        item.mtime,
+        digest=bytes.fromhex(item.digest) if item.digest else _hash(source),
+        source=source,
+    )
 
 
 def _note(wanted: Items) -> str:
@@ -240,14 +241,15 @@ def _expected(listing: bytes) -> Expected:
 @lru_cache(maxsize=100_000)
 def _hash(source: bytes) -> bytes:
     """Return a file's SHA-256: once for all hosts of one process, which is that of one run."""
-    digest = hashlib.sha256()
-    above = os.open(source.rpartition(b"/")[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    file = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        with os.fdopen(open_file(source.rpartition(b"/")[2], above), "rb") as file:
-            while data := file.read(1 << 20):
-                digest.update(data)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(0, "it is no regular file", source)
+        digest = hashlib.sha256()
+        while data := os.read(file, 1 << 20):
+            digest.update(data)
     finally:
-        os.close(above)
+        os.close(file)
     return digest.digest()
 
 

@@ -15,7 +15,7 @@ from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import TransportError
 from pssh.ops.files import tar
-from pssh.ops.files.get import Get
+from pssh.ops.files.get import Get, kept_apart
 from pssh.ops.files.names import tag
 from tests.support.shells import SHELLS, Shell
 from tests.support.trees import differences, leftovers, odd_tree
@@ -291,3 +291,37 @@ async def test_what_a_killed_run_left_here_goes_with_the_next_and_what_another_w
         await Get((str(home / "x"),), str(here), host="web1").perform(Shell(home))
     assert [name for name in everything(here) if "/" not in name] == sorted([live.name, "web1"])
     assert (here / "web1/x").read_bytes() == b"2"
+
+
+def flat(host: str, *sources: str, dest: str = "/d") -> Get:
+    return Get(sources, dest, flat=True, host=host)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (flat("b.example", "/a", "/a.b"), flat("example", "/a", "/a.b")),
+        (flat("x.y.b", "/l/*"), flat("b", "/l/*")),
+        (flat("x.y.b", "/l/*"), flat("b", "/l/a.x.y")),
+        (flat("x.b", "/l/a"), flat("b", "/l/?.x")),
+        (flat("err.b", "/l/*.err"), flat("b", "/l/*.err")),
+    ],
+)
+def test_two_hosts_whose_files_may_get_one_flat_name_are_refused_before_anything_is_fetched(one: Get, other: Get):
+    for gets in ([one, other], [other, one]):
+        with pytest.raises(UsageError, match="one name"):
+            kept_apart(gets)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (flat("b.example", "/a"), flat("example", "/a")),
+        (flat("web1", "/l/*"), flat("web10", "/l/*")),
+        (flat("www.b", "/l/*.err"), flat("b", "/l/*.err")),
+        (flat("x.b", "/l/*"), flat("b", "/l/*", dest="/other")),
+        (Get(("*",), "/d", host="x.b"), Get(("*",), "/d", host="b")),
+    ],
+)
+def test_flat_names_that_cannot_be_one_are_let(one: Get, other: Get):
+    kept_apart([one, other])
