@@ -32,7 +32,7 @@ from pssh.inventory.select import Selection, narrow, select
 from pssh.model.event import Notice
 from pssh.model.host import Settings
 from pssh.model.options import RunOptions
-from pssh.model.report import Run
+from pssh.model.report import JobRun, Run
 from pssh.model.work import Job, Operation
 from pssh.ops.command import Command
 from pssh.ops.ping import Ping
@@ -133,10 +133,12 @@ def prepare(
     options: RunOptions,
     seed: int | None = None,
     number: str = "",
+    job: JobRun | None = None,
 ) -> Plan:
     """Return the run of an operation on the selected hosts; what a login needs from the person is still missing.
 
-    `seed` makes a random order the same again, `number` is the run's in the history. Raises UsageError for what the
+    `seed` makes a random order the same again, `number` is the run's in the history, `job` the
+    maintenance job that it belongs to. Raises UsageError for what the
     options ask of hosts that they have not.
     """
     usual = defaults(os.environ, Path.home())
@@ -168,6 +170,7 @@ def prepare(
         user=usual["user"],
         options=options.told,
         given=_given(sources, options),
+        job=job,
     )
     return Plan(
         run,

@@ -51,7 +51,7 @@ def judge(results: Iterable[Result], jobs: Sequence[Job], listed: "Fingerprints 
 
 def _judged(result: Result, job: Job, keys: HostKeys, listed: "Fingerprints | None") -> Found:
     if result.failure:
-        return Found(host=result.host, word="failed", why=f"{result.cause}: {result.failure.message}")
+        return Found(host=result.host, word="failed", why=f"{result.cause}: {result.failure.words}")
     how = job.connection
     key_type, _, text = result.end.stdout.decode().partition(" ")
     blob = b64decode(text)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 _CONNECTING = {"run", "script", "put", "get", "sync", "fs", "ping"}
+_OPERATIONS = {"put": "pssh.ops.files.put", "get": "pssh.ops.files.get", "sync": "pssh.ops.sync.push"}
 _LOOKING = {"--help", "-n", "--dry-run"}
 _spawned: list[Any] = []  # at most one, until a run takes it
 
@@ -21,7 +22,7 @@ def main() -> NoReturn:
         from pssh.engine.spawn import Spawned
 
         with suppress(OSError):  # the engine tries again, and says why
-            _spawned.append(Spawned())
+            _spawned.append(Spawned(tuple(filter(None, ("ssh", _OPERATIONS.get(words[0]))))))
     from pssh.cli.main import main as run
 
     run()

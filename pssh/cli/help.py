@@ -43,7 +43,7 @@ class Page(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {name: param for param in self.params if isinstance(param, click.Option) for name in param.opts}
         try:
-            return super().parse_args(ctx, _with_values_apart(args, options))
+            return super().parse_args(ctx, _with_values_apart(args, options, helps=not isinstance(self, click.Group)))
         except click.UsageError as error:
             error.ctx = error.ctx or ctx  # so that the hint is to the help of this subcommand
             raise
@@ -73,8 +73,11 @@ def _sections(params: Iterable[click.Parameter], ctx: click.Context) -> dict[str
     return dict(sorted(found.items(), key=lambda item: ORDER.index(item[0] if item[0] in ORDER else PLAIN)))
 
 
-def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option]) -> list[str]:
-    """Return the arguments with `--sudo=USER` as `--sudo --become-user USER`, as far as options go."""
+def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option], *, helps: bool) -> list[str]:
+    """Return the arguments with `--sudo=USER` as `--sudo --become-user USER`, as far as options go.
+
+    `helps`: `--help` behind the first word that is no option, the targets, is ours as well.
+    """
     left, done = list(args), []
     while left and left[0].startswith("-") and left[0] not in ("-", "--"):
         word = left.pop(0)
@@ -88,6 +91,8 @@ def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option])
         if _takes_next(word, options):
             done += left[:1]
             del left[:1]
+    if left[1:2] == ["--help"] and left[0] != "--" and helps:
+        return ["--help"]
     return done + left
 
 

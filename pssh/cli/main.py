@@ -130,11 +130,20 @@ def _worded(error: click.UsageError) -> tuple[str, str]:
         text = f"No option `{error.option_name}`"
         if error.option_name == "-h":
             return text, f"help is `{path} --help`"
+        if meant := _meant(error):
+            return f"No option `{meant[1:]}`", f"did you mean `{meant}`?"
         if error.possibilities:
             return text, f"did you mean `{error.possibilities[0]}`?"
     if isinstance(error, click.MissingParameter) and error.param:
         text = f"{error.param.make_metavar(error.ctx) if error.ctx else error.param.name} is missing"
     return text, f"`{path} --help` shows how"
+
+
+def _meant(error: click.NoSuchOption) -> str:
+    """Return the long option that was written with one dash, as `find` has them: `-name` is read as `-n -a -m -e`."""
+    known = {name for param in error.ctx.command.params for name in param.opts} if error.ctx else set()
+    written = (f"-{word.partition('=')[0]}" for word in sys.argv[1:] if error.option_name[1:2] in word[2:])
+    return next((name for name in written if name in known), "")
 
 
 def _complain(message: str, hint: str = "", findings: Sequence[str] = (), code: int = 2) -> int:

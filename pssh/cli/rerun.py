@@ -12,8 +12,8 @@ from pssh.cli.help import Page
 from pssh.errors import HistoryError, UsageError
 from pssh.history.queries import Newest, picks
 from pssh.model.report import Run
-from pssh.ops.shellwords import quote
 from pssh.report import words
+from pssh.report.hints import again as rest_of
 from pssh.report.safe import safe
 from pssh.schedule.state import State
 
@@ -80,8 +80,9 @@ def _of_no_job(number: int, run: Run) -> None:
     """Refuse a run of a job, whose lock, window and clean environment belong to it."""
     if run.operation != "steps":
         return
-    if files := [path for path, name in State().known() if name == run.text]:
-        hint = f"`pssh job run --resume r{number} {quote(str(files[0]))}`"
+    known = [run.job.file] if run.job else [str(path) for path, name in State().known() if name == run.text]
+    if known:
+        hint = f"`{rest_of(f'r{number}', known[0])}`"
         raise UsageError(f"The run r{number} is one of the job `{run.text}`, which has a lock and a window", hint=hint)
 
 

@@ -11,10 +11,13 @@ from msgspec.structs import replace
 from pssh.cli import options, past, start, terminal
 from pssh.cli.help import Page
 from pssh.errors import NoHosts, UsageError
+from pssh.history.records import KeptRun
 from pssh.model.names import elements, spread
 from pssh.model.report import Report
 from pssh.report.base import Display, Reporter, reporters
+from pssh.report.hints import again
 from pssh.report.replay import Then, replay
+from pssh.report.safe import safe
 from pssh.report.screen import Screen
 from pssh.report.summary import summary
 
@@ -71,7 +74,7 @@ def command(run: str, hosts: tuple[str, ...], failed: bool, host: tuple[str, ...
         if not whole:
             screen.say(f"\n{len(chosen.results):,} of {summary(report)}")
         if kept.state != "ended":
-            screen.say(f"pssh: {_left(kept.name, kept.state)}\n")
+            screen.say(f"pssh: {_left(kept)}\n")
     return 0
 
 
@@ -106,7 +109,8 @@ def _has(one: Any, statuses: Sequence[str]) -> bool:
     return one.status in statuses or ("bad" in statuses and bad) or ("changed" in statuses and bool(one.changed))
 
 
-def _left(name: str, state: str) -> str:
-    if state == "running":
-        return f"{name} goes on; this is what there is so far"
-    return f"{name} was ended from outside; `pssh rerun {name}` runs what had not begun"
+def _left(kept: KeptRun) -> str:
+    if kept.state == "running":
+        return f"{kept.name} goes on; this is what there is so far"
+    rest = safe(again(kept.name, kept.run.job.file if kept.run.job else ""))
+    return f"{kept.name} was ended from outside; `{rest}` runs what had not begun"

@@ -205,7 +205,7 @@ def carried_out(
             if history:
                 keeper = stack.enter_context(keeping(history, counts=not _only_looks(operation)))
             number = keeper.name if keeper else ""
-            plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number)
+            plan = prepare(operation, targets, sources, selection, wanted, flags["seed"], number, flags.get("job"))
             guard.confirm(plan, wanted)
             plan = with_credentials(plan, wanted, terminal.ask_secret)
             secrets.update(plan.secrets)

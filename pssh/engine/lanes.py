@@ -223,6 +223,9 @@ class Lane:
         seconds = self.job.limits.kill_after + _LEAVING + self.job.limits.undo
         self._cutting = asyncio.get_running_loop().call_later(seconds, self._task.cancel)
         session = self._session
+        if session is not None and session.sparing:
+            session.spare(why)
+            return
         if self.begun and session is not None and session.busy:
             session.halt(why)
             return
@@ -260,7 +263,7 @@ class Lane:
             # What a transport says of a login that we cut short is not how the job ended.
             return end if self._why is None or self.begun else self._why
         # The host had answered: what went wrong after that does not change how the job ended.
-        note = self._reply.note or (end.message if isinstance(end, Failure) else "")
+        note = self._reply.note or (end.words if isinstance(end, Failure) else "")
         return self._reply if note == self._reply.note else replace(self._reply, note=note)
 
     async def _tries(self, transport: Transport) -> Reply | Failure:

@@ -157,7 +157,7 @@ class Ledger:
 
     def fail(self, taken: InHand, failure: Failure, now: float) -> JobEnded:
         """End a job in hand in the place of whoever has it."""
-        return self._end(taken, taken.result(failure, now))
+        return self._end(taken, taken.result(failure, now), cut=taken.begun)
 
     def died(self, who: Any, reason: str, now: float, *, sure: bool = True) -> tuple[list[JobEnded], bool]:
         """Note that `who` is no more; return the ends of the jobs it cost, and whether it had begun any.
@@ -203,10 +203,14 @@ class Ledger:
             self.left -= 1
             yield self._judged(job, endings.result(job, failure, begun=False, attempts=attempt))
 
-    def _end(self, taken: InHand, result: Result) -> JobEnded:
-        if taken.steps:
+    def _end(self, taken: InHand, result: Result, *, cut: bool = False) -> JobEnded:
+        """End a job; `cut`: in the place of whoever had it, and had begun it."""
+        steps = taken.steps
+        if owed := getattr(taken.job.operation, "owed", None):
+            steps = [*steps, *owed(steps, cut=cut, cause=result.end.cause)]
+        if steps:
             state = "finished" if result.state == "not-started" else result.state  # what did not start is a later step
-            result = replace(result, steps=tuple(taken.steps), state=state)
+            result = replace(result, steps=tuple(steps), state=state)
         self._leave(taken)
         self._waiting.ended(taken.job)
         return self._count(taken.job, result)

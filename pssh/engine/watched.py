@@ -24,6 +24,7 @@ class Watched:
         self.seconds = session.seconds
         self.left: Literal["", "killed", "exited", "left running"] = ""  # what became of the latest command
         self.step = step
+        self.sparing = False  # see `JobSession`
         self.requested = True  # whether it was, of the command under way
         self._session = session
         self._open_beside = beside
@@ -103,6 +104,10 @@ class Watched:
         """End what runs, and begin nothing more."""
         self._why = why
         self._at.end(why)
+
+    def spare(self, why: Failure) -> None:
+        """Begin nothing more but what is quiet; what runs ends by itself."""
+        self._why = why
 
     def drop(self, why: Failure) -> None:
         """Begin nothing more; whoever waits for a command is about to be cancelled, and then hears `why`."""

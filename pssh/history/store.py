@@ -144,9 +144,8 @@ class History:
 def _unfinished(job: int, host: KeptHost, *, begun: bool) -> Result:
     """Return the result of a host that had none when its run was ended from outside."""
     if begun:
-        hint = "look before you run it again; `pssh rerun --unknown` takes it as well"
         said = "pssh itself was ended before the answer was stored"
-        end = Failure(stage="worker", kind="died", message=said, hint=hint)
+        end = Failure(stage="worker", kind="died", message=said)
     else:
         said = "pssh itself was ended before the command was sent"
         end = Failure(stage="stop", kind="interrupt", message=said)

@@ -101,11 +101,17 @@ class Failure(Output, frozen=True, tag="failure", omit_defaults=True):
     kind: str  # stable, lower-case, safe to match in scripts: "changed"
     message: str  # one line for a person; may hold a remote's words, so it is made safe before it is shown
     hint: str = ""
+    detail: str = ""  # what of it is this host's own, such as an address; hosts are put together without it
     remote_end: Literal["", "killed", "exited", "left running"] = ""  # what became of the command, as seen
 
     @property
     def cause(self) -> str:
         return f"{self.stage}/{self.kind}"
+
+    @property
+    def words(self) -> str:
+        """The whole of it, in one line."""
+        return f"{self.message} ({self.detail})" if self.detail else self.message
 
 
 class StepResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

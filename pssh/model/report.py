@@ -1,13 +1,14 @@
 """The results of a run, and what can be said of them without showing them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from signal import Signals
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from pssh.model.outcome import Reply, Result, Status
+from pssh.model.outcome import Failure, Reply, Result, Status
 
 # Worst first: the order of rows and of counts.
 BY_WEIGHT: tuple[Status, ...] = (
@@ -40,6 +41,15 @@ _WITHOUT_CODE: dict[Status, int] = {
 ExitRule = Literal["all", "any", "max", "0"]
 
 
+class JobRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of which maintenance job a run is one, and why it was begun; times are seconds since 1970."""
+
+    file: str  # its absolute path
+    reason: str = ""  # "due", "catch-up", "now", "resume"
+    due: float = 0.0
+    until: float = 0.0  # no host began from then on; 0: nothing said so
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """One invocation, as it began."""
 
@@ -53,6 +63,7 @@ class Run(Struct, frozen=True, kw_only=True):
     user: str = ""
     options: dict[str, Any] = {}
     given: str = ""  # the options, as for a shell, by which the same names reach the same hosts again
+    job: JobRun | None = None
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -92,6 +103,16 @@ class Report(Struct, frozen=True, kw_only=True):
         most = max((result.wave for result in self.results), default=0)
         return [[result for result in self.results if result.wave == number] for number in range(1, most + 1)]
 
+    @property
+    def owed(self) -> dict[str, list[str]]:
+        """The hosts on which a step was not taken back, or may not have been, by the name of the step."""
+        found: dict[str, list[str]] = {}
+        for result in self.results:
+            for step in result.steps:
+                if step.undo and step.status != "ok":
+                    found.setdefault(step.name, []).append(result.host)
+        return found
+
     def groups(self) -> list[list[Result]]:
         """Equal results together: worst status first, then the largest group, then the order of the targets."""
         return grouped(self.results)
@@ -123,7 +144,8 @@ def _remote_code(result: Result) -> int:
 def grouped(results: Iterable[Result]) -> list[list[Result]]:
     """Put results together that have equal status, cause and output.
 
-    Those of failures also need equal words, and the same said of what became of the command.
+    Those of failures also need equal words, but for what is a host's own, and the same said of what became of the
+    command.
     """
     found: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
@@ -132,3 +154,11 @@ def grouped(results: Iterable[Result]) -> list[list[Result]]:
         key = (result.status, result.cause, word, end.stdout, end.stderr, end.stdout_cut, end.stderr_cut, end.note)
         found.setdefault(key, []).append(result)
     return sorted(found.values(), key=lambda group: (BY_WEIGHT.index(group[0].status), -len(group)))
+
+
+def spoken_for(group: Sequence[Result]) -> Result:
+    """Return what can be said of a whole group: its first result, without what is that host's own."""
+    first = group[0]
+    if isinstance(first.end, Failure) and first.end.detail and any(one.end != first.end for one in group[1:]):
+        return replace(first, end=replace(first.end, detail=""))
+    return first

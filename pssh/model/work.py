@@ -46,15 +46,18 @@ class TransportError(Exception):
     """A session cannot go on; `failure` is the row, with what was printed until then."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
+        super().__init__(failure.words)
         self.failure = failure
 
 
 class Input(Protocol):
     """What a command reads from its standard input while it may still grow; each host reads at its own place."""
 
-    def read(self, at: int, most: int) -> bytes | None:
-        """Return up to `most` bytes from `at` on; empty at the end; None if there are no more yet."""
+    def read(self, at: int, most: int) -> bytes | memoryview | None:
+        """Return up to `most` bytes from `at` on; empty at the end; None if there are no more yet.
+
+        It may be a view of a buffer that is used again by whatever is read next.
+        """
 
     def when_more(self, call: Callable[[], None]) -> None:
         """Call once when `read` may have more to give, or the end."""
@@ -200,6 +203,8 @@ class Session(Protocol):
 
 class JobSession(Session, Protocol):
     """The session of a job, as its operation gets it: this machine is beside the host, and somebody hears of steps."""
+
+    sparing: bool  # set by the operation: what runs takes something back, and is left its time when the job is to end
 
     @property
     def ending(self) -> Failure | None:

@@ -200,7 +200,7 @@ class _Joined:
     def __init__(self, first: bytes, then: Input) -> None:
         self._first, self._then = first, then
 
-    def read(self, at: int, most: int) -> bytes | None:
+    def read(self, at: int, most: int) -> bytes | memoryview | None:
         if at < len(self._first):
             return self._first[at : at + most]
         return self._then.read(at - len(self._first), most)

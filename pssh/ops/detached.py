@@ -4,9 +4,11 @@ Promises: closing the connection, and Ctrl-C here, leave the command alone; its 
 so that it is whole or not there; nothing is signalled whose number was given to another process, for its time of birth
 and the boot it belongs to are compared first; a folder is removed only once its command has ended.
 
-The folder is `run/NAME` below the user's state folder on the host, 0700: `command`, `started`, `boot`, `pid` (with when
-it was born), `out`, `err`, and at the end `code`. NAME is the run's own and a random part, since the same login may be
-used from two machines that count their runs alike.
+The folder is `run/HOST/NAME` below the user's state folder on the host, 0700: `command`, `started`, `boot`, `pid` (with
+when it was born), `out`, `err`, and at the end `code`. HOST is what the host calls itself, for homes that hosts share.
+NAME is the run's own and a random part, since the same login may be used from two machines that count their runs alike.
+
+What becomes of it is asked for first and quietly, so that nobody is shown a word that is for us.
 
 Why a shell of ours stays beside the command: somebody must write its exit code. It outlives TERM, and not KILL.
 """
@@ -15,6 +17,7 @@ from secrets import token_hex
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure, Reply
@@ -29,7 +32,7 @@ from pssh.ops.shellwords import exact, join, quote, shown
 #          else as `ps` says it
 #   alive  whether the process of this folder is the one that was begun in it
 _COMMON = (
-    "r=${XDG_STATE_HOME:-${HOME:?}/.local/state}/pssh/run; "
+    "r=${XDG_STATE_HOME:-${HOME:?}/.local/state}/pssh/run/$(uname -n); "
     f"boot() {{ LC_ALL=C; export LC_ALL; {BOOTED}; }}; "
     'born() { s=; if { read -r s < "/proc/$1/stat"; } 2>/dev/null; then s=${s##*) }; set -- $s; '
     'case $1 in [ZX]) ;; *) printf %s "${20-}";; esac; '
@@ -46,8 +49,10 @@ _START = _COMMON + (
     'x=$( $s sh -c "$3" sh "$d" "$2" "$u" </dev/null 2>"$d/err" & ); '
     '[ "$x" = up ] || { cat "$d/err" >&2; rm -rf -- "$d"; exit 1; }; printf "detached as %s\n" "$1"'
 )
+_ASKED = """said() { printf '%s %s\\n' "$n" "$*" >&2; exit 75; }; """
+_SHOWN = "said() { exit 75; }; "  # what was asked for has changed since
 _FIND = _COMMON + (
-    """n=$1 w=$2; said() { printf '%s %s\\n' "$n" "$*" >&2; exit 75; }; d= k=0; """
+    "n=$1 w=$2 d= k=0; "
     'if [ -z "$w" ]; then for x in "$r"/*/; do [ -d "$x" ] || continue; '
     '[ "$d" ] && [ "$(cat "$x/started")" -lt "$(cat "$d/started")" ] 2>/dev/null || d=${x%/}; done; '
     'elif [ -d "$r/$w" ]; then d=$r/$w; '
@@ -59,27 +64,36 @@ _FIND = _COMMON + (
     # of a command that has just ended the code is on its way
     "ended() { code || { sleep 1; code; } || { same && said gone; said rebooted; }; }; "
 )
-_COLLECT = _FIND + (
-    'alive && said running; ended; cat "$d/out"; cat "$d/err" >&2; [ -z "$3" ] || rm -rf -- "$d"; exit "$c"'
-)
-_TAIL = _FIND + (
-    'if [ -z "$4" ]; then tail -n "$3" "$d/out"; tail -n "$3" "$d/err" >&2; exit 0; fi; '
-    'tail -n "$3" -f "$d/out" & o=$!; tail -n "$3" -f "$d/err" >&2 & e=$!; '
-    'while alive; do sleep 1; done; sleep 1; kill $o $e; wait 2>/dev/null; ended; exit "$c"'
+# Each by two programs: the first asks and prints nothing that is the command's, the second prints nothing of ours.
+_THERE = _ASKED + _FIND + "exit 0"
+_END = _ASKED + _FIND + 'ended; exit "$c"'
+_OVER = _ASKED + _FIND + "if alive; then said running; fi; ended; exit 0"
+_COLLECT = _SHOWN + _FIND + ('ended; cat "$d/out"; cat "$d/err" >&2; [ -z "$3" ] || rm -rf -- "$d"; exit "$c"')
+_TAIL = (
+    _SHOWN
+    + _FIND
+    + (
+        'tail -n "$3" ${4:+-f} "$d/out" & o=$!; tail -n "$3" ${4:+-f} "$d/err" >&2 & e=$!; '
+        '[ "$4" ] || { wait; exit 0; }; while alive; do sleep 1; done; sleep 1; kill $o $e; wait 2>/dev/null; exit 0'
+    )
 )
 # All groups of its session: as long as it has a member, its number is nobody else's. Without `setsid` it is only the
 # shell beside it and that one's children.
-_KILL = _FIND + (
-    "groups() { ps -A -o sid= -o pgid= -o stat= | while read -r a b c; do "
-    '[ "$a" = "$p" ] && case $c in Z*) ;; *) echo "$b";; esac; done | sort -u; }; '
-    'left() { g=$(groups); [ "$g" ] || alive; }; '
-    'hit() { if [ "$g" ]; then for x in $g; do kill -s "$1" -- "-$x"; done; else '
-    'kill -s "$1" $(ps -A -o pid= -o ppid= | while read -r a b; do [ "$b" = "$p" ] && echo "$a"; done); '
-    '[ "$1" = TERM ] || kill -s KILL "$p"; fi; } 2>/dev/null; '
-    'if ! alive; then ended; printf "it had ended: exit %s\n" "$c"; exit 0; fi; '
-    'left; hit TERM; i=0; while left && [ $i -lt "$3" ]; do sleep 1; i=$((i+1)); done; '
-    'if ! left; then echo "ended by TERM"; exit 0; fi; hit KILL; sleep 1; ! left || said running; '
-    'code || { printf "137\n" > "$d/code.new" && mv -f "$d/code.new" "$d/code"; }; echo "ended by KILL"'
+_KILL = (
+    _ASKED
+    + _FIND
+    + (
+        "groups() { ps -A -o sid= -o pgid= -o stat= | while read -r a b c; do "
+        '[ "$a" = "$p" ] && case $c in Z*) ;; *) echo "$b";; esac; done | sort -u; }; '
+        'left() { g=$(groups); [ "$g" ] || alive; }; '
+        'hit() { if [ "$g" ]; then for x in $g; do kill -s "$1" -- "-$x"; done; else '
+        'kill -s "$1" $(ps -A -o pid= -o ppid= | while read -r a b; do [ "$b" = "$p" ] && echo "$a"; done); '
+        '[ "$1" = TERM ] || kill -s KILL "$p"; fi; } 2>/dev/null; '
+        'if ! alive; then ended; printf "it had ended: exit %s\n" "$c"; exit 0; fi; '
+        'left; hit TERM; i=0; while left && [ $i -lt "$3" ]; do sleep 1; i=$((i+1)); done; '
+        'if ! left; then echo "ended by TERM"; exit 0; fi; hit KILL; sleep 1; ! left || said running; '
+        'code || { printf "137\n" > "$d/code.new" && mv -f "$d/code.new" "$d/code"; }; echo "ended by KILL"'
+    )
 )
 _STATES = {
     "running": ("running", "it is still running"),
@@ -126,16 +140,36 @@ class Detached(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.does} {self.run}".strip()
 
     async def perform(self, session: Session) -> Reply:
-        nonce = token_hex(8)
-        return self._judged(await self.context.exec(session, self._line(nonce)), nonce)
+        match self.does:
+            case "tail":
+                return await self._tail(session)
+            case "kill":
+                told = await self._ask(session, _KILL, str(max(round(self.grace), 1)))
+                words = told.stdout.decode("utf-8", "backslashreplace").strip()
+                return told if told.exit_code else await self._show(session, f"printf '%s\\n' {quote(words)}")
+            case "collect":
+                over = await self._ask(session, _OVER)
+                flag = "yes" if self.remove else ""
+                return over if over.exit_code else await self._show(session, _sh(_COLLECT, "", self.run, flag))
 
-    def _line(self, nonce: str) -> str:
-        flag = "yes" if self.follow or self.remove else ""
-        if self.does == "tail":
-            return _sh(_TAIL, nonce, self.run, str(self.lines), flag)
-        if self.does == "kill":
-            return _sh(_KILL, nonce, self.run, str(max(round(self.grace), 1)))
-        return _sh(_COLLECT, nonce, self.run, flag)
+    async def _tail(self, session: Session) -> Reply:
+        there = await self._ask(session, _THERE)
+        if there.exit_code:
+            return there
+        flag = "yes" if self.follow else ""
+        shown = await self._show(session, _sh(_TAIL, "", self.run, str(self.lines), flag))
+        if shown.exit_code or not self.follow:
+            return shown
+        end = await self._ask(session, _END)
+        return replace(shown, exit_code=end.exit_code, signal=end.signal)
+
+    async def _ask(self, session: Session, program: str, *args: str) -> Reply:
+        """Run what only we hear; raises TransportError where it says that there is no reply to give."""
+        nonce = token_hex(8)
+        return self._judged(await self.context.exec(session, _sh(program, nonce, self.run, *args), quiet=True), nonce)
+
+    async def _show(self, session: Session, line: str) -> Reply:
+        return await self.context.exec(session, line)
 
     def _judged(self, reply: Reply, nonce: str) -> Reply:
         """Return the reply, unless its last words say that there is none: raises TransportError."""

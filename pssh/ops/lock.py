@@ -15,6 +15,7 @@ the time it began. The lease is for what comes after: the command may outlive th
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import uniform
@@ -25,7 +26,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
 from pssh.errors import UsageError
-from pssh.model.outcome import Failure, Reply
+from pssh.model.outcome import Failure, Reply, StepResult
 from pssh.model.work import JobSession, Session, TransportError
 from pssh.ops.command import Command
 from pssh.ops.files.get import Get
@@ -90,6 +91,10 @@ class Locked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def label(self) -> str:
         return self.operation.label
+
+    def owed(self, told: Sequence[StepResult], *, cut: bool, cause: str) -> list[StepResult]:
+        """As of the steps under the lock."""
+        return self.operation.owed(told, cut=cut, cause=cause) if isinstance(self.operation, Steps) else []
 
     async def perform(self, session: JobSession) -> Reply:
         token = token_hex(8)

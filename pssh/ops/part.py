@@ -44,6 +44,14 @@ class Part:
         self._there.end(self._late)
 
     @property
+    def sparing(self) -> bool:
+        return self._session.sparing
+
+    @sparing.setter
+    def sparing(self, value: bool) -> None:
+        self._session.sparing = value
+
+    @property
     def seconds(self) -> dict[str, float]:
         return self._there.seconds
 

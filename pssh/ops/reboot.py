@@ -95,7 +95,7 @@ class Reboot(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
                 if failure.stage == "host-key" or denied == _DENIALS:
                     # That the host may not be reached is one thing, and that it was not told to boot another.
                     raise TransportError(replace(failure, message=f"after the reboot: {failure.message}")) from error
-                last = f"{failure.cause}: {failure.message}"
+                last = f"{failure.cause}: {failure.words}"
             if (why := session.ending) is not None:
                 raise TransportError(why)
         message = f"it had not come back after {self.timeout:g} s: {last}"

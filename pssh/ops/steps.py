@@ -68,7 +68,8 @@ SKIPPED = "rule/condition"  # how a step ends whose own condition does not hold
 _RECONNECTS = 2  # per step, of a connection that was found gone before it
 _GONE = frozenset({"refused", "reset", "closed", "throttled"})
 _PAUSES = 0.5, 30.0  # seconds before the first new try and the longest; each is twice the one before
-_UNDO = 60.0  # seconds for taking one step back, where the step has no `timeout`
+_ENDED = 1.0  # seconds beside `kill_after` for a command that is too slow to be seen ending
+_UNDO, _MOST_UNDO = 60.0, 300.0  # seconds for taking one step back: where the step has no `timeout`, and at most
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,6 +106,11 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
             )
 
     @property
+    def undoing(self) -> float:
+        """How many seconds taking it back may take."""
+        return min(self.timeout or _UNDO, _MOST_UNDO) if self.undo is not None else 0.0
+
+    @property
     def all(self) -> list[Operation]:
         """What it does, and what takes it back if anything does, unpacked."""
         done: list[Doing] = [self.operation, *([self.undo] if self.undo is not None else [])]
@@ -133,6 +139,26 @@ class Steps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         """Whether it is asked for the number of hosts first."""
         doings = [one for step in self.steps for one in (step.operation, step.undo) if one is not None]
         return any(getattr(one.opened() if isinstance(one, Packed) else one, "dangers", False) for one in doings)
+
+    def undoing(self, kill_after: float) -> float:
+        """Return the seconds that taking everything back may take: each its own, and what its end may take."""
+        return sum(step.undoing + kill_after + _ENDED for step in self.steps if step.undo is not None)
+
+    def owed(self, told: Sequence[StepResult], *, cut: bool, cause: str) -> list[StepResult]:
+        """Return what may be left to be taken back, the latest first, after these steps were told.
+
+        `cut`: whoever did the steps was ended, so that the one after those may have begun. `cause`: why it is left.
+        """
+        ends = {one.name: one for one in told if not one.undo}
+        begun = [step for step in self.steps if step.name in ends and _began(ends[step.name])]
+        if cut and all(one.status in ("ok", "skipped") for one in ends.values()):
+            begun += [step for step in self.steps if step.name not in ends][:1]
+        back = {one.name for one in told if one.undo}
+        return [
+            StepResult(name=step.name, status="not-run", cause=cause, note="nobody saw it being taken back", undo=True)
+            for step in reversed(begun)
+            if step.undo is not None and step.name not in back
+        ]
 
     async def perform(self, session: JobSession) -> Reply:
         way = _Way(session)
@@ -193,12 +219,13 @@ class _Way:
         return Reply(exit_code=0, stdout=f"{said}\n".encode(), note=_joined(*notes), changed=changed)
 
     async def back(self) -> list[tuple[str, Reply | Failure]]:
-        """Take back what is to be, the latest first; return what did not work."""
+        """Take back what is to be, the latest first, each in a time of its own; return what did not work."""
         trouble: list[tuple[str, Reply | Failure]] = []
+        self._session.sparing = bool(self._undos)
         while self._undos:
             step = self._undos.pop()
             assert step.undo is not None
-            back = Step(name=step.name, operation=step.undo, here=step.here, timeout=step.timeout or _UNDO)
+            back = Step(name=step.name, operation=step.undo, here=step.here, timeout=step.undoing)
             end = await self._do(back, undo=True)
             if not _fine(back, end):
                 trouble.append((f"undo of {step.name}", end))
@@ -270,10 +297,15 @@ class _Way:
                 seconds=seconds,
                 changed=end.changed if isinstance(end, Reply) else None,
                 attempts=tries,
-                note=end.message if isinstance(end, Failure) else first_line(end),
+                note=end.words if isinstance(end, Failure) else first_line(end),
                 undo=undo,
             )
         )
+
+
+def _began(told: StepResult) -> bool:
+    """Whether anything of a step may have run, by what was told of its end."""
+    return told.cause != SKIPPED and told.cause.partition("/")[0] not in NOT_BEGUN_STAGES
 
 
 def _fine(step: Step, end: Reply | Failure) -> bool:
@@ -303,7 +335,7 @@ def _ended_by(name: str, end: Reply | Failure, *notes: str) -> Reply:
 def _words(trouble: tuple[str, Reply | Failure]) -> str:
     """Return one line on what did not work."""
     what, end = trouble
-    said = end.message if isinstance(end, Failure) else _joined(end.cause, first_line(end), by=": ")
+    said = end.words if isinstance(end, Failure) else _joined(end.cause, first_line(end), by=": ")
     return f"{what}: {said}"
 
 

@@ -51,7 +51,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         str(end.stdout_bytes),
         str(end.stderr_bytes),
         _yes(end.truncated),
-        failure.message if failure else "",
+        failure.words if failure else "",
         failure.hint if failure else "",
         end.note,
         words.text(end.stdout, end.stdout_cut).removesuffix("\n"),

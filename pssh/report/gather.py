@@ -7,7 +7,7 @@ compared, the largest is shown whole, and the others by what differs from it.
 import sys
 
 from pssh.model.event import Event, RunEnded
-from pssh.model.report import Report
+from pssh.model.report import Report, spoken_for
 from pssh.report import words
 from pssh.report.blocks import EXACT, Block, Compare, blocks, largest
 from pssh.report.diff import MOST_DIFFS, drawn, unified
@@ -72,7 +72,7 @@ class Gather:
         who = words.hosts(result.host for result in block.results) + (f" ({number:,})" if number > 1 else "")
         if not first.ok:
             room = (self._width or sys.maxsize) - width_of(f"{who}  {first.status}: ")
-            why = f": {clip(words.cause(first), room)}" if room > 0 else ""
+            why = f": {clip(words.cause(spoken_for(block.results)), room)}" if room > 0 else ""
             who = f"{who}  {paint(first.status, first.status, color=self._color)}{why}"
         return f"{words.RULE}\n{who}\n{words.RULE}\n"
 

@@ -97,12 +97,21 @@ _HINTS = {
 }
 
 
-def hint(results: Sequence[Result], given: str = "", run: str = "") -> str:
-    """Return the hint for results of one cause; empty if there is none. `run`: the name that the run is kept by."""
-    return "; ".join(filter(None, (_about(results, given, run), _left(results))))
+def hint(results: Sequence[Result], given: str = "", run: str = "", job: str = "") -> str:
+    """Return the hint for results of one cause; empty if there is none.
+
+    `run`: the name that the run is kept by; `job`: the file of the maintenance job that it is one of.
+    """
+    return "; ".join(filter(None, (_about(results, given, run, job), _left(results))))
 
 
-def _about(results: Sequence[Result], given: str, run: str) -> str:
+def again(run: str, job: str = "", *, unknown: bool = False) -> str:
+    """Return the command that runs what is left of a run; a job's rest has the job's own lock and window."""
+    flag = "--unknown " if unknown else ""
+    return f"pssh job run --resume {run} {flag}{shlex.quote(job)}" if job else f"pssh rerun {flag}{run}"
+
+
+def _about(results: Sequence[Result], given: str, run: str, job: str) -> str:
     own = {result.failure.hint for result in results if result.failure}
     if len(own) == 1 and "" not in own:
         return safe(own.pop())
@@ -113,9 +122,9 @@ def _about(results: Sequence[Result], given: str, run: str) -> str:
             if name in _HINTS:
                 told = shortly([result.host for result in results], "TARGETS")
                 hosts = f"{safe(given)} {told}" if given else told
-                again = f"`pssh rerun {safe(run)}`" if run else f"`pssh run {hosts} COMMAND`"
-                unknown = f" with `pssh rerun --unknown {safe(run)}`" if run else ""
-                return _HINTS[name].format(hosts=hosts, again=again, unknown=unknown)
+                rest = f"`{safe(again(run, job))}`" if run else f"`pssh run {hosts} COMMAND`"
+                unknown = f" with `{safe(again(run, job, unknown=True))}`" if run else ""
+                return _HINTS[name].format(hosts=hosts, again=rest, unknown=unknown)
     return ""
 
 

@@ -31,7 +31,7 @@ from pssh.model.event import (
     WaveStarted,
 )
 from pssh.model.outcome import Failure, Result, StepResult
-from pssh.model.report import Report, Run
+from pssh.model.report import JobRun, Report, Run
 from pssh.model.work import StreamName
 from pssh.report import records as rec
 from pssh.report.lines import complete
@@ -157,12 +157,19 @@ def run_start(run: Run) -> rec.RunStart:
         hosts=len(run.hosts),
         user=run.user or None,
         options=run.options,
+        job=_job(run.job) if run.job else UNSET,
     )
+
+
+def _job(job: JobRun) -> rec.JobRun:
+    times = {name: moment(value) if (value := getattr(job, name)) else None for name in ("due", "until")}
+    return rec.JobRun(file=job.file, reason=job.reason or None, **times)
 
 
 def run_fields(run: Run) -> Fields:
     """Return the same by the names of the fields, with the run's own name."""
-    return {"run": run.id or None, **structs.asdict(run_start(run))}
+    known = structs.asdict(run_start(run)).items()
+    return {"run": run.id or None, **{name: value for name, value in known if value is not UNSET}}
 
 
 def row(result: Result) -> rec.Row:
@@ -231,7 +238,7 @@ def _streams(**streams: bytes) -> Fields:
 
 
 def _why(failure: Failure) -> rec.Why:
-    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.message, hint=failure.hint or None)
+    return rec.Why(stage=failure.stage, kind=failure.kind, message=failure.words, hint=failure.hint or None)
 
 
 def _group(group: list[Result]) -> rec.Group:

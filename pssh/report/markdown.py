@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pssh.model.outcome import Result
-from pssh.model.report import BY_WEIGHT, Report
+from pssh.model.report import BY_WEIGHT, Report, spoken_for
 from pssh.report import words
 from pssh.report.safe import safe
 from pssh.report.staged import told, waves
@@ -32,7 +32,7 @@ def render(report: Report, rows: str = "result") -> Iterator[str]:
         first = group[0]
         names = words.hosts(result.host for result in group)
         cells = (names, *(() if alone else (str(len(group)),)), first.status, words.code(first), words.slowest(group))
-        yield _line(map(escape, (*cells, words.first_line(first))))
+        yield _line(map(escape, (*cells, words.first_line(spoken_for(group)))))
 
 
 def page(report: Report) -> Iterator[str]:
@@ -45,7 +45,7 @@ def page(report: Report) -> Iterator[str]:
     yield f"{' · '.join(escape(safe(fact)) for fact in facts if fact)}\n\n"
     yield from _waves(report)
     yield from render(report)
-    for number, line in enumerate(causes(report.results, run.given, run.id)):
+    for number, line in enumerate(causes(report.results, run.given, run.id, run.job.file if run.job else "")):
         yield ("" if number else "\n") + f"- {escape(line.strip())}\n"
 
 

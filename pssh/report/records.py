@@ -70,6 +70,15 @@ class Row(Struct, frozen=True, kw_only=True):
     wave: int | UnsetType = UNSET  # in which it went, or would have gone, of a run that goes in waves
 
 
+class JobRun(Struct, frozen=True, kw_only=True):
+    """Of which maintenance job a run is one, and why it was begun."""
+
+    file: str
+    reason: str | None
+    due: str | None
+    until: str | None  # no host began from then on
+
+
 class RunStart(Struct, frozen=True, kw_only=True):
     """What is known of a run at its start; `hosts` is their number."""
 
@@ -81,6 +90,7 @@ class RunStart(Struct, frozen=True, kw_only=True):
     hosts: int
     user: str | None
     options: dict[str, Any]
+    job: JobRun | UnsetType = UNSET  # of a run of a maintenance job
 
 
 class WholeRun(RunStart, frozen=True, kw_only=True):

@@ -63,7 +63,12 @@ def summary(report: Report) -> str:
         report.stopped and f"stopped: {safe(report.stopped)}",
         f"exit {report.exit_code}",
     ]
-    lines = (*causes(report.results, run.given, run.id), *_long(report.results, run.id))
+    job = run.job.file if run.job else ""
+    lines = [
+        *causes(report.results, run.given, run.id, job),
+        *undone(report),
+        *_long(report.results, run.id),
+    ]
     return "  ".join(filter(None, parts)) + "\n" + "".join(lines)
 
 
@@ -72,7 +77,7 @@ def counts(report: Report) -> str:
     return ", ".join(f"{number:,} {status}" for status, number in report.counts.items())
 
 
-def causes(results: Iterable[Result], given: str = "", run: str = "") -> Iterable[str]:
+def causes(results: Iterable[Result], given: str = "", run: str = "", job: str = "") -> Iterable[str]:
     """Return a line for each cause that is no plain exit code, with its hosts and a hint."""
     found: dict[tuple[Status, str], dict[str, list[Result]]] = {}
     for result in results:
@@ -83,7 +88,13 @@ def causes(results: Iterable[Result], given: str = "", run: str = "") -> Iterabl
             hints.setdefault(own, []).append(result)
     for (_, cause), hints in sorted(found.items(), key=lambda item: BY_WEIGHT.index(item[0][0])):
         for group in hints.values():
-            yield _line(cause, [result.host for result in group], hint(group, given, run))
+            yield _line(cause, [result.host for result in group], hint(group, given, run, job))
+
+
+def undone(report: Report) -> Iterable[str]:
+    """Return a line for each step that was not taken back everywhere, with the hosts."""
+    for name, hosts in report.owed.items():
+        yield _line("not undone", hosts, f"the step `{safe(name)}` was not seen to be taken back: look there")
 
 
 def _long(results: Iterable[Result], run: str) -> Iterable[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from pssh.model.event import Event, RunEnded
 from pssh.model.outcome import Result
-from pssh.model.report import BY_WEIGHT, Report
+from pssh.model.report import BY_WEIGHT, Report, spoken_for
 from pssh.report import words
 from pssh.report.grid import GAP, clip, grid, width_of, wrap
 from pssh.report.safe import safe
@@ -48,7 +48,7 @@ class Table:
 def table(report: Report, *, width: int = 0, rows: str = "result", color: bool = False) -> str:
     """Return the table of a report; `width` 0: as wide as it gets; `rows` "host": one row per host."""
     groups = _single(report.results) if rows == "host" else report.groups()
-    lines = [_row(group, rows, "OUTPUT", words.first_line(group[0])) for group in groups[:MOST_ROWS]]
+    lines = [_row(group, rows, "OUTPUT", words.first_line(spoken_for(group))) for group in groups[:MOST_ROWS]]
     return _draw(groups, lines, width, color)
 
 
@@ -77,8 +77,9 @@ def _weight(result: Result) -> int:
 
 def _common_cause(group: Sequence[Result]) -> str:
     """Return the whole cause if all have the same words, else only its name."""
-    first = words.cause_and_notes(group[0])
-    return first if all(words.cause_and_notes(result) == first for result in group[1:]) else _name(group[0])
+    if len({(result.failure.message if result.failure else "", words.notes(result.end)) for result in group}) > 1:
+        return _name(group[0])
+    return words.cause_and_notes(spoken_for(group))
 
 
 def _name(result: Result) -> str:

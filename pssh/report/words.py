@@ -65,7 +65,7 @@ def cause(result: Result) -> str:
     end = result.end
     if not isinstance(end, Failure):
         return safe(result.cause)  # the host chose the name of a signal
-    return f"{named_cause(end)}: {safe(end.message)}"
+    return f"{named_cause(end)}: {safe(end.words)}"
 
 
 def named_cause(end: Failure) -> str:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
+from pathlib import Path
 
 from pssh.errors import UsageError
-from pssh.model.report import BY_WEIGHT, Report
+from pssh.model.report import BY_WEIGHT, JobRun, Report
 from pssh.schedule.approval import approved
 from pssh.schedule.decide import Entry, Run, Skip, Wait, decide, forbidden
 from pssh.schedule.job import MaintenanceJob
@@ -21,7 +22,7 @@ from pssh.schedule.when import due
 
 _STEP = 1.0  # seconds between two looks at the wall clock
 _SLACK = timedelta(seconds=2)  # a timer that is early is waited for
-_STOP_OLD = 120.0  # seconds that an old run gets to end
+_STOP_OLD = 120.0  # seconds that an old run gets to end, beside what it has to take back
 
 
 @dataclass(slots=True)
@@ -32,6 +33,11 @@ class Go:
     at: datetime
     reason: str
     until: datetime | None
+
+    def of(self, path: Path) -> JobRun:
+        """Return what the history keeps of it."""
+        until = self.until.timestamp() if self.until else 0.0
+        return JobRun(file=str(path), reason=self.reason, due=self.at.timestamp(), until=until)
 
 
 @dataclass(slots=True)
@@ -184,7 +190,7 @@ class Attempt:
     def _stop_old(self) -> None:
         self.tell(f"ends the run that is under way ({self._holder()})")
         self.lock.end_holder()
-        until = time.monotonic() + _STOP_OLD
+        until = time.monotonic() + _STOP_OLD + self.job.ending
         if not self.lock.wait(lambda: time.monotonic() > until, self.sleep):
             raise StateError(f"The run of `{self.job.name}` that is under way does not end ({self._holder()})")
 

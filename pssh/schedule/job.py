@@ -59,6 +59,11 @@ class MaintenanceJob:
         return self.file.schedule if isinstance(self.file.schedule, Schedule) else None
 
     @property
+    def ending(self) -> float:
+        """How many seconds a run that is told to end may need to take its steps back."""
+        return self.steps.undoing(self.options.kill_after)
+
+    @property
     def inventory(self) -> list[Path]:
         """The inventories it names; with none, no inventory is in use."""
         said = self.file.inventory

@@ -80,7 +80,8 @@ def text_of(report: Report | None, status: str) -> str:
     for group in grouped(report.results):
         if not group[0].ok:
             lines.append(f"{group[0].status} {group[0].cause}: {fold([result.host for result in group])}")
-    more = [f"... and {len(lines) - _MOST_LINES} more causes"] if len(lines) > _MOST_LINES else []
+    lines += [f"not undone: {step}: {fold(hosts)}" for step, hosts in report.owed.items()]
+    more = [f"... and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
     return "".join(f"{line}\n" for line in (*lines[:_MOST_LINES], *more))
 
 

@@ -9,6 +9,7 @@ import pwd
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 
 from pssh.errors import JobError
@@ -17,6 +18,7 @@ from pssh.schedule.oncalendar import calendar
 from pssh.schedule.written import write
 
 SYSTEM = Path("/etc/systemd/system")
+_STOP = 90  # seconds that a run gets to end, beside what it has to take back
 _MARK = "X-PsshJob="
 
 
@@ -37,7 +39,7 @@ def units(job: MaintenanceJob, argv: Sequence[str], now: datetime, *, user: bool
     service = (
         f"[Unit]\nDescription=Maintenance job {job.name} of pssh\n{online}{_MARK}{_marked(job.path)}\n\n"
         f"[Service]\nType=oneshot\n{who}{environment}ExecStart={line}\nUMask=0077\n"
-        "KillMode=mixed\nTimeoutStartSec=infinity\nTimeoutStopSec=90\n"
+        f"KillMode=mixed\nTimeoutStartSec=infinity\nTimeoutStopSec={_STOP + ceil(job.ending)}\n"
     )
     lines = "".join(f"OnCalendar={said}\n" for said in calendar(job.entry.rule, now))
     timer = (

@@ -33,7 +33,7 @@ class Feed:
         self._input: Input = _Whole(stdin) if isinstance(stdin, bytes) else stdin
         self._at = 0
         self._tty = tty
-        self._front = b""  # goes before everything else
+        self._front: bytes | memoryview = b""  # goes before everything else
         self._line_begun = False  # what was given last did not end a line
         self._more_there = False  # seen when there was no room for it
         self._held = self._waiting = self._over = self._closed = False
@@ -56,7 +56,7 @@ class Feed:
 
     def answer(self, data: bytes) -> None:
         """Put this in front, also while the input is held."""
-        self._front += data
+        self._front = bytes(self._front) + data
 
     def finish(self) -> None:
         """Give nothing more but the end."""
@@ -68,14 +68,17 @@ class Feed:
         self._closed = True
         self.on_more, self.on_broken = _nothing, _ignore
 
-    def next(self, most: int) -> bytes | None:
-        """Return up to `most` bytes; empty at the end, for which no room is needed; None if there are none for now."""
+    def next(self, most: int) -> bytes | memoryview | None:
+        """Return up to `most` bytes; empty at the end, for which no room is needed; None if there are none for now.
+
+        It may be a view of a buffer that is used again by whatever is read next.
+        """
         if self._closed:
             return None
         if not self._front and not self._held and not self._over:
             self._read(most)
         if self._front:
-            data, self._front = self._front[:most], self._front[most:]
+            data, self._front = self._front[:most], self._front[most:] or b""
             return data or None
         return b"" if self._over and not self._tty else None
 
@@ -100,7 +103,7 @@ class Feed:
         else:
             self._more_there = not most
             if most:
-                self._front, self._at, self._line_begun = data, self._at + len(data), not data.endswith(b"\n")
+                self._front, self._at, self._line_begun = data, self._at + len(data), data[-1:] != b"\n"
 
     def _more(self) -> None:
         self._waiting = False

@@ -31,7 +31,7 @@ class Pump:
                 if not data:
                     self.close()
                     return
-                self._rest = data
+                self._rest = bytes(data)
             try:
                 self._rest = self._rest[os.write(self._fd, self._rest) :]
                 self._on_moved()

@@ -67,6 +67,7 @@ class ScriptedSession:
         self.prompts: list[Prompt | None] = []  # what each might have asked
         self.steps: list[StepResult] = []  # how each ended
         self.ending: Failure | None = None  # why the job is to end, if a test says so
+        self.sparing = False  # what runs is not to be ended with the job
         self.connections = 1  # how often it was connected
         self._where = ""  # what stands before its commands in `asked`
         self.moves: list[tuple[int, int]] = []  # what was told of how far content has come
@@ -268,7 +269,7 @@ class _Scene:
             if self._broken is not None:
                 raise self._broken
             if data is not None:
-                return data
+                return bytes(data)
             await self._pass(math.inf, more)
 
     async def _print(self, size: int, name: StreamName) -> None:

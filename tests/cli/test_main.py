@@ -56,6 +56,7 @@ RUN_HELP = "  `pssh run --help` shows how"
     ("args", "said"),
     [
         (["rnu"], ["No command `rnu`", "  did you mean `pssh run`?"]),
+        (["fs", "find", "@all", "/", "-name", "x"], ["No option `-name`", "  did you mean `--name`?"]),
         (["--versio"], ["No option `--versio`", "  did you mean `--version`?"]),
         (["-h"], ["No option `-h`", "  help is `pssh --help`"]),
         (["help"], ["No command `help`", "  help is `pssh --help`"]),
@@ -97,6 +98,13 @@ def test_misuse_is_one_line_and_a_hint_and_exits_with_2(args: list[str], said: l
     done = pssh(*args, cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
     assert done.err.removeprefix("pssh: ").splitlines() == said
+
+
+@pytest.mark.parametrize("words", [["@db"], ["-t", "5", "@db"], ["--sudo=root", "@db"]])
+def test_help_is_also_asked_for_behind_the_targets(words: list[str], tmp_path: Path) -> None:
+    for name in ("run", "script", "put"):
+        done = pssh(name, *words, "--help", cwd=tmp_path)
+        assert (done.code, done.out.startswith(f"Usage: pssh {name} "), done.err) == (0, True, "")
 
 
 def test_what_is_typed_cannot_act_on_the_terminal(tmp_path: Path) -> None:

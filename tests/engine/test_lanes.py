@@ -662,6 +662,31 @@ async def test_taking_back_after_a_stop_has_its_time_and_no_more() -> None:
     assert result.status == "cancelled"
 
 
+async def test_a_stop_while_steps_are_taken_back_ends_none_of_that(tmp_path: Path) -> None:
+    back = tmp_path / "back"
+    first = done("first", "exit 0", here=True, undo=Command(f"note {back}"))
+    second = done("second", "exit 0", undo=Command("sleep 0.2"))
+    lane, _ = of_steps(first, second, undo=5.0)
+    task = asyncio.ensure_future(run(lane))
+    await until(lambda: lane._session is not None and lane._session.sparing and lane._session.busy)
+    lane.stop("interrupt")
+    result = await task
+    assert result.status == "ok"  # it had done everything
+    assert back.read_text() == "h0\n"
+
+
+async def test_a_stop_between_two_steps_that_are_taken_back_ends_none_of_that(tmp_path: Path) -> None:
+    back = tmp_path / "back"
+    first = done("first", "exit 0", here=True, undo=Command(f"note {back}"))
+    second = done("second", "exit 0", undo=Command("fail connect/refused 1"))  # it is tried again after a pause
+    lane, _ = of_steps(first, second, undo=5.0)
+    task = asyncio.ensure_future(run(lane))
+    await until(lambda: lane._session is not None and lane._session.sparing and not lane._session.busy)
+    lane.stop("interrupt")
+    await task
+    assert back.read_text() == "h0\n"
+
+
 async def test_a_machine_without_a_way_to_itself_is_a_row() -> None:
     one, _ = steps()
     one.job = replace(one.job, operation=Job(steps=(done("drain", "exit 0", here=True),)))

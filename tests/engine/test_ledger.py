@@ -24,6 +24,8 @@ from pssh.model.event import (
 from pssh.model.outcome import Failure, Reply, Result, StepResult
 from pssh.model.rollout import Launch, Pace, Rollout, Share
 from pssh.model.work import Job
+from pssh.ops.command import Command
+from pssh.ops.steps import Step, Steps
 from tests.engine.support.toy import jobs
 
 
@@ -220,6 +222,22 @@ def test_every_result_says_in_which_wave_its_host_went_or_would_have_gone() -> N
     assert [one.result.wave for one in ledger.died("a", "killed", 1.0, sure=False)[0]] == [2, 2, 2]
     assert (dropped := ledger.drop(5, "operator")) and dropped.result.wave == 3
     assert {one.result.job_id: one.result.wave for one in ledger.rest(endings.stopped("budget"))} == {4: 3, 6: 3}
+
+
+def test_what_a_dead_worker_did_not_take_back_is_said_of_its_hosts() -> None:
+    drain = Step(name="drain", operation=Command("x"), undo=Command("y"))
+    steps = Steps(steps=(drain, Step(name="work", operation=Command("z"))))
+    ledger = Ledger([replace(job, operation=steps) for job in jobs(*["x"] * 3)], 3)
+    assert all_of(ledger) == [0, 1, 2]
+    ledger.heard("a", JobConnected(0, "h0")), ledger.heard("a", JobConnected(1, "h1"))
+    ledger.heard("a", StepEnded(0, "h0", StepResult(name="drain", status="ok")))
+    ends = {one.result.job_id: one.result for one in ledger.died("a", "killed", 1.0)[0]}
+    assert {job: [(one.name, one.undo, one.status) for one in end.steps] for job, end in ends.items()} == {
+        0: [("drain", False, "ok"), ("drain", True, "not-run")],
+        1: [("drain", True, "not-run")],
+    }
+    assert {end.state for end in ends.values()} == {"end-unknown"}
+    assert {end.steps[-1].cause for end in ends.values()} == {"worker/died"}
 
 
 def test_hosts_that_are_one_wave_are_none() -> None:

@@ -52,9 +52,9 @@ def stubborn(mark: str) -> str:
 
 
 @contextmanager
-def running(cwd: Path, mark: str, command: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(cwd: Path, mark: str, command: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command on all hosts; it has begun on each of them."""
-    argv = [sys.executable, "-m", "pssh", "run", "-f", "json", "@all", command]
+    argv = [sys.executable, "-m", "pssh", "run", "-f", "json", *options, "@all", command]
     process = subprocess.Popen(argv, cwd=cwd, env=environment(cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         until(lambda: len(processes.named(f"sleep\0{mark}")) >= HOSTS)
@@ -91,7 +91,7 @@ def test_an_interrupt_kills_what_ignores_term(fleet: Path, mark: str) -> None:
 
 
 def test_a_second_interrupt_waits_for_nobody_and_kills_all_the_same(sshd: Sshd, fleet: Path, mark: str) -> None:
-    with running(fleet, mark, stubborn(mark)) as process:
+    with running(fleet, mark, stubborn(mark), "--kill-after", "60") as process:
         process.send_signal(signal.SIGINT)
         until(lambda: len({*processes.named("pssh-left")} & {*processes.descendants(sshd.pid)}) >= HOSTS)
         process.send_signal(signal.SIGINT)

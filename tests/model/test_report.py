@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pssh.model.outcome import Failure, Reply, Result, Status
-from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped
+from pssh.model.outcome import Failure, Reply, Result, Status, StepResult
+from pssh.model.report import BY_WEIGHT, ExitRule, Report, Run, grouped, spoken_for
 
 RUN = Run(id="", started=0.0, operation="command", text="true", targets="@all", inventory=(), hosts=())
 
@@ -115,6 +115,16 @@ def test_counts_begin_with_ok_and_go_on_with_the_worst():
     assert list(counts.items()) == [("ok", 2), ("lost", 1), ("unreachable", 1), ("failed", 1)]
 
 
+def test_what_was_not_taken_back_is_said_by_step_with_its_hosts():
+    def ended(host: str, *undone: str) -> Result:
+        steps = [StepResult(name="drain", status="ok"), StepResult(name="drain", status="ok", undo=True)]
+        steps += [StepResult(name=name, status="not-run", undo=True) for name in undone]
+        return structs.replace(row("failed", host=host), steps=tuple(steps))
+
+    found = report(ended("a"), ended("b", "mask"), ended("c", "mask", "stop")).owed
+    assert found == {"mask": ["b", "c"], "stop": ["c"]}
+
+
 def test_the_waves_of_a_report_hold_every_result_once_and_one_wave_is_none():
     rows = [structs.replace(row("ok", host=f"h{number}"), wave=wave) for number, wave in enumerate([1, 1, 3, 2, 3])]
     assert [[one.host for one in wave] for wave in report(*rows).waves] == [["h0", "h1"], ["h3"], ["h2", "h4"]]
@@ -142,6 +152,18 @@ def test_equal_results_are_one_group_in_the_order_of_the_targets():
 )
 def test_results_that_differ_in_anything_shown_are_apart(other: Result):
     assert len(grouped([row("ok", stdout=b"a"), other])) == 2
+
+
+def test_hosts_that_fail_alike_are_together_whatever_of_it_is_their_own():
+    ends = [Failure("connect", "refused", "refused", detail=f"10.0.0.{n}:22") for n in (1, 2)]
+    down = [structs.replace(DOWN, host=f"web{n}", end=end) for n, end in enumerate(ends)]
+    (group,) = grouped(down)
+    assert [result.failure.words for result in group] == [
+        "refused (10.0.0.1:22)",
+        "refused (10.0.0.2:22)",
+    ]
+    assert spoken_for(group).failure.words == "refused"
+    assert spoken_for(group[:1]).failure.words == "refused (10.0.0.1:22)"
 
 
 def test_failures_come_first_then_the_largest_group():

@@ -24,7 +24,7 @@ every_shell = pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0
 def home(tmp_path: Path) -> Iterator[Path]:
     """Return a home of which no command is left."""
     yield tmp_path
-    for file in tmp_path.glob("**/pssh/run/*/pid"):
+    for file in tmp_path.glob("**/pssh/run/*/*/pid"):
         pid = int(file.read_text().split()[0])
         if processes.alive([pid]):
             os.killpg(pid, 9)
@@ -42,7 +42,7 @@ def session(home: Path, shell: list[str]) -> Shell:
 
 
 def folder(home: Path, name: str = "r1.aa") -> Path:
-    return home / ".local/state/pssh/run" / name
+    return home / ".local/state/pssh/run" / os.uname().nodename / name
 
 
 async def begin(shell: Shell, line: str, name: str = "r1.aa") -> None:
@@ -158,6 +158,23 @@ async def test_two_that_are_called_alike_are_told_apart_by_their_whole_names(hom
             await asyncio.sleep(0.02)
     found = await look(there, "collect", "r1.bb")
     assert isinstance(found, Reply) and found.exit_code == 2
+
+
+async def test_hosts_that_share_a_home_have_each_their_own(home: Path):
+    one, two = session(home, SHELLS[0]), session(home, SHELLS[0])
+    for there, name in ((one, "web1"), (two, "web2")):
+        own = home / name
+        own.mkdir()
+        (own / "uname").write_text(f"#!/bin/sh\necho {name}\n")
+        (own / "uname").chmod(0o755)
+        there.env = {**there.env, "PATH": f"{own}:{there.env['PATH']}"}
+        await begin(there, f"echo {name}; sleep 600")
+    for there, name in ((one, "web1"), (two, "web2")):
+        while not (said := await look(there, "tail", "")).stdout:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert said == Reply(0, stdout=f"{name}\n".encode())
+    assert (await look(one, "kill")) == Reply(0, stdout=b"ended by TERM\n")
+    assert (await look(two, "collect")).cause == "exec/running"
 
 
 async def test_a_command_that_ends_by_our_own_sign_is_taken_at_its_word():

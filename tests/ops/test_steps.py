@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pssh.errors import UsageError
-from pssh.model.outcome import Failure, Reply
+from pssh.model.outcome import Failure, Reply, StepResult
 from pssh.model.work import TransportError
 from pssh.ops import reboot
 from pssh.ops import steps as module
@@ -184,6 +184,57 @@ async def test_a_job_cancelled_between_two_tries_takes_back_what_it_did_and_says
     assert caught.value.failure.message == "health: the run was interrupted"
     assert session.asked[-1] == "here: enable"
     assert told(session) == [("drain", "ok"), ("health", "exit 1"), ("-drain", "ok")]
+
+
+async def test_each_undo_has_a_time_of_its_own_and_one_that_hangs_takes_none_of_the_others():
+    session = ScriptedSession()
+    slow = step("mask", timeout=0.01, undo=Command("hang"))
+    failure = await failure_of(drain(), slow, step("work", timeout=0.01, undo=Command("hang")), session=session)
+    assert session.asked[-1] == "here: enable"
+    assert told(session)[3:] == [("-work", "exec/total"), ("-mask", "exec/total"), ("-drain", "ok")]
+    assert failure.message.startswith("undo of work: it took longer than 0.01 s")
+
+
+def test_taking_back_may_take_what_its_steps_say_within_reason():
+    assert Steps(steps=(step("a"),)).undoing(2.0) == 0
+    steps = step("a", undo=Command("x")), step("b", undo=Command("x"), timeout=20), step("c", timeout=9)
+    assert Steps(steps=steps).undoing(2.0) == 60 + 20 + 2 * 3
+    assert Steps(steps=(step("a", undo=Command("x"), timeout=7200),)).undoing(2.0) == 300 + 3
+
+
+def done_so(*names: str) -> list[StepResult]:
+    """Return what is told of steps: `-a` is the undo of `a`, `a!` one that failed, `a?` one that was skipped."""
+    how = {"!": ("failed", "exit 1"), "?": ("skipped", "rule/condition"), "~": ("unreachable", "connect/refused")}
+    found = []
+    for name in names:
+        status, cause = how.get(name[-1], ("ok", ""))
+        found.append(StepResult(name=name.strip("-!?~"), status=cast(Any, status), cause=cause, undo=name[0] == "-"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("told", "cut", "owed"),
+    [
+        ("", False, ""),
+        ("", True, "a"),
+        ("a", False, "a"),
+        ("a", True, "b a"),
+        ("a b!", True, "b a"),
+        ("a b! -b", False, "a"),
+        ("a b! -b!", True, "a"),
+        ("a b c -b -a", False, ""),
+        ("a b?", False, "a"),
+        ("a b~", False, "a"),
+        ("a b c d", True, "b a"),
+    ],
+)
+def test_what_was_begun_and_not_taken_back_is_owed_the_latest_first(told: str, cut: bool, owed: str):
+    undo = Command("undo")
+    all_steps = Steps(steps=(step("a", undo=undo), step("b", undo=undo), step("c"), step("d")))
+    found = all_steps.owed(done_so(*told.split()), cut=cut, cause="worker/died")
+    assert [(one.name, one.status, one.cause, one.undo) for one in found] == [
+        (name, "not-run", "worker/died", True) for name in owed.split()
+    ]
 
 
 async def test_the_codes_of_a_step_that_are_success_are_its_own():

@@ -94,6 +94,16 @@ def test_hosts_that_a_rule_kept_from_being_run_can_be_run_alone() -> None:
     )
 
 
+def test_the_rest_of_a_maintenance_jobs_run_is_run_by_its_job() -> None:
+    job, quoted = "/srv/my jobs/patch.toml", "'/srv/my jobs/patch.toml'"
+    assert hint([failed("a", "stop/budget", status="not-run")], run="r42", job=job).endswith(
+        f"for the rest: `pssh job run --resume r42 {quoted}`"
+    )
+    assert hint([failed("a", "worker/died", status="lost")], run="r42", job=job).endswith(
+        f"look before you run it again with `pssh job run --resume r42 --unknown {quoted}`"
+    )
+
+
 def test_what_may_have_run_is_named_with_what_runs_it_again() -> None:
     assert hint([failed("web1", "exec/keepalive")], run="r42") == (
         "the command may have run: look before you run it again with `pssh rerun --unknown r42`"

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from pssh.model.event import HostKeyLearned, Notice, RunEnded
+from pssh.model.outcome import StepResult
 from pssh.report.base import Display
 from pssh.report.summary import summary
 from tests.support.runs import example, failed, ok, report, shown
@@ -23,6 +24,14 @@ def test_hosts_of_one_cause_are_folded_into_one_line_and_one_hint() -> None:
     text = summary(report(failed(f"web{number:02}", "host-key/unknown", f"key {number}") for number in range(1, 21)))
     assert text.splitlines()[1:] == [
         "  host-key/unknown  web[01-20]  `pssh trust 'web[01-20]'` shows the keys and stores them once you agree"
+    ]
+
+
+def test_what_was_not_taken_back_is_told_with_its_hosts() -> None:
+    undone = (StepResult(name="drain", status="timed-out", undo=True),)
+    text = summary(report([ok("web1"), *(failed(f"web{n}", "exec/total", steps=undone) for n in (2, 3))]))
+    assert text.splitlines()[2:] == [
+        "  not undone  web[2-3]  the step `drain` was not seen to be taken back: look there"
     ]
 
 

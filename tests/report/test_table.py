@@ -37,6 +37,19 @@ def test_one_row_per_distinct_result_worst_first(width: int, text: str) -> None:
     assert table(example(), width=width) == text
 
 
+def test_half_a_fleet_that_is_down_is_one_row() -> None:
+    down = [
+        result(f"web{n}", Failure("connect", "refused", "refused the connection", detail=f"10.0.0.{n}:22"))
+        for n in range(1, 500)
+    ]
+    for draw in (table, cause_table):
+        rows = draw(report(down)).splitlines()[2:]
+        assert [row.split() for row in rows] == [
+            ["web[1-499]", "499", "unreachable", "0.2", "s", "connect/refused:", "refused", "the", "connection"]
+        ]
+    assert table(report(down[:1])).rstrip().endswith("refused the connection (10.0.0.1:22)")
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
 def test_no_line_is_wider_than_the_screen(width: int) -> None:
     results = [ok(f"host-{number * 7}.example.org", "漢字".encode() * 50) for number in range(50)]

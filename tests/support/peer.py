@@ -16,11 +16,19 @@ USER_KEY = ECDSAKey.generate()
 ACCEPT, SUCCESS = b"\6" + text("ssh-userauth"), b"\x34"
 
 
+class Single(BufferPacketizer):
+    """Shows each packet as it came, also where several hold what belongs together."""
+
+    def open_with(self, engine: Any, iv: bytes) -> None:
+        super().open_with(engine, iv)
+        self._opens = False
+
+
 class Peer(Transport):
     """A server between two buffers. `got` holds each packet of the client as (type, body), key exchange included."""
 
     def __init__(self, banner: str = "SSH-2.0-OpenSSH_9.2") -> None:
-        super().__init__(NoSocket(), packetizer_class=BufferPacketizer)
+        super().__init__(NoSocket(), packetizer_class=Single)
         self.server_mode = True
         self.auth_handler = object()
         self.add_server_key(HOST_KEY)
@@ -45,7 +53,7 @@ class Peer(Transport):
             self.remote_version = line.decode()
         while (packet := self.packetizer.next()) is not None:
             kind, body, seqno = packet
-            self.got.append((kind, body))
+            self.got.append((kind, bytes(body)))
             parsed = Message(body)
             parsed.seqno = seqno
             if 30 <= kind <= 41:

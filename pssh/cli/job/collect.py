@@ -20,7 +20,7 @@ EXAMPLES = """
 def command(words: tuple[str, ...], remove: bool, **flags: Any) -> int:
     """Show how what `pssh run --detach` began has ended, as if it had been run just now.
 
-    A host where it still runs says so, and the exit code is 3. RUN is what it is called there; without it, the latest
-    on each host.
+    A host where it still runs says so, and the exit code is 3. RUN is what it is called there; `last` alone is the last
+    one that was detached, on all its hosts. Without a RUN it is the latest on each host.
     """
     return detached.launch("collect", words, flags, remove=remove)

@@ -19,7 +19,7 @@ EXAMPLES = """
 def command(words: tuple[str, ...], **flags: Any) -> int:
     """End what `pssh run --detach` began: TERM to all of it, and KILL after `--kill-after`.
 
-    RUN is what it is called there; without it, the latest on each host. A process that has only got its number by now
-    is left alone.
+    RUN is what it is called there; `last` alone is the last one that was detached, on all its hosts. Without a RUN it
+    is the latest on each host. A process that has only got its number by now is left alone.
     """
     return detached.launch("kill", words, flags, grace=flags["kill_after"])

@@ -1,13 +1,15 @@
 """`pssh job list`: every job that was seen, with its last and next time, and how it went."""
 
+import sys
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import click
 
+from pssh.cli import terminal
 from pssh.cli.help import Page
 from pssh.errors import JobError
-from pssh.report.grid import grid
+from pssh.report.jobs import COLUMNS, jobs_table
 from pssh.report.safe import safe
 from pssh.schedule import outlook
 from pssh.schedule.job import MaintenanceJob, load
@@ -31,11 +33,11 @@ def command() -> int:
     if not rows:
         click.echo("pssh: no job was run or installed so far", err=True)
         return 0
-    click.echo(grid(["JOB", "LAST", "NEXT", "STATUS", "TREND", "FILE"], rows), nl=False)
+    click.echo(jobs_table(rows, width=terminal.width(sys.stdout)), nl=False)
     return 0
 
 
-def _row(state: State, path: Path, name: str, now: datetime) -> list[str]:
+def _row(state: State, path: Path, name: str, now: datetime) -> dict[str, str]:
     answers, known = state.answers(path, _TREND), state.look(path)
     job: MaintenanceJob | None
     try:
@@ -44,7 +46,9 @@ def _row(state: State, path: Path, name: str, now: datetime) -> list[str]:
         job, coming = None, "no file" if not path.exists() else f"refused: {error.message}"
     zone: tzinfo = job.entry.rule.clock if job and job.entry else UTC
     if job and job.entry:
-        following = outlook.times(job.entry, now, 1)
+        # No time that was answered comes again, wherever the clock went.
+        since = max(now, known.last + job.entry.jitter) if known else now
+        following = outlook.times(job.entry, since, 1)
         coming = _local(following[0][0], zone) if following else "never"
     elif job:
         coming = "by hand"
@@ -53,7 +57,7 @@ def _row(state: State, path: Path, name: str, now: datetime) -> list[str]:
         status, coming = f"{status}, paused", f"paused by {known.paused}"
     last = _local(answers[0].decided, zone) if answers else ""
     trend = "".join(map(_mark, reversed(answers)))
-    return [safe(cell) for cell in (name, last, coming, status, trend, str(path))]
+    return dict(zip(COLUMNS, map(safe, (name, last, coming, status, trend, str(path))), strict=True))
 
 
 def _status(state: State, path: Path, answer: Answer) -> str:

@@ -10,6 +10,7 @@ from pssh.cli.help import Page
 EXAMPLES = """
   pssh job tail r42 @web
   pssh job tail -f r42 @web
+  pssh job tail -f last
   pssh job tail --last 100 web07
 """
 
@@ -24,8 +25,8 @@ EXAMPLES = """
 def command(words: tuple[str, ...], follow: bool, last: int, **flags: Any) -> int:
     """Show the last lines of what `pssh run --detach` began, of each host after its name.
 
-    RUN is what it is called there, as `run --detach` says it; without it, the latest on each host. Ctrl-C ends the
-    watching, and not the command.
+    RUN is what it is called there, as `run --detach` says it; `last` alone is the last one that was detached, on all
+    its hosts. Without a RUN it is the latest on each host. Ctrl-C ends the watching, and not the command.
     """
     flags = {**flags, "lines": True} if flags["format"] is None and not flags.get("gather") else flags
     return detached.launch("tail", words, flags, follow=follow, lines=max(last, 0))

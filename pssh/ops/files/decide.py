@@ -7,9 +7,12 @@ group; neither setuid nor setgid ever comes of a source.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from threading import Lock
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pssh.errors import UsageError
 from pssh.model.outcome import Failure
@@ -88,9 +91,21 @@ def path_of(entry: Entry, name: bytes) -> bytes:
 
 
 def decided(tree: Tree, facts: Facts, wanted: Attributes, *, force: bool = False, follow: bool = False) -> Plan:
-    """Return what must be done; raises TransportError for what may not be."""
+    """Return what must be done; raises TransportError for what may not be.
+
+    Hosts that have the same get the very same steps, one after the other also from several threads.
+    """
+    with _ONE:
+        return Plan(facts, _steps(tree, replace(facts, folder=b""), wanted, force, follow))
+
+
+_ONE = Lock()  # so that what many hosts ask for at once is worked out once
+
+
+@lru_cache(maxsize=4)
+def _steps(tree: Tree, facts: Facts, wanted: Attributes, force: bool, follow: bool) -> tuple[Step, ...]:
     decide = _Decide(facts, wanted, force, follow)
-    return Plan(facts, tuple(map(decide.step, tree.entries, facts.found)))
+    return tuple(map(decide.step, tree.entries, facts.found))
 
 
 class _Decide:
@@ -177,7 +192,7 @@ class _Decide:
 
 def _named(failure: Failure, path: bytes) -> Failure:
     return Failure(
-        stage=failure.stage, kind=failure.kind, message=f"`{readable(path)}`: {failure.message}", hint=failure.hint
+        stage=failure.stage, kind=failure.kind, message=f"`{readable(path)}`: {failure.words}", hint=failure.hint
     )
 
 

@@ -32,7 +32,7 @@ class There(Struct, frozen=True, omit_defaults=True):
 
     @property
     def kind(self) -> str:
-        return _KINDS.get(stat.S_IFMT(self.mode), "special")
+        return _KINDS.get(self.mode & 0o170000, "special")
 
     @property
     def permissions(self) -> int:
@@ -62,7 +62,7 @@ def read(answer: bytes, asked: int, mark: bytes) -> Facts:
     if words[0] == b"no":
         raise TransportError(refusal(words[1].decode("ascii", "replace") if len(words) > 1 else ""))
     parts = rest.split(b"\0", 2)
-    if len(words) != 4 or not (words[0].isdigit() and words[1].isdigit()) or len(parts) != 3:
+    if len(words) != 3 or not (words[0].isdigit() and words[1].isdigit()) or len(parts) != 3:
         raise garbled()
     folder, name, rest = parts
     said, _, rest = rest.partition(b"\n")
@@ -70,10 +70,12 @@ def read(answer: bytes, asked: int, mark: bytes) -> Facts:
         raise TransportError(refusal("denied", folder))
     if said == b"none":
         return Facts(folder, name, False, (None,) * asked, int(words[0]), int(words[1]), words[2] == b"yes")
+    hashes, writable = words[2] == b"yes", said == b"there"
+    if rest == b"empty\n":
+        return Facts(folder, name, True, (None,) * asked, int(words[0]), int(words[1]), hashes, writable)
     found = groups(rest.removesuffix(b"end " + mark + b"\n"))
     if len(found) != asked:
         raise garbled()
-    hashes, writable = words[2] == b"yes", said == b"there"
     return Facts(folder, name, True, tuple(found), int(words[0]), int(words[1]), hashes, writable)
 
 
@@ -92,12 +94,16 @@ class _Groups:
         found: list[There | None] = []
         while self._at < len(self._data):
             marks = self._line()
-            if marks.strip(b"-+#@"):
+            if marks.strip(b"-+#@="):
                 raise garbled()
             found += self._group(marks)
         return found
 
     def _group(self, marks: bytes) -> Sequence[There | None]:
+        if not marks.strip(b"-="):  # only hashes were asked for
+            return [There(0, digest=_digest(self._line())) if mark == 0x3D else None for mark in marks]
+        if b"=" in marks:
+            raise garbled()
         present = iter([there(self._line()) for mark in marks if mark != 0x2D])
         digests = iter([_digest(self._line()) for mark in marks if mark == 0x23])
         targets = iter([self._target() for mark in marks if mark == 0x40])

@@ -35,10 +35,15 @@ class Ground:
         self.stage = -1  # the folder in which files are written, held by a lock as long as somebody does
         self._staged = b""
         self._count = 0
+        self._held: Place | None = None  # the folder that was last gone to, and its descriptor
+        self._folder = -1
+        self._missing: set[Place] = set()  # folders that are not there yet
+        self._new: set[Place] = set()  # those that were made here, in which nothing can be
         self.umask = _umask()
 
     def close(self) -> None:
         """Leave nothing but what got its name; raises nothing."""
+        self._leave()
         if self.stage >= 0:
             _emptied(self._staged, self.stage, self._base)
             os.close(self.stage)
@@ -64,16 +69,30 @@ class Ground:
 
     def there(self, place: Place) -> os.stat_result | None:
         """Return what lies there already; a link is not followed."""
-        with self.errors(place), suppress(FileNotFoundError, NotADirectoryError):
+        if place[:-1] in self._missing:
+            self._missing.add(place)
+            return None
+        try:
             if self._base < 0:
                 self._base = os.open(self._path, _FOLDER)
-            with self.within(place[:-1], make=False) as above:
-                return os.stat(place[-1], dir_fd=above, follow_symlinks=False)
-        return None
+            above = self.above(place, make=False)
+        except (FileNotFoundError, NotADirectoryError):
+            self._missing.update((place[:-1], place))
+            return None
+        except OSError as error:
+            raise self.worded(error, place) from None
+        try:
+            return os.stat(place[-1], dir_fd=above, follow_symlinks=False)
+        except FileNotFoundError:
+            self._missing.add(place)
+            return None
+        except OSError as error:
+            raise self.worded(error, place) from None
 
     def digest(self, place: Place) -> bytes:
         """Return the SHA-256 of a file that is there; empty if it cannot be read."""
-        with suppress(OSError, TransportError), self.within(place[:-1], make=False) as above:
+        with suppress(OSError, TransportError):
+            above = self.above(place, make=False)
             number = os.open(place[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=above)
             with open(number, "rb", buffering=0) as file:
                 if stat.S_ISREG(os.fstat(number).st_mode):
@@ -84,33 +103,35 @@ class Ground:
         """Make a folder, and those above it."""
         with self.errors(place):
             self._begin()
-            with self.within(place, make=True):
-                pass
+            self.above((*place, b""), make=True)
 
     def link(self, place: Place, target: bytes) -> None:
         """Make a link, or let it point elsewhere."""
         with self.errors(place):
             self._begin()
-            with self.within(place[:-1], make=True) as above:
-                self._refuse_folder(place, above)
-                name = _temporary(place[-1])
-                os.symlink(target, name, dir_fd=above)
-                try:
-                    os.rename(name, place[-1], src_dir_fd=above, dst_dir_fd=above)
-                except OSError:
-                    os.unlink(name, dir_fd=above)
-                    raise
+            above = self.above(place, make=True)
+            self._refuse_folder(place, above)
+            name = _temporary(place[-1])
+            os.symlink(target, name, dir_fd=above)
+            try:
+                os.rename(name, place[-1], src_dir_fd=above, dst_dir_fd=above)
+            except OSError:
+                os.unlink(name, dir_fd=above)
+                raise
 
     def file(self, place: Place) -> "Landing":
         """Return a new file that will get this place; raises TransportError."""
-        with self.errors(place):
+        try:
             self._begin()
-            with self.within(place[:-1], make=True) as above:
+            above = self.above(place, make=True)
+            if place[:-1] not in self._new:
                 self.regular(place, above)
             if self.stage < 0:
                 self._staged, self.stage = _staged(self._base)
             self._count += 1
             return Landing(self, place, b"%d" % self._count)
+        except OSError as error:
+            raise self.worded(error, place) from None
 
     def regular(self, place: Place, above: int) -> os.stat_result | None:
         """Return the file that lies there, None if nothing does; raises TransportError for anything else."""
@@ -135,21 +156,38 @@ class Ground:
             os.makedirs(self._path, exist_ok=True)
             self._base = os.open(self._path, _FOLDER)
 
-    @contextmanager
-    def within(self, place: Place, *, make: bool) -> Iterator[int]:
-        """Give the descriptor of a folder below ours, reached through no link."""
+    def above(self, place: Place, *, make: bool) -> int:
+        """Return the descriptor of the folder that a place lies in, reached through no link; good until the next."""
+        folder = place[:-1]
+        if folder == self._held:
+            return self._folder
         here = os.dup(self._base)
         try:
-            for name in place:
-                if make:
-                    with suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=here)
-                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+            for depth, name in enumerate(folder, 1):
+                below = self._entered(name, here, folder[:depth] if make else None)
                 os.close(here)
                 here = below
-            yield here
-        finally:
+        except BaseException:
             os.close(here)
+            raise
+        self._leave()
+        self._held, self._folder = folder, here
+        return here
+
+    def _entered(self, name: bytes, here: int, made: Place | None) -> int:
+        with suppress(FileNotFoundError):
+            return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+        if made is not None:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=here)
+                self._new.add(made)
+                self._missing.clear()
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+
+    def _leave(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._held, self._folder = None, -1
 
     @contextmanager
     def errors(self, place: Place) -> Iterator[None]:
@@ -157,7 +195,10 @@ class Ground:
         try:
             yield
         except OSError as error:
-            raise local(error, self._shown(place)) from None
+            raise self.worded(error, place) from None
+
+    def worded(self, error: OSError, place: Place) -> TransportError:
+        return local(error, self._shown(place))
 
     def _shown(self, place: Place) -> str:
         return readable(os.path.join(self._path, *place))
@@ -169,6 +210,7 @@ class Landing:
     def __init__(self, ground: Ground, place: Place, name: bytes) -> None:
         self.size = 0
         self.place = place
+        self._hole = False
         self._hash = hashlib.sha256()
         self._ground = ground
         self._temporary = name
@@ -177,20 +219,31 @@ class Landing:
     def write(self, data: memoryview) -> None:
         """Take the next bytes; zeros become a hole."""
         self._hash.update(data)
-        with self._ground.errors(self.place):
+        begun = 0
+        try:
             for at in range(0, len(data), len(_ZEROS)):
-                piece = data[at : at + len(_ZEROS)]
-                self.size += len(piece)
-                if piece == _ZEROS[: len(piece)]:
-                    os.lseek(self._file, self.size, os.SEEK_SET)
+                if data[at] or (piece := data[at : at + len(_ZEROS)]) != _ZEROS[: len(piece)]:
                     continue
-                while piece:
-                    piece = piece[os.write(self._file, piece) :]
+                self._put(data[begun:at])
+                begun = at + len(piece)
+                self.size += len(piece)
+                os.lseek(self._file, self.size, os.SEEK_SET)
+            self._hole = begun == len(data)
+            self._put(data[begun:])
+        except OSError as error:
+            raise self._ground.worded(error, self.place) from None
+
+    def _put(self, data: memoryview) -> None:
+        while data:
+            written = os.write(self._file, data)
+            self.size += written
+            data = data[written:]
 
     def close(self) -> None:
         """All of it has come."""
-        with self._ground.errors(self.place):
-            os.ftruncate(self._file, self.size)
+        if self._hole:  # which makes a file no longer
+            with self._ground.errors(self.place):
+                os.ftruncate(self._file, self.size)
         self._shut()
 
     @property
@@ -199,22 +252,24 @@ class Landing:
 
     def finish(self, mode: int, mtime: int | None) -> None:
         """Give it its name, with the mode, owner and group of what it replaces; waits for the disk."""
-        with self._ground.errors(self.place), self._ground.within(self.place[:-1], make=False) as above:
-            name = self.place[-1]
-            stage = self._ground.stage
-            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
+        ground = self._ground
+        try:
+            above = ground.above(self.place, make=False)
+            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=ground.stage)
             try:
-                if (old := self._ground.regular(self.place, above)) is None:
-                    os.fchmod(file, mode & 0o777 & ~self._ground.umask)
+                if (old := ground.regular(self.place, above)) is None:
+                    os.fchmod(file, mode & 0o777 & ~ground.umask)
                 else:
                     _like(file, old)
                 if mtime is not None:
                     os.utime(file, (mtime, mtime))
                 os.fsync(file)
-                os.rename(self._temporary, name, src_dir_fd=stage, dst_dir_fd=above)
+                os.rename(self._temporary, self.place[-1], src_dir_fd=ground.stage, dst_dir_fd=above)
                 self._temporary = b""
             finally:
                 os.close(file)
+        except OSError as error:
+            raise ground.worded(error, self.place) from None
 
     def drop(self) -> None:
         """Leave nothing but what got its name; raises nothing."""

@@ -5,6 +5,9 @@ what it lies in is a folder of the same listing; none comes twice. Whatever brea
 rest goes on.
 """
 
+import re
+import stat
+
 from msgspec import Struct
 
 from pssh.model.outcome import Failure
@@ -13,6 +16,8 @@ from pssh.ops.files.facts import There, garbled, there
 from pssh.ops.files.names import readable, refused
 
 MOST_FOUND = 1_000_000
+_PRINTED = re.compile(rb"(.) ([0-7]{1,5}) (\d{1,18}) (-?\d{1,11})(?:\.\d*)?")
+_TYPES = {b"f": stat.S_IFREG, b"d": stat.S_IFDIR, b"l": stat.S_IFLNK}
 
 
 class Found(Struct, frozen=True):
@@ -72,7 +77,7 @@ class _Settle:
 
     def _place(self, path: bytes, root: bytes, base: bytes, name: bytes) -> tuple[bytes, ...] | None:
         if path in (root, base):
-            return (name,)
+            return (name,) if (name,) not in self.found else None
         inside = root if root.endswith(b"/") else base + b"/"
         if not path.startswith(inside):
             return None
@@ -121,10 +126,27 @@ class Reader:
             if word == b"none":
                 missing.append(path)
             elif word == b"root":
-                roots.append(Root(path, tuple(self._below())))
+                printed = self._printed(path)
+                roots.append(Root(path, tuple(self._below() if printed is None else printed)))
             else:
                 raise garbled()
         return roots, missing, hashes
+
+    def _printed(self, root: bytes) -> list[tuple[bytes, There]] | None:
+        """Return what GNU's find said; None where another find could not say it."""
+        found: list[tuple[bytes, There]] = []
+        inside = root if root.endswith(b"/") else root + b"/"
+        while (meta := self._until(b"\0")) != b".":
+            if meta == b"-" and not found:
+                return None
+            name, target = self._until(b"\0"), self._until(b"\0")
+            if not (said := _PRINTED.fullmatch(meta)):
+                raise garbled()
+            mode = _TYPES.get(said[1], 0) | int(said[2], 8)
+            found.append(
+                (inside + name if name else root, There(mode, int(said[3]), mtime=int(said[4]), target=target))
+            )
+        return found
 
     def _below(self) -> list[tuple[bytes, There]]:
         found: list[tuple[bytes, There]] = []

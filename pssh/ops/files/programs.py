@@ -27,9 +27,21 @@ elif command -v openssl >/dev/null 2>&1; then H='openssl dgst -sha256 -r'
 elif busybox sha256sum </dev/null >/dev/null 2>&1; then H='busybox sha256sum'
 else H=
 fi
-if stat -c %s . >/dev/null 2>&1; then S='stat -c' F='%f %s %u %g %Y %U %G' D=%d
-else S='stat -f' F='%Xp %z %u %g %m %Su %Sg' D=%d
-fi
+"""
+# Whichever `stat` there is: to ask which one it is would take as long as to try the usual one first.
+_STAT = """facts() {
+  stat ${follow:+-L} -c '%f %s %u %g %Y %U %G' "$@" 2>/dev/null ||
+    stat ${follow:+-L} -f '%Xp %z %u %g %m %Su %Sg' "$@"
+}
+device() { stat -c %d "$@" 2>/dev/null || stat -f %d "$@"; }
+"""
+# Who we are and where, as Linux says without a process for each of them.
+ME = """g=
+while read -r k x y z; do case $k in Uid:) u=$y ;; Gid:) g=$y; break ;; esac; done \\
+  2>/dev/null </proc/self/status
+[ "$g" ] || { u=$(id -u); g=$(id -g); }
+"""
+_HERE = """{ read -r u; } 2>/dev/null </proc/sys/kernel/hostname || u=$(uname -n)
 """
 # GNU's sha256sum is often built without the processor's instructions for it, and then takes six times as long as
 # openssl, which takes longer to begin. It is taken for much, and where it is seen to work.
@@ -38,27 +50,36 @@ e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) H='openssl dg
 """
 MUCH = 4 << 20  # bytes
 # One group of a list: presence of each, then facts, then hashes of the flagged files, then targets of the links.
-_GROUP = r"""s=$1 f=$2 h=$3 p=$4; shift 4
+# Arguments are named by their numbers: to leave out or change them one by one takes time by the square of theirs.
+_GROUP = (
+    r"""h=$1 p=$2 follow=; shift 2
 nl='
 '
+"""
+    + _STAT
+    + r"""i=0 m= a= hs= ls=
 for x do
-  shift
-  k=${x%"${x#?}"} x=$p${x#?}
+  i=$((i + 1)) k=$x
+  x=$p${x#?} r=" \"\$p\${$i#?}\""
   if [ -h "$x" ]; then
-    if [ "$k" = l ]; then printf @; set -- "$@" "l$x"; else printf +; set -- "$@" "n$x"; fi
+    a=$a$r
+    case $k in l*) m="$m@" ls=$ls$r ;; *) m="$m+" ;; esac
   elif [ -e "$x" ]; then
-    if [ "$k" = h ] && [ "$h" ] && [ -f "$x" ] && [ -r "$x" ]; then printf '#'; set -- "$@" "h$x"
-    else printf +; set -- "$@" "n$x"; fi
-  else printf -; fi
+    a=$a$r
+    case $k in h*) k=$h ;; *) k= ;; esac
+    if [ "$k" ] && [ -f "$x" ] && [ -r "$x" ]; then m="$m#" hs=$hs$r; else m="$m+"; fi
+  else m="$m-"; fi
 done
-printf '\n'
-( for x do shift; set -- "$@" "${x#?}"; done; [ $# -eq 0 ] || $s "$f" "$@" )
-( for x do shift; case $x in h*) set -- "$@" "${x#?}" ;; esac; done
-[ $# -gt 0 ] || exit 0
-case "$*" in *"$nl"*) for x do $h < "$x"; done ;; *) $h "$@" ;; esac )
-for x do case $x in l*) readlink "${x#?}"; printf '\0' ;; esac; done
+printf '%s\n' "$m"
+[ -z "$a" ] || eval "facts$a"
+[ -z "$hs" ] || case "$p$*" in
+*"$nl"*) eval "for x in$hs; do $h < \"\$x\"; done" ;;
+*) eval "$h$hs" ;;
+esac
+[ -z "$ls" ] || eval "for x in$ls; do readlink \"\$x\"; printf '\\0'; done"
 exit 0
 """
+)
 # Where the destination is, and what is there already of that which is to come.
 LOOK = (
     _BEGIN
@@ -75,21 +96,25 @@ if [ "$follow" ] && [ "$n" ] && [ -h "$c/$n" ]; then
   t=$(readlink -f "$c/$n"; printf .) && t=${t%"$nl".}
   case $t in /*) c=${t%/*} n=${t##*/}; c=${c:-/} ;; *) no symlink ;; esac
 fi
-printf '%s %s %s %s\\n' "$(id -u)" "$(id -g)" "${H:+yes}" "$(uname -n)"
+"""
+    + ME
+    + """printf '%s %s %s\\n' "$u" "$g" "${H:+yes}"
 printf '%s\\0%s\\0' "$c" "$n"
 if [ ! -d "$c" ]; then printf 'none\\n'; exit 0; fi
 cd "$c/" 2>/dev/null || { printf 'shut\\n'; exit 0; }
 [ -w . ] && printf 'there\\n' || printf 'fixed\\n'
 p=./; [ "$only" ] && p=./$n
-xargs -0 -n 50 sh -c '"""
+if [ "$only" ] && [ ! -e "$p" ] && [ ! -h "$p" ]; then printf 'empty\\n'; exit 0; fi  # nor is what would be in it
+xargs -0 -n 500 sh -c '"""
     + _quoted(_GROUP)
-    + """' sh "$S" "$F" "$H" "$p"
+    + """' sh "$H" "$p"
 printf 'end %s\\n' "$1"
 """
 )
 # What an earlier run left for the same target, unless the process that made it is still at work there.
-_SWEEP = """u=$(uname -n)
-for x in ./$tag*; do
+_SWEEP = (
+    _HERE
+    + """for x in ./$tag*; do
   [ -e "$x" ] || [ -h "$x" ] || continue
   case $x in *".$u."*) p=${x##*.}; kill -0 "$p" 2>/dev/null && continue; [ -d "/proc/$p" ] && continue ;;
   "./$tag"*.*) continue ;; esac
@@ -97,8 +122,11 @@ for x in ./$tag*; do
 done
 t=./$tag$hex.$u.$$
 o=
-trap 'rm -rf "$t" ${o:+"$o"}' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+w=
+trap '[ -z "$o" ] || rm -rf "$o"; [ -z "$w" ] || cd -P "$w"; rm -rf "$t"' EXIT
+trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
 """
+)
 _INTO = """c=$2 n=$3 tag=$4 hex=$5 mkdir=$6 home=$7; shift 7
 if [ "$home" ]; then cd || exit; fi
 if [ "$mkdir" ]; then (umask 022; mkdir -p "$c/") || exit; fi
@@ -106,10 +134,21 @@ cd "$c/" || exit
 """
 _STORE = """case $(sync --help 2>&1) in *FILE*) store() { sync "$@" 2>/dev/null || :; } ;; *) store() { :; } ;; esac
 """
+# Where openssl is not right, or there is none, the usual tool says whether it is the same; where there is no tool, the
+# size has said so. The kernel still has what was just written: to read it again costs less than to hash it on its way,
+# for which `tee` would take it in pieces of a few KiB and hand each on through a pipe.
+_SAME = """same() {
+  if [ "$size" -ge @MUCH@ ] && got=$(openssl dgst -sha256 -r < "$1" 2>/dev/null); then
+    [ "${got%% *}" != "$sum" ] || return 0
+  fi
+  [ "$H" ] || return 0
+  got=$($H < "$1"); [ "${got%% *}" = "$sum" ]
+}
+"""
 ONE = (
     _BEGIN
     + _TOOLS
-    + _MUCH
+    + _SAME
     + """printf '%s\\n' "$1"; mark=$1
 """
     + _INTO
@@ -119,8 +158,7 @@ ONE = (
     + _STORE
     + """set -C; cat > "$t" || exit; set +C
 [ $(wc -c < "$t") -eq "$size" ] || no short
-[ "$size" -lt @MUCH@ ] || much
-if [ "$H" ]; then got=$($H < "$t"); [ "${got%% *}" = "$sum" ] || no verify; fi
+same "$t" || no verify
 if [ "$owner" ]; then chown "$owner" "$t" || exit; fi
 if [ "$mode" ]; then chmod "$mode" "$t" || exit; fi
 if [ "$when" ]; then TZ=UTC0 touch -m -t "$when" "$t" || exit; fi
@@ -133,7 +171,7 @@ if [ "$backup" ] && [ -e "./$n" ]; then
 fi
 if [ "$inplace" ] && [ -e "./$n" ]; then
   cat "$t" > "./$n" || exit
-  if [ "$H" ]; then got=$($H < "./$n"); [ "${got%% *}" = "$sum" ] || no verify; fi
+  same "./$n" || no verify
   if [ "$owner" ]; then chown "$owner" "./$n" || exit; fi
   if [ "$mode" ]; then chmod "$mode" "./$n" || exit; fi
   if [ "$when" ]; then TZ=UTC0 touch -m -t "$when" "./$n" || exit; fi
@@ -147,10 +185,13 @@ printf 'done %s\\n' "$mark"
 """
 ).replace("@MUCH@", f"{MUCH}")
 # What lies at some paths, patterns expanded; a path that is there as it is written is no pattern. Pathname expansion of
-# an unquoted variable, with nothing to split words at, is all that is done with them. To leave out or change arguments
-# one by one takes time by the square of their number: here and below it is done only where it must be.
-_FOUND = r"""s=$1 f=$2 follow=$3; shift 3
-all=1
+# an unquoted variable, with nothing to split words at, is all that is done with them. GNU's find says all of it itself;
+# whether it can is asked only where it did not do it.
+_FOUND = (
+    r"""follow=$1; shift
+"""
+    + _STAT
+    + r"""all=1
 for x do [ -e "$x" ] || { [ -h "$x" ] && [ -z "$follow" ]; } || all=; done
 [ "$all" ] || for x do
   shift
@@ -158,20 +199,26 @@ for x do [ -e "$x" ] || { [ -h "$x" ] && [ -z "$follow" ]; } || all=; done
 done
 printf '%s\n' $#
 [ $# -gt 0 ] || exit 0
-$s "$f" "$@"
+facts "$@"
 printf '%s\0' "$@"
 [ "$follow" ] || for x do if [ -h "$x" ]; then readlink "$x"; printf '\0'; fi; done
 exit 0
 """
-_EXPAND = r"""s=$1 f=$2 follow=$3 found=$4; shift 4
+)
+_EXPAND = r"""follow=$1 found=$2; shift 2
 for p do
   if [ -e "$p" ] || [ -h "$p" ]; then set -f; else set +f; fi
   IFS=; for x in $p; do
     unset IFS
     if [ -e "$x" ] || [ -h "$x" ]; then
       printf 'root\0%s\0' "$x"
-      find ${follow:+-L} "$x" -print0 | xargs -0 -n 200 sh -c "$found" sh "$s" "$f" "$follow"
-      printf '.\n'
+      if find ${follow:+-L} "$x" -printf '%y %m %s %T@\0%P\0%l\0' || find . -prune -printf x >/dev/null 2>&1; then
+        printf '.\0'
+      else
+        printf -- '-\0'
+        find ${follow:+-L} "$x" -print0 | xargs -0 -n 200 sh -c "$found" sh "$follow"
+        printf '.\n'
+      fi
     else printf 'none\0%s\0' "$p"; fi
   done
   unset IFS; set +f
@@ -184,10 +231,9 @@ LIST = (
     + """printf '%s\\n' "$1"
 if [ "$3" ]; then cd || exit; fi
 printf '%s\\n' "${H:+yes}"
-[ -z "$2" ] || S="${S% *} -L ${S##* }"
 xargs -0 sh -c '"""
     + _quoted(_EXPAND)
-    + """' sh "$S" "$F" "$2" '"""
+    + """' sh "$2" '"""
     + _quoted(_FOUND)
     + """'
 printf 'end %s\\n' "$1"
@@ -200,29 +246,31 @@ HASH = (
     + """printf '%s\\n' "$1"
 if [ "$2" ]; then cd || exit; fi
 [ -z "$3" ] || much
-xargs -0 -n 50 sh -c '"""
+xargs -0 -n 500 sh -c '"""
     + _quoted(_GROUP)
-    + """' sh "$S" "$F" "$H" ""
+    + """' sh "$H" ""
 printf 'end %s\\n' "$1"
 """
 )
 # Archives one behind the other, each followed by our mark and the hashes of what was in it. GNU's tar takes `\n` in a
-# name for a line's end, and so on, if it is not told otherwise.
-_PACK = r"""m=$1 s=$2 f=$3 h=$4 g=$5; shift 5
-tar -cf - ${TAR_PLAIN:+"$TAR_PLAIN"} ${TAR_FOLLOW:+-h} "$@"
+# name for a line's end, and so on, if it is not told otherwise. Much is read and written in pieces as large as a pipe;
+# the usual 10 KiB took tar twice, and sshd a quarter, longer.
+_PACK = r"""m=$1 h=$2; shift 2
+tar -cf - ${TAR_WIDE:+"$TAR_WIDE"} ${TAR_PLAIN:+"$TAR_PLAIN"} ${TAR_FOLLOW:+-h} "$@"
 printf '%s\n' "$m"
-all=$h
-for x do if [ -h "$x" ] || [ ! -f "$x" ] || [ ! -r "$x" ]; then all=; fi; done
-case "$*" in *'
-'*) all= ;; esac
-if [ "$all" ]; then
-  for x do printf '#'; done; printf '\n'
-  $s "$f" "$@"
-  $h "$@"
-else
-  for x do shift; set -- "$@" "h$x"; done
-  sh -c "$g" sh "$s" "$f" "$h" "" "$@"
-fi
+i=0 k= hs=
+for x do
+  i=$((i + 1))
+  if [ "$h" ] && [ -f "$x" ] && [ -r "$x" ] && { [ "$TAR_FOLLOW" ] || [ ! -h "$x" ]; }; then
+    k="$k=" hs="$hs \"\${$i}\""
+  else k="$k-"; fi
+done
+printf '%s\n' "$k"
+[ -z "$hs" ] || case "$*" in
+*'
+'*) eval "for x in$hs; do $h < \"\$x\"; done" ;;
+*) eval "$h$hs" ;;
+esac
 printf 'end %s\n' "$m"
 exit 0
 """
@@ -234,14 +282,13 @@ FETCH = (
 if [ "$2" ]; then cd || exit; fi
 TAR_FOLLOW=$3; export TAR_FOLLOW
 [ -z "$4" ] || much
-TAR_PLAIN=
-[ -z "$5" ] || case $(tar --version 2>/dev/null) in *'GNU tar'*) TAR_PLAIN=--no-unquote ;; esac
-export TAR_PLAIN
-xargs -0 -n 200 sh -c '"""
+TAR_PLAIN= TAR_WIDE=
+[ -z "$4$5" ] || case $(tar --version 2>/dev/null) in
+*'GNU tar'*) TAR_PLAIN=${5:+--no-unquote} TAR_WIDE=${4:+-b128} ;; bsdtar*) TAR_WIDE=${4:+-b128} ;; esac
+export TAR_PLAIN TAR_WIDE
+xargs -0 -n 1000 sh -c '"""
     + _quoted(_PACK)
-    + """' sh "$1" "$S" "$F" "$H" '"""
-    + _quoted(_GROUP)
-    + """'
+    + """' sh "$1" "$H"
 printf '%s\\nover\\n' "$1"
 """
 )
@@ -262,56 +309,68 @@ cd "$1/" 2>/dev/null || exit 0
 for x in ./"$2$3".*; do [ -e "$x" ] && rm -rf "$x"; done; :"""
 
 
-# A tree comes as one archive: `f/` is what is to be placed, `c/` says how. Lists hold names ended by NUL.
+# A tree comes as one archive: `f/` is what is to be placed, `c/do` the program that does it, in words of these.
 TREE = (
     _BEGIN
     + _TOOLS
     + _MUCH
+    + _STAT
     + """printf '%s\\n' "$1"; mark=$1
 """
     + _INTO
-    + """times=$1
+    + """times=$1 follow=
 [ -z "$2" ] || much
 """
     + _SWEEP
-    + """each() { [ ! -s "$1" ] || { l=$1; shift; xargs -0 -n 500 "$@" < "$l"; }; }
-mkdir "$t" || exit
-( cd "$t" || exit  # in a shell of its own, so that what removes the folder does not stand in it
-if [ "$times" ]; then tar -xpf - || exit; else tar -xpmf - || exit; fi
-[ -f c/end ] || no short
-if [ "$H" ]; then
-  each c/plain $H | sed 's/^\\\\//' | cut -c 1-64 > c/got
-  each c/odd sh -c 'h=$1; shift; for x do $h < "$x"; done' sh "$H" | cut -c 1-64 >> c/got
-  [ "$(cat c/got)" = "$(cat c/sums)" ] || no verify
-fi
-for l in c/owner.*; do [ ! -e "$l" ] || each "$l" chown "${l#c/owner.}" || exit; done
-case $(sync --help 2>&1) in *FILE*) each c/plain sync 2>/dev/null ;; esac
-exit 0
-) || exit
-each "$t/c/backup" sh -c 'for x do
-  if [ -d "$x~" ]; then echo "$x~ is a directory" >&2; exit 1; fi
-  rm -f "$x~"; ln "$x" "$x~" 2>/dev/null || cp -p "$x" "$x~" || exit
-done' sh || exit
-each "$t/c/inplace" sh -c 't=$1; shift
-for x do cat "$t/f/${x#./}" > "$x" && rm -f "$t/f/${x#./}" || exit; done' sh "$t" || exit
+    + _STORE
+    + """sums() {
+  case $H in
+  '') ;;
+  *sha256sum | shasum*) $H -c ../c/sums >/dev/null 2>&1 || no verify ;;
+  *) got=$(cut -c 67- ../c/sums | tr '\\n' '\\0' | xargs -0 $H | sed 's/ \\*/  /')
+    [ "$got" = "$(cat ../c/sums)" ] || no verify ;;
+  esac
+}
+sum() { [ -z "$H" ] || { got=$($H < "$2"); [ "${got%% *}" = "$1" ] || no verify; }; }
+keep() {
+  for x do
+    if [ -d "$x~" ]; then echo "$x~ is a directory" >&2; exit 1; fi
+    rm -f "$x~"; ln "$x" "$x~" 2>/dev/null || cp -p "$x" "$x~" || exit
+  done
+}
+over() { for x do cat "$x" > "../../$x" && rm -f "$x" || exit; done; }
 # A rename to another file system is a copy, which a cut leaves half done: what goes there is first brought beside it.
-i=0 here=$($S "$D" "$t")
+far= here=
+near() {
+  set -- $(device "$@")
+  here=$1
+  for x do [ "$x" = "$here" ] || far=1; done
+}
 beside() {
   o=$d/${t#./}
-  mkdir "$o" || return
-  ( cd "$t/f" && each "../c/move.$i" sh -c 't=$1; shift; exec cp -pRP "$@" "$t/"' sh "../../$o" ) || return
-  each "$t/c/move.$i" sh -c 'o=$1 d=$2; shift 2
-for x do mv -f "$o/${x##*/}" "$d/" || exit; done' sh "$o" "$d" && rmdir "$o" && o=
+  mkdir "$o" && cp -pRP "$@" "$o/" || return
+  for x do mv -f "$o/${x##*/}" "$d/" || return; done
+  rmdir "$o" && o=
 }
-while [ -e "$t/c/to.$i" ]; do
-  d=$(cat "$t/c/to.$i"; printf .); d=${d%.}
+into() {
+  d=$1; shift
   [ -d "$d" ] || no is-file
-  if [ "$($S "$D" "$d/.")" != "$here" ]; then beside || exit; i=$((i + 1)); continue; fi
-  ( cd "$t/f" && each "../c/move.$i" sh -c 't=$1; shift; exec mv -f "$@" "$t/"' sh "../../$d" ) || exit
-  i=$((i + 1))
-done
-for l in "$t"/c/mode.*; do [ ! -e "$l" ] || each "$l" sh -c 'm=$1; shift
-for x do shift; [ -h "$x" ] || set -- "$@" "$x"; done; [ $# -eq 0 ] || chmod "$m" "$@"' sh "${l##*.}" || exit; done
+  if [ "$far" ] && [ "$(device "$d/.")" != "$here" ]; then beside "$@"; else mv -f "$@" "$d/"; fi || exit
+}
+mode() {
+  m=$1; shift
+  for x do [ ! -h "$x" ] || { bare "$@"; return; }; done
+  chmod "$m" "$@" || exit
+}
+bare() { for x do [ -h "$x" ] || chmod "$m" "$x" || exit; done; }
+mkdir "$t" || exit
+cd "$t" || exit
+w=..
+if [ "$times" ]; then tar -xpf - || exit; else tar -xpmf - || exit; fi
+[ -f c/end ] || no short
+cd f || exit
+w=../..
+. ../c/do
 printf 'done %s\\n' "$mark"
 """
 )

@@ -16,7 +16,7 @@ from pssh.ops.context import PLAIN, Context
 from pssh.ops.files.land import Ground, Landing
 from pssh.ops.files.listing import Found, Listing
 from pssh.ops.files.names import Place, readable
-from pssh.ops.files.streams import Progress
+from pssh.ops.files.streams import Progress, aside
 from pssh.ops.files.ways import Via, Way, by_way
 from pssh.ops.shellwords import exact
 
@@ -69,7 +69,7 @@ async def pull(
             raise _several()
         if hashed and listing.hashes:
             listing = await _hashed(way, listing, home=home)
-        listing = await asyncio.to_thread(choose, listing)
+        listing = await aside(len(listing.found), choose, listing)
         ground = Ground(folder)
         pulling = _Pulling(session, way, ground, listing, named, home=home, follow=follow, times=times, rate=rate)
         try:
@@ -136,7 +136,7 @@ class _Pulling:
     async def all(self, *, force: bool, dry: bool) -> Pulled:
         files = [found for found in self._listing.found if found.there.kind == "file"]
         wanted = await self._wanted(files, force)
-        folders, links = await asyncio.to_thread(self._prepared, dry)
+        folders, links = await aside(len(self._listing.found), self._prepared, dry)
         size = sum(found.there.size for found in wanted)
         if not dry:
             if wanted:
@@ -147,7 +147,7 @@ class _Pulling:
                 finally:
                     self._drop()
                 self._progress.end()
-            await asyncio.to_thread(self._link, links)
+            await aside(len(links), self._link, links)
         unchecked = bool(wanted) and not self._listing.hashes
         return Pulled(
             len(wanted),
@@ -199,14 +199,15 @@ class _Pulling:
         """Return the files that are not the same here."""
         if force:
             return files
-        like, wanted = await asyncio.to_thread(self._parted, files)
+        like, wanted = await aside(len(files), self._parted, files)
         if like:
             theirs = await self._way.digests(like, home=self._home)
-            for found, digest in zip(like, theirs, strict=True):
-                ours = await asyncio.to_thread(self._ground.digest, self._named(found.place))
-                if not digest or digest != ours:
-                    wanted.append(found)
+            ours = await asyncio.to_thread(self._digests, like)
+            wanted += [found for found, one, other in zip(like, theirs, ours, strict=True) if not one or one != other]
         return wanted
+
+    def _digests(self, like: Sequence[Found]) -> list[bytes]:
+        return [self._ground.digest(self._named(found.place)) for found in like]
 
     def _parted(self, files: Sequence[Found]) -> tuple[list[Found], list[Found]]:
         """Return the files that may be the same here, and those that are not."""

@@ -3,8 +3,6 @@
 For whatever operation sends files: `push` takes an open session and a tree that was gathered once for all hosts.
 """
 
-import asyncio
-
 from msgspec import Struct
 
 from pssh.model.outcome import Failure
@@ -15,6 +13,7 @@ from pssh.ops.files.decide import USUAL, Attributes, Plan, decided
 from pssh.ops.files.facts import Facts
 from pssh.ops.files.listing import Found
 from pssh.ops.files.names import Where, readable, where
+from pssh.ops.files.streams import aside
 from pssh.ops.files.tree import Tree
 from pssh.ops.files.ways import Via, Way, by_way
 
@@ -45,21 +44,23 @@ async def push(
     rate: float = 0.0,
     dry: bool = False,
     diff: bool = False,
+    facts: Facts | None = None,
 ) -> Sent:
     """Send a tree to `dest` as `pssh put` does, and return what was done; raises TransportError.
 
-    `rate`: bytes a second, 0 for no limit. `dry`: only look; `diff`: and compare.
+    `rate`: bytes a second, 0 for no limit. `dry`: only look; `diff`: and compare. `facts`: what is there, where that
+    is known; else the host is asked first.
     """
     place = where(dest)
 
     async def do(way: Way) -> Sent:
-        facts = await way.look(place, tree, follow=follow)
-        _refuse_missing(facts, mkdir)
-        plan = await asyncio.to_thread(decided, tree, facts, wanted, force=force, follow=follow)
+        there = facts if facts is not None else await way.look(place, tree, follow=follow)
+        _refuse_missing(there, mkdir)
+        plan = await aside(len(tree.entries), decided, tree, there, wanted, force=force, follow=follow)
         if plan.changes and not dry:
             await way.send(plan, place, wanted, backup=backup, inplace=inplace)
         shown = await _preview(way, plan, place, diff=diff) if dry else ()
-        return Sent(plan, shown, UNCHECKED if plan.size and not facts.hashes else "")
+        return Sent(plan, shown, UNCHECKED if plan.size and not there.hashes else "")
 
     return await by_way(session, via, do, context=context, mkdir=mkdir, rate=rate)
 

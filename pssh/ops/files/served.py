@@ -274,7 +274,10 @@ class _Sending:
             await together(lambda path: self._place(by_path[path], self._made + path[1:]), paths)
         for step in reversed(self._plan.moved):
             if step.entry.kind == "folder":
-                await self._sftp.setstat(self._folder + step.path[1:], Set(mode=step.mode))
+                attributes = Set(mode=step.mode)
+                if self._wanted.wants_times and step.there is None:
+                    attributes = Set(mode=step.mode, atime=step.entry.mtime, mtime=step.entry.mtime)
+                await self._sftp.setstat(self._folder + step.path[1:], attributes)
         await self._way.remove(self._made)
 
     async def _write(self, step: Step, path: bytes) -> None:

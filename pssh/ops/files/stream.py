@@ -4,7 +4,6 @@ A single file is read by `cat`, several come as one archive for the host's tar, 
 where. What the shell prints first is passed over; what its tools say becomes the row's cause.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from secrets import token_hex
@@ -20,7 +19,7 @@ from pssh.ops.files.decide import Attributes, Plan, Step, path_of
 from pssh.ops.files.facts import Facts, There
 from pssh.ops.files.listing import Found, Listing, Reader, settled
 from pssh.ops.files.names import Where, readable, tag
-from pssh.ops.files.streams import Answer, Marked, Progress, Sending, changed
+from pssh.ops.files.streams import Answer, Marked, Part, Progress, Sending, aside, changed
 from pssh.ops.files.tree import Tree
 from pssh.ops.files.unpack import Piecewise, Taker, Unpacking
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
@@ -54,7 +53,7 @@ class Stream:
             raise no_tools()
         if reply.exit_code != 0 and not answer.startswith(b"no "):
             raise failed(reply)
-        return await self._hashed(await asyncio.to_thread(facts.read, answer, len(items), mark.encode()), ours, where)
+        return await self._hashed(await aside(len(items), facts.read, answer, len(items), mark.encode()), ours, where)
 
     async def _hashed(self, found: Facts, ours: tree.Tree, where: Where) -> Facts:
         """Return the facts with the hashes of large files too: of those that have the right size."""
@@ -90,7 +89,7 @@ class Stream:
         """Do what was planned; raises TransportError. What could not be finished is removed again."""
         progress = Progress(self._session, plan.size)
         mark, hexes, name = _mark(), token_hex(16), plan.facts.name
-        program, args, parts = await asyncio.to_thread(_order, plan, wanted, backup=backup, inplace=inplace)
+        program, args, parts = await aside(len(plan.steps), _order, plan, wanted, backup=backup, inplace=inplace)
         command = programs.line(
             program,
             mark,
@@ -126,11 +125,11 @@ class Stream:
         end = b"end %s" % mark.encode()
         if reply.exit_code != 0 or not answer.endswith(end + b"\n"):
             raise failed(reply)
-        roots, missing, hashes = await asyncio.to_thread(Reader(answer).roots, end)
+        roots, missing, hashes = await aside(len(answer) >> 6, Reader(answer).roots, end)
         if missing:
             message = f"there is no `{readable(missing[0])}`"
             raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
-        return await asyncio.to_thread(settled, roots, hashes=hashes, links=links)
+        return await aside(len(answer) >> 6, settled, roots, hashes=hashes, links=links)
 
     async def digests(self, found: Sequence[Found], *, home: bool) -> list[bytes]:
         """Return the SHA-256 of files, empty where it cannot be had."""
@@ -140,7 +139,7 @@ class Stream:
         end = b"end %s\n" % mark.encode()
         if reply.exit_code != 0 or not answer.endswith(end):
             raise failed(reply)
-        there = await asyncio.to_thread(facts.groups, answer.removesuffix(end))
+        there = await aside(len(found), facts.groups, answer.removesuffix(end))
         if len(there) != len(found):
             raise facts.garbled()
         return [one.digest if one is not None else b"" for one in there]
@@ -252,7 +251,7 @@ def _mark() -> str:
 
 def _order(
     plan: Plan, wanted: Attributes, *, backup: bool, inplace: bool
-) -> tuple[str, tuple[str, ...], list[bytes | tree.Entry]]:
+) -> tuple[str, tuple[str, ...], Sequence[Part]]:
     """Return the program that does what was planned, what else it is told, and what it reads."""
     step = plan.steps[0]
     if len(plan.steps) > 1 or step.entry.kind != "file":

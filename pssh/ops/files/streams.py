@@ -6,11 +6,14 @@ login prints in front of our mark is passed over, and never taken for content.
 
 import asyncio
 import os
+import threading
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from hashlib import sha256
+from io import FileIO
 from itertools import accumulate
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
@@ -18,10 +21,56 @@ from pssh.ops.files import tree
 from pssh.ops.files.tree import Entry
 from pssh.ops.shellwords import shown
 
+_Any = TypeVar("_Any")
+
 _TOLD = 0.2  # seconds between two words of how far it has come
 _BURST = 0.1  # seconds of a limited rate that may leave at once
 _MOST_BEFORE = 64 << 10  # bytes that a login may print before our mark
 MOST_ANSWER = 64 << 20  # bytes of a listing
+_PIECE = 256 << 10  # bytes read at once
+
+
+class _Room(threading.local):
+    """Where a thread's inputs, one after the other, are read into: a new piece each time is mapped by the system."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_PIECE))
+
+
+_room = _Room()
+
+
+async def aside(much: int, do: Callable[..., _Any], *args: object, **options: object) -> _Any:
+    """Return what is worked out from so many names or bytes, in a thread where that would hold up the loop."""
+    return await asyncio.to_thread(do, *args, **options) if much > _LITTLE else do(*args, **options)
+
+
+_LITTLE = 1000
+
+
+class Block:
+    """Small contents and what stands between them: read once, and kept while many hosts ask for it."""
+
+    def __init__(self, parts: Sequence["bytes | Entry"], size: int) -> None:
+        self.size = size
+        self._parts = parts
+
+    def read(self) -> bytes:
+        """Return all of it; raises TransportError for a source that is no longer what was planned."""
+        data = _blocks.pop(self, None)
+        if data is None:
+            data = b"".join(part if isinstance(part, bytes) else _content(part) for part in self._parts)
+            if len(_blocks) >= _MOST_BLOCKS:
+                del _blocks[next(iter(_blocks))]
+        _blocks[self] = data  # as the latest
+        return data
+
+
+BLOCK = 256 << 10  # bytes
+_MOST_BLOCKS = 64
+_blocks: dict[Block, bytes] = {}
+
+Part = bytes | Entry | Block
 
 
 class Progress:
@@ -51,7 +100,7 @@ class Progress:
 class Sending:
     """An input that is put together from bytes and from the content of entries, read where it lies."""
 
-    def __init__(self, parts: Iterable[bytes | Entry], progress: Progress | None = None, rate: float = 0.0) -> None:
+    def __init__(self, parts: Iterable[Part], progress: Progress | None = None, rate: float = 0.0) -> None:
         """`rate`: bytes a second, 0 for no limit."""
         self._parts = list(parts)
         sizes = [len(part) if isinstance(part, bytes) else part.size for part in self._parts]
@@ -61,7 +110,7 @@ class Sending:
         self._progress, self._rate = progress, rate
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._opened: tuple[int, int] | None = None  # the part whose file is open, and its descriptor
+        self._opened: tuple[int, FileIO] | None = None  # the part whose file is open, and that
         self._timers: list[asyncio.TimerHandle] = []
 
     def __enter__(self) -> Self:
@@ -74,25 +123,21 @@ class Sending:
         for timer in self._timers:
             timer.cancel()
 
-    def read(self, at: int, most: int) -> bytes | None:
+    def read(self, at: int, most: int) -> memoryview | None:
         """Return up to `most` bytes from `at` on, empty at the end; None while the rate allows no more."""
-        if at >= self.size:
-            return b""
-        if self._rate and at and self._wait(at) > 0:
+        if self._rate and 0 < at < self.size and self._wait(at) > 0:
             return None
-        pieces, here, end = [], at, min(at + most, self.size)
-        index = bisect_right(self._starts, at) - 1
-        while here < end:
-            piece = self._piece(index, here - self._starts[index], end - here)
-            if piece:
-                pieces.append(piece)
-                here += len(piece)
-            if here >= self._starts[index + 1]:
+        room = _room.view[: max(min(most, self.size - at), 0)]
+        index, filled = bisect_right(self._starts, at) - 1, 0
+        while filled < len(room):
+            filled += self._fill(index, at + filled - self._starts[index], room[filled:])
+            if at + filled >= self._starts[index + 1]:
                 index += 1
-        self.reached = max(self.reached, here)
-        if self._progress is not None:
-            self._progress.at(here)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if filled:
+            self.reached = max(self.reached, at + filled)
+            if self._progress is not None:
+                self._progress.at(at + filled)
+        return room
 
     def when_more(self, call: Callable[[], None]) -> None:
         self._timers = [self._loop.call_later(max(self._wait(self.reached), 0.001), call)]
@@ -101,33 +146,49 @@ class Sending:
         """Return in how many seconds the rate allows what follows."""
         return at / self._rate - (self._loop.time() - self._began) - _BURST
 
-    def _piece(self, index: int, at: int, most: int) -> bytes:
+    def _fill(self, index: int, at: int, room: memoryview) -> int:
+        """Put into the room what a part has from `at` on, and return how much that is."""
         part = self._parts[index]
-        if isinstance(part, bytes):
-            return part[at : at + most]
-        if part.content:
-            return part.content[at : at + most]
-        most = min(most, part.size - at)
-        if not most:
-            return b""
+        if isinstance(part, Block):
+            part = part.read()
+        if isinstance(part, bytes) or part.content:
+            data = part if isinstance(part, bytes) else part.content
+            filled = min(len(data) - at, len(room))
+            room[:filled] = data[at : at + filled]
+            return filled
+        room = room[: part.size - at]
+        if not room:
+            return 0
         if self._opened is None or self._opened[0] != index:
             self._close()
             self._opened = index, _open(part)
-        data = os.pread(self._opened[1], most, at)
-        if not data:
+        self._opened[1].seek(at)
+        if not (filled := self._opened[1].readinto(room)):
             raise changed(part)
-        return data
+        return filled
 
     def _close(self) -> None:
         if self._opened is not None:
-            os.close(self._opened[1])
+            self._opened[1].close()
             self._opened = None
 
 
-def _open(entry: Entry) -> int:
+def _content(entry: Entry) -> bytes:
+    """Return the content of a small file; raises TransportError where it is not what was planned."""
+    if entry.content:
+        return entry.content
+    with _open(entry) as file:
+        data = file.read(entry.size)
+        while len(data) < entry.size and (more := file.read(entry.size - len(data))):
+            data += more
+    if len(data) < entry.size or (entry.digest and sha256(data).digest() != entry.digest):
+        raise changed(entry)
+    return data
+
+
+def _open(entry: Entry) -> FileIO:
     try:
-        with tree.opened(entry.source) as file:
-            return os.dup(file.fileno())
+        return tree.opened(entry.source)
     except OSError:
         raise changed(entry) from None
 

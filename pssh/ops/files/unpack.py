@@ -16,7 +16,8 @@ from pssh.ops.files.listing import Found
 from pssh.ops.files.streams import Marked
 from pssh.ops.files.tar import BLOCK, Member
 
-_MOST_WORDS = 1 << 20  # bytes of hashes behind one archive
+_SMALL = 64 << 10  # bytes of a file
+_MOST_WORDS = 8 << 20  # bytes of hashes behind one archive
 
 
 class Taker(Protocol):
@@ -67,6 +68,9 @@ class Unpacking(Marked):
             self._rest.clear()
         while data:
             if self._content:
+                if self._content > len(data) and self._content <= _SMALL:  # in one piece it costs least
+                    self._rest += data
+                    break
                 piece, data = data[: self._content], data[self._content :]
                 self._content -= len(piece)
                 if self._taking:
@@ -135,7 +139,11 @@ class Unpacking(Marked):
 
 def _bare(name: bytes) -> bytes:
     """Return a path as tars put it into archives: without what is in front of its first real part."""
-    parts = [part for part in name.split(b"/") if part not in (b"", b".")]
+    parts = name.split(b"/")
+    if parts[0] in (b"", b"."):
+        del parts[0]
+    if b"" in parts or b"." in parts:
+        parts = [part for part in parts if part not in (b"", b".")]
     while b".." in parts:
         del parts[: parts.index(b"..") + 1]
     return b"/".join(parts)

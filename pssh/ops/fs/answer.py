@@ -38,13 +38,22 @@ class Seen:
 
 
 @dataclass(slots=True)
+class Brief:
+    """Very many names, by what they are compared by and no more; the lists are of one length, and all data."""
+
+    metas: list[bytes]  # kind, mode, size and time, as GNU's find prints them
+    names: list[bytes]
+    targets: list[bytes]
+
+
+@dataclass(slots=True)
 class Tree:
     """What there is at and below one path; by name, the path itself by an empty one."""
 
     root: bytes
     entries: dict[bytes, Seen] = field(default_factory=dict)
     hashes: dict[bytes, str] = field(default_factory=dict)
-    brief: list[tuple[bytes, bytes, bytes]] | None = None  # instead: kind, mode, size and time; name; target
+    brief: Brief | None = None  # instead of entries
 
 
 @dataclass(slots=True)
@@ -70,6 +79,7 @@ _LINE = re.compile(
     rb"(?P<uid>\d+) (?P<gid>\d+)/(?P<user>[^/\n]*)/(?P<group>[^/\n]*)/(?P<name>.+)",
     re.DOTALL,
 )
+_BRIEF = re.compile(rb"t\0([^\0]*)\0r\0([^\0]*)\0b\0")
 _MOST = 1 << 64
 _MOST_STRINGS = 8_000_000  # a million and a half of names
 _HASH = re.compile(rb"(\\?)([0-9a-f]{64}) [ *]?(.+)", re.DOTALL)
@@ -83,7 +93,10 @@ def read(data: bytes) -> Said:
         raise Garbled("the answer has no beginning")
     said = Said()
     try:
-        _read(_strings(rest), said)
+        if (found := _BRIEF.match(rest)) is not None:
+            _brief(found, rest, said)
+        else:
+            _read(_strings(rest), said)
     except (StopIteration, IndexError, RuntimeError):
         raise Garbled("the answer breaks off") from None
     except (ValueError, OverflowError) as error:
@@ -104,8 +117,26 @@ def _strings(data: bytes) -> Iterator[bytes]:
         at = end + 1
 
 
+def _brief(found: re.Match[bytes], data: bytes, said: Said) -> None:
+    """Read one listing of very many names: three strings each, then perhaps hashes, then the end."""
+    said.text, tree = found[1], Tree(found[2])
+    if data.count(b"\0") > _MOST_STRINGS:
+        raise Garbled("the answer is longer than that of any files")
+    strings = data[found.end() :].split(b"\0")
+    if strings[-2:] != [b".", b""]:
+        raise Garbled("the answer breaks off")
+    end = len(strings) - 2
+    if end % 3 and strings[end - 2] == b"h":
+        end -= 2
+        _hashes(strings[end + 1], tree)
+    if end % 3:
+        raise Garbled("the answer breaks off")
+    tree.brief = Brief(strings[0:end:3], strings[1:end:3], strings[2:end:3])
+    said.trees.append(tree)
+    said.whole = True
+
+
 def _read(strings: Iterator[bytes], said: Said) -> None:
-    brief: list[tuple[bytes, bytes, bytes]] | None = None
     for mark in strings:
         if said.whole:
             raise Garbled("there is more behind the end")
@@ -114,10 +145,8 @@ def _read(strings: Iterator[bytes], said: Said) -> None:
                 said.whole = True
             case b"r":
                 said.trees.append(Tree(next(strings)))
-                how = next(strings)
-                if how == b"s":
+                if next(strings) == b"s":
                     _lines(next(strings), said.trees[-1])
-                brief = said.trees[-1].brief = [] if how == b"b" else None
             case b"h":
                 _hashes(next(strings), said.trees[-1])
             case b"l":
@@ -131,8 +160,6 @@ def _read(strings: Iterator[bytes], said: Said) -> None:
                 said.sums.append((size, disk, files, next(strings)))
             case b"t":
                 said.text = next(strings)
-            case _ if brief is not None:
-                brief.append((mark, next(strings), next(strings)))
             case _:
                 seen = _printed(mark, next(strings), next(strings), next(strings), next(strings))
                 said.trees[-1].entries[seen.name] = seen

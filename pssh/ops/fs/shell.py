@@ -26,7 +26,6 @@ _PRELUDE = (
 )
 
 _FIELDS = r"%y %m %s %T@ %D %i %n %b %U %G\0%u\0%g\0%P\0%l\0"
-_BRIEF = r"%y %m %s %T@\0%P\0%l\0"  # for many names: what they are compared by, and no more
 _STAT = "%f %s %Y %d %i %h %b %u %g/%U/%G/%n"
 _BSD = "%Xp %z %m %d %i %l %b %u %g/%Su/%Sg/%N"
 
@@ -71,7 +70,12 @@ PLACE = (
 )
 
 
-BRIEF = LISTING.replace(_FIELDS, _BRIEF).replace('o r "$r" g;', 'o r "$r" b;')
+# For very many names: what they are compared by, and no more. Sizes are those of files alone.
+_BRIEF = (
+    r"\( -type f -printf 'f %m %s %T@\0%P\0\0' -o -type d -printf 'd %m 0 %T@\0%P\0\0' "
+    r"-o -printf '%y %m 0 %T@\0%P\0%l\0' \)"
+)
+BRIEF = LISTING.replace('o r "$r" g;', 'o r "$r" b;').replace(f"-printf '{_FIELDS}'", _BRIEF, 1)
 
 
 def program(verb: str, paths: tuple[str, ...], *, needs: str = LISTING, first: str = ":") -> str:

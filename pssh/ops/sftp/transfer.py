@@ -89,7 +89,7 @@ async def _next(source: Input, at: int, most: int) -> bytes:
         more: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         source.when_more(partial(_wake, more))
         await more
-    return data
+    return bytes(data)  # which waits to be sent, while the next is read
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct, msgpack
-from pathspec import GitIgnoreSpec
 
 from pssh.errors import UsageError
-from pssh.ops.fs.answer import Garbled, Tree, checked
+from pssh.ops.fs.answer import Brief, Garbled, Tree, checked
 
 Kind = Literal["file", "dir", "link", "other"]
 PERMISSIONS = 0o777  # neither setuid nor setgid goes along
@@ -39,7 +38,7 @@ def unpacked(data: bytes) -> Items:
 def of_host(tree: Tree) -> Items:
     """Return what a host listed; raises Garbled."""
     if tree.brief is not None:
-        return _of_brief(tree)
+        return _of_brief(tree, tree.brief)
     found: Items = {}
     for name, seen in tree.entries.items():
         kind: Kind = seen.kind if seen.kind in ("file", "dir", "link") else "other"
@@ -48,16 +47,17 @@ def of_host(tree: Tree) -> Items:
     return found
 
 
-_LETTERS: dict[bytes, Kind] = {b"f": "file", b"d": "dir", b"l": "link"}
+_KINDS: dict[bytes, Kind] = {b"f": "file", b"d": "dir", b"l": "link"}
+_LETTERS = {kind: letter for letter, kind in _KINDS.items()}
 
 
-def _of_brief(tree: Tree) -> Items:
+def _of_brief(tree: Tree, brief: Brief) -> Items:
     found: Items = {}
     hashes = tree.hashes
     try:
-        for meta, name, target in tree.brief or ():
+        for meta, name, target in zip(brief.metas, brief.names, brief.targets, strict=True):
             letter, mode, size, when = meta.split(b" ")
-            kind = _LETTERS.get(letter, "other")
+            kind = _KINDS.get(letter, "other")
             whole = int(when.partition(b".")[0])
             found[checked(name)] = Item(
                 kind, int(mode, 8), int(size) if kind == "file" else 0, whole, target, hashes.get(name, "")
@@ -67,12 +67,45 @@ def _of_brief(tree: Tree) -> Items:
     return found
 
 
+class Expected:
+    """What a host says that has the very same, so that this is seen without a look at each name."""
+
+    def __init__(self, items: Items) -> None:
+        self._metas = {path: _meta(item) for path, item in items.items() if item.kind != "other"}
+        self._targets = {path: item.target for path, item in items.items() if item.target}
+        self._hashes = {path: item.digest for path, item in items.items() if item.digest}
+
+    @property
+    def same(self) -> int:
+        return len(self._metas)
+
+    def met(self, tree: Tree) -> bool:
+        """Whether all is the same; where it is not, and for hosts that say it in another way, it has to be compared."""
+        brief = tree.brief
+        if brief is None or len(brief.names) != len(self._metas):
+            return False
+        targets = {name: target for name, target in zip(brief.names, brief.targets, strict=True) if target}
+        metas = dict(zip(brief.names, [meta.partition(b".")[0] for meta in brief.metas], strict=True))
+        return metas == self._metas and targets == self._targets and tree.hashes.items() >= self._hashes.items()
+
+
+def _meta(item: Item) -> bytes:
+    """Return how GNU's find prints it; that of a link has no mode of its own."""
+    mode = 0o777 if item.kind == "link" else item.mode & PERMISSIONS
+    return b"%b %o %d %d" % (_LETTERS[item.kind], mode, item.size, item.mtime)
+
+
 class Rules:
     """What is left out, by patterns as in a `.gitignore`: a folder that is left out is so with all it holds."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
+        self._spec = None
+        if not patterns:
+            return
+        from pathspec import GitIgnoreSpec  # which takes its time to load
+
         try:
-            self._spec = GitIgnoreSpec.from_lines(patterns) if patterns else None
+            self._spec = GitIgnoreSpec.from_lines(patterns)
         except ValueError as error:
             raise UsageError(f"A pattern of `--exclude` cannot be read: {error}") from None
 

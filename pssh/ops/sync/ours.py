@@ -5,7 +5,7 @@ import os
 import stat
 
 from pssh.errors import UsageError
-from pssh.ops.fs.here.folders import open_file, walk
+from pssh.ops.fs.here.folders import Trouble, enter, open_file
 from pssh.ops.shellwords import shown
 from pssh.ops.sync.items import Item, Items, Rules
 
@@ -31,18 +31,54 @@ def _listed(top: int, folder: str, rules: Rules, checksum: bool) -> Items:
 
     seen = os.fstat(top)
     found: Items = {b"": Item("dir", stat.S_IMODE(seen.st_mode), 0, int(seen.st_mtime))}
-    for path, name, above, seen in walk(top, trouble, across=True):
-        mode, when = stat.S_IMODE(seen.st_mode), seen.st_mtime_ns // 10**9
-        if stat.S_ISREG(seen.st_mode):
-            found[path] = Item("file", mode, seen.st_size, when)
-        elif stat.S_ISDIR(seen.st_mode):
-            found[path] = Item("dir", mode, 0, when)
-        elif stat.S_ISLNK(seen.st_mode):
-            found[path] = Item("link", mode, 0, when, os.readlink(name, dir_fd=above))
-        else:
-            found[path] = Item("other")
+    _below(top, b"", found, trouble)
     kept, _ = rules.parted(found)
     return {path: _hashed(path, item, folder) if checksum else item for path, item in kept.items()}
+
+
+def _below(folder: int, at: bytes, found: Items, trouble: Trouble) -> None:
+    """Add what a folder holds; each folder is entered only if it is the one that was seen."""
+    inside = at + b"/" if at else b""
+    folders: list[tuple[bytes, bytes, os.stat_result]] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                path = inside + name
+                try:
+                    seen = entry.stat(follow_symlinks=False)
+                    item = _item(name, folder, seen)
+                except FileNotFoundError:  # it was removed meanwhile
+                    continue
+                except OSError as error:
+                    trouble(path, error)
+                    continue
+                found[path] = item
+                if item.kind == "dir":
+                    folders.append((path, name, seen))
+    except OSError as error:
+        trouble(at, error)
+    for path, name, seen in folders:
+        try:
+            inner = enter(name, folder, seen)
+        except OSError as error:
+            trouble(path, error)
+            continue
+        try:
+            _below(inner, path, found, trouble)
+        finally:
+            os.close(inner)
+
+
+def _item(name: bytes, folder: int, seen: os.stat_result) -> Item:
+    mode, when = seen.st_mode, seen.st_mtime_ns // 10**9
+    if stat.S_ISREG(mode):
+        return Item("file", mode & 0o7777, seen.st_size, when)
+    if stat.S_ISDIR(mode):
+        return Item("dir", mode & 0o7777, 0, when)
+    if stat.S_ISLNK(mode):
+        return Item("link", mode & 0o7777, 0, when, os.readlink(name, dir_fd=folder))
+    return Item("other")
 
 
 def _hashed(path: bytes, item: Item, folder: str) -> Item:

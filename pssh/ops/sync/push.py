@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import stat
 from functools import lru_cache
 from typing import ClassVar
 
@@ -14,8 +15,12 @@ from pssh.model.outcome import Failure, Reply
 from pssh.model.placeholders import Places
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
-from pssh.ops.files import push, tree
+from pssh.ops.files import programs, push, tree
+from pssh.ops.files.archive import settled
 from pssh.ops.files.decide import Attributes
+from pssh.ops.files.facts import Facts, There
+from pssh.ops.files.names import Where, readable, where
+from pssh.ops.files.put import listed
 from pssh.ops.fs import shell
 from pssh.ops.fs.answer import Garbled, Said
 from pssh.ops.fs.asking import Collected, asked
@@ -24,7 +29,7 @@ from pssh.ops.fs.paths import is_kept, is_pattern, normal, word
 from pssh.ops.said import first_line, transfer_kind
 from pssh.ops.shellwords import shown
 from pssh.ops.sync import ours, settle
-from pssh.ops.sync.items import Item, Items, Rules, of_host, packed, unpacked
+from pssh.ops.sync.items import Expected, Item, Items, Rules, of_host, packed, unpacked
 from pssh.ops.sync.plan import Plan, plan
 from pssh.ops.sync.words import line, lines, refused, too_many
 
@@ -85,19 +90,23 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         wanted = (
             await asyncio.to_thread(_unpacked, self.listing) if self.listing else await asyncio.to_thread(self._listed)
         )
-        said, exists = await self._look(session)
-        what, theirs = await asyncio.to_thread(self._planned, wanted, said, exists)
+        answer, exists = await self._look(session)
+        what, theirs = await asyncio.to_thread(self._planned, wanted, answer, exists)
         over = too_many(what, len(theirs) - 1, self.max_delete, dry=self.dry)
         refused(what)
         if self.dry:
-            return Reply(exit_code=0, stdout=lines(what, theirs, exists=exists) + over, changed=what.changes)
+            stdout = lines(what, theirs, exists=exists) + over
+            return Reply(exit_code=0, stdout=stdout, changed=what.changes, note=_note(wanted))
         if what.changes or not exists:
-            await self._do(session, what, wanted, exists=exists)
+            await self._do(session, what, wanted, theirs if exists else {}, answer.text, exists=exists)
         sent = sum(wanted[path].size for path in what.send)
-        return Reply(exit_code=0, stdout=f"{line(what, sent)}\n".encode(), changed=what.changes or not exists)
+        said = f"{line(what, sent)}\n".encode()
+        return Reply(exit_code=0, stdout=said, changed=what.changes or not exists, note=_note(wanted))
 
     def _planned(self, wanted: Items, said: Said, exists: bool) -> tuple[Plan, Items]:
         """Return what must be done, and what is there."""
+        if exists and self.listing and not self.exclude and (one := _expected(self.listing)).met(said.trees[0]):
+            return Plan(same=one.same), wanted
         theirs, out = Rules(self.exclude).parted(self._theirs(said) if exists else {})
         return plan(wanted, theirs, delete=self.delete, out=frozenset(out)), theirs
 
@@ -111,6 +120,7 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         """Return what is there, and whether it exists; raises TransportError."""
         hashes = 'o h; find -H "$1//." -type f -exec $H {} + || bad=1; printf "\\0"' if self.checksum else ":"
         body = (
+            f'{programs.ME}o t "$u $g"; '
             f'if [ -d "$1" ]; then walk "$1"; {hashes}; elif [ -e "$1" ] || [ -L "$1" ]; then '
             'no "$1" "is no folder"; else o d none "$1"; fi'
         )
@@ -129,21 +139,26 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             message = f"what the host says of its files cannot be read: {error}"
             raise TransportError(Failure(stage="transfer", kind="garbled", message=message)) from None
 
-    async def _do(self, session: Session, what: Plan, wanted: Items, *, exists: bool) -> None:
+    async def _do(
+        self, session: Session, what: Plan, wanted: Items, theirs: Items, who: bytes, *, exists: bool
+    ) -> None:
         if not exists or what.clear:
             make = "" if exists else f"mkdir -- {word(normal(self.dest))} || exit 1\n"
             await self._settle(session, make.encode("utf-8", "surrogateescape"), what, first=True)
         if what.send or what.link or what.mkdir:
             found = await asyncio.to_thread(self._tree, what, wanted)
-            await push.push(
+            dest = self.dest.rstrip("/") + "/"
+            sent = await push.push(
                 session,
                 found,
-                self.dest.rstrip("/") + "/",
+                dest,
                 context=self.context,
                 wanted=Attributes(times=True),
                 force=True,
                 rate=self.rate,
+                facts=_facts(found, where(dest), what, theirs, who),
             )
+            what = _rest(what, sent, wanted)
         if what.remove or what.chmod or what.times or not exists:
             await self._settle(session, b"", what, first=False)
 
@@ -160,6 +175,7 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         for path in tuple(paths):
             while path := path.rpartition(b"/")[0]:
                 paths.add(path)
+        paths.discard(b"")
         try:
             return tree.Tree(tuple(self._entry(path, wanted[path]) for path in sorted(paths)))
         except OSError as error:
@@ -183,9 +199,42 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         )
 
 
+def _note(wanted: Items) -> str:
+    skipped = [readable(name) for name, item in wanted.items() if item.kind == "other"]
+    return f"skipped: {listed(sorted(skipped))}" if skipped else ""
+
+
+def _facts(found: tree.Tree, place: Where, what: Plan, theirs: Items, who: bytes) -> Facts | None:
+    """Return what is there of a tree; None where it has to be asked: whose a file is that will be replaced."""
+    uid, _, gid = who.partition(b" ")
+    left = {path: item for path, item in theirs.items() if path not in what.clear} if what.clear else theirs
+    known = [left.get(entry.path) for entry in found.entries]
+    if not (uid.isdigit() and gid.isdigit()) or any(item is not None and item.kind != "dir" for item in known):
+        return None
+    there = (There(stat.S_IFDIR | item.mode, mtime=item.mtime) if item is not None else None for item in known)
+    name = found.tops[0] if len(found.tops) == 1 else b""
+    return Facts(place.path, name, True, tuple(there), int(uid), int(gid), hashes=True)
+
+
+def _rest(what: Plan, sent: push.Sent, wanted: Items) -> Plan:
+    """Return what is still to be done: a new folder has come with its time and, unless it closes itself, its mode."""
+    made = {step.entry.path for step in sent.plan.steps if settled(step)}
+    done = {path for path in made if wanted[path].mode & 0o700 == 0o700}
+    return replace(
+        what,
+        chmod=tuple(one for one in what.chmod if one[0] not in done),
+        times=tuple(one for one in what.times if one[0] not in done),
+    )
+
+
 @lru_cache(maxsize=4)
 def _unpacked(listing: bytes) -> Items:
     return unpacked(listing)
+
+
+@lru_cache(maxsize=4)
+def _expected(listing: bytes) -> Expected:
+    return Expected(_unpacked(listing))
 
 
 @lru_cache(maxsize=100_000)

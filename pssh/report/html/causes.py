@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pssh.model.outcome import Result, Status
-from pssh.model.report import BY_WEIGHT, Report, Run
+from pssh.model.report import BY_WEIGHT, Report, Run, spoken_for
 from pssh.report import words
 from pssh.report.hints import hint
 from pssh.report.html.glyphs import badge
@@ -56,10 +56,12 @@ def _about(results: list[Result], run: Run) -> Iterator[Markup]:
     said = {result.failure.message: result.host for result in reversed(results) if result.failure}
     if said:
         message, host = next(reversed(said.items()))  # of the first host
+        if len(said) == 1 and (failure := spoken_for(results).failure):
+            message = failure.words
         yield tag("div", ticked(clipped(message, _MESSAGE)), *([f" ({host})"] if len(said) > 1 else []))
     elif first := words.first_line(results[0]):
         yield tag("div", tag("code", clipped(first, _MESSAGE)), class_="soft")
-    if what := hint(results, run.given, run.id):
+    if what := hint(results, run.given, run.id, run.job.file if run.job else ""):
         yield tag("div", ticked(what), class_="hint")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pssh.model.outcome import Result
-from pssh.model.report import BY_WEIGHT, Report, grouped
+from pssh.model.report import BY_WEIGHT, Report, grouped, spoken_for
 from pssh.report import words
 from pssh.report.html.causes import folded
 from pssh.report.html.glyphs import badge
@@ -117,7 +117,7 @@ def _rest(rest: Sequence[Result]) -> Iterator[Markup]:
                 tag("td", badge(group[0].status), class_="short"),
                 tag("td", f"{len(group):,}", class_="n", data_of="hosts" if len(group) > 1 else "host"),
                 tag("td", words.slowest(group), class_="n"),
-                tag("td", tag("code", clipped(words.first_line(group[0]), _LONGEST)), class_="wide"),
+                tag("td", tag("code", clipped(words.first_line(spoken_for(group)), _LONGEST)), class_="wide"),
             )
         )
     yield tag(

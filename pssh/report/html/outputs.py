@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from pssh.model.outcome import Result
+from pssh.model.report import spoken_for
 from pssh.report import words
 from pssh.report.diff import unified
 from pssh.report.html.glyphs import badge
@@ -71,7 +72,7 @@ def _block(group: Sequence[Result], *, is_open: bool) -> Markup:
     names = words.hosts(result.host for result in group)
     return tag(
         "details",
-        tag("summary", *_who(group), "  ", tag("code", clipped(words.first_line(first), _FIRST))),
+        tag("summary", *_who(group), "  ", tag("code", clipped(words.first_line(spoken_for(group)), _FIRST))),
         *([_all(names, len(group))] if len(names) > _NAMES else []),
         tag("pre", Markup("\n"), *_printed(shortened(said, _LONGEST)), tabindex=0),
         open=is_open and said.count("\n") <= _SHORT,

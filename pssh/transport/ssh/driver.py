@@ -108,6 +108,7 @@ class Driver(Keyed):
         self.on_phase: Callable[[str], None] = lambda what: None
         self.on_answer: Callable[[], None] = lambda: None  # a global request of ours was answered
         self.senders: list[Callable[[], None]] = []  # called when there may be room for what they have to send
+        self.round_trip: Callable[[], float] = lambda: 0.0  # seconds to the host and back; 0: not known
         self.on_error: Callable[[Exception], None] = lambda what: None  # something outside feed() ended the connection
         self.piped = False  # channels were opened behind a login request that is not answered yet
         self.refused = False  # the host has answered a login request with a failure

@@ -28,15 +28,15 @@ def unconnected(error: OSError, where: str) -> Failure:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return Failure(stage="local", kind="descriptors", message="this machine is out of file descriptors")
     kind, words = _CONNECT.get(error.errno or 0, ("no-route", error.strerror or str(error)))
-    return Failure(stage="connect", kind=kind, message=f"{where}: {words}")
+    return Failure(stage="connect", kind=kind, message=words, detail=where)
 
 
 def unresolved(error: Exception, name: str) -> Failure:
     """Return why a name has no address."""
     if isinstance(error, TimeoutError):
-        return Failure(stage="dns", kind="timeout", message=f"no answer about `{name}` from the resolver")
+        return Failure(stage="dns", kind="timeout", message="no answer from the resolver", detail=name)
     text = error.strerror if isinstance(error, socket.gaierror) and error.strerror else str(error)
-    return Failure(stage="dns", kind="unknown-name", message=f"`{name}` does not resolve: {text}")
+    return Failure(stage="dns", kind="unknown-name", message=f"it does not resolve: {text}", detail=name)
 
 
 def ended(error: Exception, phase: str, said: list[str], *, sent: bool) -> Failure:
@@ -65,14 +65,15 @@ def timed_out(phase: str, seconds: float, where: str, said: list[str]) -> Failur
     last = f"; its last line was `{said[-1][:200]}`" if said else ""
     messages = {
         "dns": ("dns", f"no answer from the resolver within {seconds:g} s"),
-        "connect": ("connect", f"{where}: no answer within {seconds:g} s"),
+        "connect": ("connect", f"no answer within {seconds:g} s"),
         "banner": ("banner", f"connected, but no SSH banner within {seconds:g} s{last}"),
         "kex": ("kex", f"the key exchange did not end within {seconds:g} s"),
         "auth": ("auth", f"the login did not end within {seconds:g} s"),
         "open": ("auth", f"logged in, but no session was opened within {seconds:g} s"),
     }
     stage, message = messages[phase]
-    return Failure(stage=stage, kind="timeout", message=message)  # type: ignore[arg-type]  # stages all
+    detail = where if phase == "connect" else ""
+    return Failure(stage=stage, kind="timeout", message=message, detail=detail)  # type: ignore[arg-type]  # stages all
 
 
 def _before_banner(error: Exception, text: str, said: list[str]) -> Failure:

@@ -8,6 +8,7 @@ filled that. Everything a turn produces leaves in one `send`.
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import Callable
 
 from pssh.transport.ssh.driver import Driver
@@ -16,6 +17,7 @@ from pssh.transport.ssh.wire import lap
 _FIRST_READ = 16 << 10
 _LITTLE = 256 << 10  # bytes still to be sent, below which more is asked for
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+_TCP_INFO = getattr(socket, "TCP_INFO", None)
 _USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -44,6 +46,8 @@ class Link:
         driver.flush = self.flush
         driver.on_error = self.fail
         driver.on_answer = self._answered
+        driver.round_trip = self._round_trip
+        driver.packetizer.straight = self._straight
 
     def start(self) -> None:
         self._loop.add_reader(self._fd, self._readable)
@@ -71,6 +75,20 @@ class Link:
                 self._loop.add_writer(self._fd, self.flush)
             else:
                 self._loop.remove_writer(self._fd)
+
+    def _straight(self, data: memoryview) -> int:
+        """Send what the kernel takes now of what nothing waits in front of; an error is seen by the flush behind it."""
+        try:
+            return self._sock.send(data) if self._open else 0
+        except OSError:
+            return 0
+
+    def _round_trip(self) -> float:
+        """Return the shortest time in seconds that a segment and its answer took; 0: the kernel does not say."""
+        with contextlib.suppress(OSError):
+            if _TCP_INFO is not None and len(info := self._sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 152)) == 152:
+                return int.from_bytes(info[148:], sys.byteorder) / 1e6  # `tcpi_min_rtt` of linux/tcp.h
+        return 0.0
 
     def fail(self, error: Exception) -> None:
         """End the connection for a reason."""
@@ -103,7 +121,7 @@ class Link:
             else:
                 data = self._sock.recv(_FIRST_READ)
                 self._flows = len(data) == _FIRST_READ and self._driver.packetizer.flows
-            if _QUICKACK is not None:
+            if _QUICKACK is not None and not self._flows:
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel clears it after each
             self.heard = self._loop.time()
             self._driver.feed(data)

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
 from pssh.transport.ssh.failures import unconnected, unresolved
@@ -95,7 +97,9 @@ async def connect(addresses: list[Address], prepare: Callable[[socket.socket], N
                     racing |= done - {task}
                     return task.result()
                 failures.append(error.failure if isinstance(error, TransportError) else _odd(error))
-        messages = "; ".join(failure.message for failure in failures)
+        if len({failure.message for failure in failures}) == 1:
+            raise TransportError(replace(failures[-1], detail=", ".join(failure.detail for failure in failures)))
+        messages = "; ".join(failure.words for failure in failures)
         raise TransportError(Failure(stage="connect", kind=failures[-1].kind, message=messages))
     finally:
         for task in racing:

@@ -3,17 +3,24 @@
 Promises: no more leaves than the host's window allows, and no more is encrypted ahead of the network than a bounded
 queue holds; nothing is added while keys change, when it could only be held back. Whatever was in the way calls `pump`
 when it is out of the way: the host's window, the socket, the key exchange, and who writes the input.
+
+Why not all that the window allows: what sshd has not passed on to its command yet lies in a buffer that it enlarges by
+32 KiB at a time, copied and wiped each time, which up to its 2 MiB costs more than 64 MiB of AES. A host that is near
+is given no more than keeps it busy. Only sshd: whoever opens his window when half of it is used would wait for ever.
 """
 
 import asyncio
 
 from pssh.transport.feed import Feed
-from pssh.transport.ssh.driver import Driver
+from pssh.transport.ssh.driver import OPENSSH, Driver
 from pssh.transport.ssh.wire import u32
 
 _MOST = 32 << 10  # bytes in one packet
 _PIECE, _PACKETS = 256 << 10, 64  # bytes and packets put in at once: a host may take one byte in each
-_MOST_QUEUED = 1 << 20  # bytes that have not left yet
+_MOST_QUEUED = 256 << 10  # bytes that have not left yet
+_NEAR, _RATE = 512 << 10, 1 << 30  # bytes under way to sshd at least; bytes a second that the rest of its window is for
+_LEAST = 128 << 10  # bytes less than that: for fewer it is not worth to begin again
+_PATIENCE = 1.0  # seconds for a host to open its window; after that it is none of sshd's
 
 
 class Stdin:
@@ -25,6 +32,9 @@ class Stdin:
         self._loop = asyncio.get_running_loop()
         self._remote = 0
         self._room = self._packet = 0  # bytes that the host's window has room for; bytes in one packet
+        self._widest = self._near = 0  # bytes: the window with nothing under way; how many are to be that, 0: all
+        self._widened = 0  # times
+        self._doubt: asyncio.TimerHandle | None = None
         self._ended = True
 
     def begin(self, remote: int) -> None:
@@ -41,12 +51,18 @@ class Stdin:
 
     def opened(self, room: int, packet: int) -> None:
         """The host opened the channel with this window, and takes so much in a packet."""
-        self._room, self._packet = room, max(packet, 1)
+        self._room = self._widest = room
+        self._packet = max(packet, 1)
+        seconds = self._driver.round_trip()
+        if seconds and self._driver.remote_version.startswith(OPENSSH):
+            self._near = max(_NEAR, int(seconds * _RATE))
         self.pump()
 
     def widen(self, more: int) -> None:
         """The host takes so many bytes more; the driver calls `pump` once it has heard all that came."""
         self._room = min(self._room + more, 0xFFFFFFFF)
+        self._widest = max(self._widest, self._room)
+        self._widened += 1
 
     def release(self) -> None:
         """Send what was held for a question that did not come."""
@@ -55,7 +71,7 @@ class Stdin:
 
     def pump(self) -> None:
         """Send what can be sent now; without a flush, because it is called by that."""
-        while not self._ended:
+        while not self._ended and not self._enough():
             data = self._feed.next(self._most())
             if data is None:
                 return
@@ -72,6 +88,8 @@ class Stdin:
         self._ended = True
         if self.pump in self._senders:
             self._senders.remove(self.pump)
+        if self._doubt is not None:
+            self._doubt.cancel()
         self._feed.close()
 
     def _go_on(self) -> None:
@@ -82,4 +100,23 @@ class Stdin:
         if self._driver.held is not None:  # so that nothing has to be held back
             return 0
         queued = len(self._driver.packetizer.out)
-        return min(self._room, _PIECE, self._packet * _PACKETS) if queued < _MOST_QUEUED else 0
+        return min(self._allowed(), _PIECE, self._packet * _PACKETS) if queued < _MOST_QUEUED else 0
+
+    def _allowed(self) -> int:
+        """Return how many bytes may leave: what the window has room for, and of that a part if the host is near."""
+        return min(self._room, self._near - (self._widest - self._room)) if self._near else self._room
+
+    def _enough(self) -> bool:
+        """Whether so much is under way to a host that is near that it is better to wait until it has taken some."""
+        if self._allowed() >= min(_LEAST, self._room):
+            return False
+        if self._doubt is None:
+            self._doubt = self._loop.call_later(_PATIENCE, self._look_again, self._widened)
+        return True
+
+    def _look_again(self, widened: int) -> None:
+        """Hold nothing back from a host that has not opened its window since."""
+        self._doubt = None
+        if self._widened == widened:
+            self._near = 0
+        self._go_on()

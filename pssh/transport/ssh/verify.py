@@ -51,20 +51,27 @@ class Verifier:
             return Failure(
                 stage="host-key",
                 kind="unknown",
-                message=f"known_hosts has no key for `{name}`; the host showed {shown}",
+                message="known_hosts has no key for it",
+                detail=f"`{name}` showed {shown}",
             )
         known = f", known is {', '.join(verdict.known)}" if verdict.known else ""
         messages = {
-            "changed": f"the host key is not the one in {verdict.where}: the host showed {shown}{known}",
-            "revoked": f"the host key {shown} is revoked in {verdict.where}",
-            "unreadable-line": f"{verdict.where} names the host but cannot be read; the host showed {shown}",
+            "changed": "the host key is not the one that is known",
+            "revoked": "the host key is revoked",
+            "unreadable-line": "a line that names the host cannot be read",
         }
         hints = {
             "changed": f"if it was set up anew: `{removal(name, verdict.where)}`, then `pssh trust {self._host}`",
             "revoked": "do not log in there before you know why",
             "unreadable-line": f"mend or remove {verdict.where}",
         }
-        return Failure(stage="host-key", kind=verdict.kind, message=messages[verdict.kind], hint=hints[verdict.kind])
+        return Failure(
+            stage="host-key",
+            kind=verdict.kind,
+            message=messages[verdict.kind],
+            hint=hints[verdict.kind],
+            detail=f"{verdict.where}: the host showed {shown}{known}",
+        )
 
 
 class Enough(Exception):

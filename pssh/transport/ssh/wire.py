@@ -10,10 +10,13 @@ Why not `Packetizer.read_message`: it cannot be left in mid-packet, and it alloc
 import hmac
 import struct
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from paramiko import Message
 from paramiko.packet import Packetizer
+
+from pssh.transport.ssh import bulk
 
 MAX_PACKET = 256 << 10
 _u32 = struct.Struct(">I")
@@ -124,12 +127,6 @@ def lap() -> memoryview:
     return _lap()[_HEADROOM:]
 
 
-# By the length of a message modulo 16: the padding, at least 4 bytes, with the byte in front that counts it.
-_PADDING = [
-    bytes((pad,)) + bytes(pad) for pad in ((15 - size) % 16 + (16 if (15 - size) % 16 < 4 else 0) for size in range(16))
-]
-
-
 class BufferPacketizer(Packetizer):
     """Between two byte buffers. It never waits, and never allocates more than a peer has sent."""
 
@@ -146,6 +143,9 @@ class BufferPacketizer(Packetizer):
         self._nonces_out = self._nonces_in = _UNUSED
         self._mac: tuple[Any, int, bytes, bool] = (None, 0, b"", False)  # hash, size, key, encrypt-then-MAC
         self._first = b""  # a first block that was decrypted before its packet was whole
+        self._seals = self._opens = False  # from buffer to buffer
+        self._ahead = b""  # a packet that was opened already, and is the next
+        self.straight: Callable[[memoryview], int] = _none  # sends what it can of a view, and says how much that was
 
     def write_all(self, out: bytes) -> None:
         self.out += out
@@ -154,20 +154,22 @@ class BufferPacketizer(Packetizer):
     def seal_with(self, engine: Any, iv: bytes) -> None:
         """Seal with AES-GCM from the next packet on."""
         self._seal, self._nonces_out, self.used = engine, _Nonces(iv), 0
+        self._seals = bulk.able(engine)
 
     def open_with(self, engine: Any, iv: bytes) -> None:
         """Open with AES-GCM from the next packet on."""
         self._open, self._nonces_in, self._clear = engine, _Nonces(iv), None
+        self._opens = bulk.able(engine)
 
     def set_outbound_cipher(self, block_engine: Any, *args: Any, **kw: Any) -> None:
         super().set_outbound_cipher(block_engine, *args, **kw)
-        self._seal, self.used = None, 0
+        self._seal, self._seals, self.used = None, False, 0
         if kw["aead"]:
             self.seal_with(block_engine, kw["iv_out"])
 
     def set_inbound_cipher(self, block_engine: Any, *args: Any, **kw: Any) -> None:
         super().set_inbound_cipher(block_engine, *args, **kw)
-        self._open, self._clear = None, block_engine
+        self._open, self._opens, self._clear = None, False, block_engine
         self._mac = (kw["mac_engine"], kw["mac_size"], kw["mac_key"], kw["etm"])
         if kw["aead"]:
             self.open_with(block_engine, kw["iv_in"])
@@ -184,29 +186,26 @@ class BufferPacketizer(Packetizer):
         if self._seal is None:
             super().send_message(Payload(payload))
             return
-        pad = _PADDING[len(payload) % 16]
+        pad = bulk.PADDING[len(payload) % 16]
         length = u32(len(payload) + len(pad))
         sealed = self._seal.encrypt(self._nonces_out.next(), pad[:1] + payload + pad[1:], length)
         self.out += length
         self.out += sealed
         self.used += len(sealed) + 4
 
-    def send_data(self, head: bytes, data: bytes, most: int) -> None:
-        """Put data into as many packets as it takes: in each the head, a length, and up to so many bytes."""
-        view, seal, nonces, out = memoryview(data), self._seal, self._nonces_out, self.out
-        before = len(out)
+    def send_data(self, head: bytes, data: bytes | memoryview, most: int) -> None:
+        """Put data into as many packets as it takes: in each the head, a length, and up to so many bytes.
+
+        What the network takes at once leaves at once, if nothing waits in front of it.
+        """
+        if self._seals and bulk.fits(len(data), most):
+            packets = bulk.sealed(self._seal, self._nonces_out, head, data, most)
+            self.used += len(packets)
+            self.out += packets if self.out else packets[self.straight(packets) :]
+            return
         for at in range(0, len(data), most):
-            part = view[at : at + most]
-            size = len(head) + 4 + len(part)
-            if seal is None:
-                super().send_message(Payload(b"".join((head, u32(len(part)), part))))
-                continue
-            pad = _PADDING[size % 16]
-            length = u32(size + len(pad))
-            out += length
-            out += seal.encrypt(nonces.next(), b"".join((pad[:1], head, u32(len(part)), part, pad[1:])), length)
-        if seal is not None:  # else paramiko has counted
-            self.used += len(out) - before
+            part = data[at : at + most]
+            self.send(b"".join((head, u32(len(part)), part)))
 
     def take(self, data: bytes | memoryview) -> None:
         """Add what the peer sent; what lies in `lap()` is used there, and the rest of it has to be kept by `keep`."""
@@ -244,25 +243,45 @@ class BufferPacketizer(Packetizer):
 
     def next(self) -> tuple[int, bytes, int] | None:
         """Return the next packet as (type, body, sequence number) once it is whole; of much data a view is the body."""
+        if self._ahead:
+            body, self._ahead = self._ahead, b""
+            return self._message(body)
         buf, at = self._input, self._at
         if len(buf) - at < 4:
             return None
         if self._clear is not None:
             self.keep()
             buf, at = self._input, self._at
-            body = self._next_with_mac(buf, at)
-            if body is None:
+            opened = self._next_with_mac(buf, at)
+            if opened is None:
                 return None
+            body = opened
         else:
             length = _checked(_u32.unpack_from(buf, at)[0])
             end = at + 4 + length + (16 if self._open else 0)
             if len(buf) < end:
                 return None
+            if length > _MUCH and self._opens:
+                return self._next_merged(buf, at)
             body = buf[at + 4 : end]
             if self._open:
                 body = self._open.decrypt(self._nonces_in.next(), body, buf[at : at + 4])
             self._at = end
         self.used += self._at - at
+        return self._message(body)
+
+    def _next_merged(self, buf: bytes, at: int) -> tuple[int, bytes, int]:
+        """Return the content of as many packets as follow each other, as if it were that of one."""
+        found = bulk.merged(self._open, self._nonces_in, memoryview(buf), at)
+        self._at = found.at
+        self.used += found.at - at
+        if not found.packets:
+            return self._message(found.rest)
+        self._ahead = found.rest
+        self._sequence_in = (self._sequence_in + found.packets) & 0xFFFFFFFF
+        return _CHANNEL_DATA, found.body, self._sequence_in - 1  # type: ignore[return-value]  # as good as bytes to Fields
+
+    def _message(self, body: bytes) -> tuple[int, bytes, int]:
         stop = len(body) - body[0]
         if stop < 2:
             raise ProtocolError("a packet has no content")
@@ -293,6 +312,10 @@ class BufferPacketizer(Packetizer):
         self._first, self._at = b"", end + size
         body = covered[4:]
         return self._clear.update(body) if etm else body
+
+
+def _none(data: memoryview) -> int:
+    return 0
 
 
 def _checked(length: int) -> int:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -185,6 +186,16 @@ class Lying(Shell):
         return reply
 
 
+def plain_find(folder: Path) -> dict[str, str]:
+    """Return an environment whose `find` prints in no form of ours, as that of busybox and the BSDs."""
+    folder.mkdir()
+    (folder / "find").write_text(
+        f'#!/bin/sh\nfor x do [ "$x" != -printf ] || exit 1; done\nexec {shutil.which("find")} "$@"\n'
+    )
+    (folder / "find").chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
 class _Heard:
     def __init__(self) -> None:
         self.data = bytearray()
@@ -196,12 +207,15 @@ class _Heard:
 @pytest.mark.parametrize(
     "name", [b"../evil", b"/etc/passwd", b"a/../../evil", b"", b".", b"..", b"sub/x/y", b"\x1b]0;x\x07/.."]
 )
-async def test_a_name_that_leads_elsewhere_is_refused_by_name_and_the_rest_comes(home: Path, here: Path, name: bytes):
+@pytest.mark.parametrize("plain", [False, True], ids=["GNU find", "a find without -printf"])
+async def test_a_name_that_leads_elsewhere_is_refused_by_name_and_the_rest_comes(
+    home: Path, here: Path, name: bytes, plain: bool
+):
     (home / "t").mkdir()
     (home / "t/good").write_bytes(b"1")
     (home / "t/REPLACED").write_bytes(b"2")
-    shell = Lying(home)
-    inside = os.fsencode(home) + b"/t/"
+    shell = Lying(home, env=plain_find(home.parent / "tools") if plain else {})
+    inside = os.fsencode(home) + b"/t/" if plain else b"\0"
     shell.change = lambda data: data.replace(inside + b"REPLACED\0", inside + name + b"\0")
     reply = await Get((str(home / "t"),), str(here), host="web1").perform(shell)
     assert everything(here) == ["web1", "web1/t", "web1/t/good"]

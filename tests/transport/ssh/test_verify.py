@@ -71,8 +71,8 @@ def test_a_changed_key_names_the_line_both_fingerprints_and_the_command(tmp_path
     with pytest.raises(TransportError) as caught:
         verifier(tmp_path, "# a comment", OTHER).check(KIND, BLOB)
     failure = caught.value.failure
-    assert f"{tmp_path}/known_hosts:2" in failure.message
-    assert failure.message.count("SHA256:") == 2
+    assert f"{tmp_path}/known_hosts:2" in failure.detail
+    assert failure.detail.count("SHA256:") == 2
     assert f"ssh-keygen -R '[web1]:2200' -f '{tmp_path}/known_hosts'" in failure.hint
 
 

@@ -1,6 +1,13 @@
+import os
+
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
 from paramiko import common
 
+from pssh.transport.ssh import bulk
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.wire import BufferPacketizer, Fields, NoSocket, ProtocolError, text, u32
 from tests.support.peer import Pair, Peer
@@ -71,3 +78,85 @@ def test_a_message_that_was_cut_short_is_no_message(body: bytes) -> None:
 
 def test_text_that_is_not_utf8_goes_out_as_the_bytes_it_stands_for() -> None:
     assert text("a\udcff") == u32(2) + b"a\xff"
+
+
+# ---- packets whose content belongs together
+
+
+PACKETS = st.lists(
+    st.one_of(
+        st.tuples(st.just(94), st.integers(0, 1), st.sampled_from((1, 4096, 5000, 32768, 65536, 131072, 140000))),
+        st.tuples(st.sampled_from((93, 95, 98)), st.integers(0, 1), st.sampled_from((0, 8, 6000))),
+    ),
+    max_size=12,
+)
+
+
+def opening(kind: type[BufferPacketizer] = BufferPacketizer) -> tuple[BufferPacketizer, BufferPacketizer]:
+    """Return one that seals, and one of a kind that opens what it sealed."""
+    key, iv = os.urandom(16), os.urandom(12)
+    sends, takes = BufferPacketizer(NoSocket()), kind(NoSocket())
+    sends.seal_with(AESGCM(key), iv)
+    takes.open_with(AESGCM(key), iv)
+    return sends, takes
+
+
+@given(packets=PACKETS, step=st.sampled_from((0, 50_000, 131_099)))
+def test_merged_or_not_each_channel_gets_the_same_in_the_same_order(
+    packets: list[tuple[int, int, int]], step: int
+) -> None:
+    sends, takes = opening()
+    sent: list[tuple[int, bytes]] = []
+    for number, (kind, channel, size) in enumerate(packets):
+        body = u32(channel) + (text(bytes([number]) * size) if kind == 94 else bytes([number]) * size)
+        sends.send(bytes((kind,)) + body)
+        sent.append((kind, body))
+    wire, got, count = bytes(sends.out), list[tuple[int, bytes]](), 0
+    for at in range(0, len(wire), step or len(wire) or 1):
+        takes.take(wire[at : at + (step or len(wire))])
+        while (packet := takes.next()) is not None:
+            kind, body, count = packet
+            got.append((kind, bytes(body)))
+            if kind == 94:
+                assert len(body) - 8 <= max(bulk.MERGED, *(size for _, _, size in packets))
+        takes.keep()
+    assert _joined(got) == _joined(sent)
+    assert count == max(len(packets) - 1, 0)
+    assert takes.used == sends.used
+
+
+def _joined(packets: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Return packets with the content of those that follow each other on one channel put together."""
+    found: list[tuple[int, bytes]] = []
+    for kind, body in packets:
+        content = body[8:] if kind == 94 else body
+        if kind == 94 and found and found[-1][0] == 94 and found[-1][1][:4] == body[:4]:
+            found[-1] = (94, found[-1][1] + content)
+        else:
+            found.append((kind, body[:4] + content if kind == 94 else body))
+    return found
+
+
+def test_a_length_in_a_packet_that_is_none_of_its_content_is_left_for_who_reads_it() -> None:
+    sends, takes = opening()
+    body = u32(0) + u32(9000) + b"x" * 8000
+    sends.send(b"\x5e" + body)
+    takes.take(bytes(sends.out))
+    packet = takes.next()
+    assert packet is not None and bytes(packet[1]) == body
+    with pytest.raises(ProtocolError, match="cut short"):
+        fields = Fields(packet[1])
+        fields.u32()
+        fields.string()
+
+
+def test_a_changed_byte_in_the_midst_of_what_belongs_together_is_found() -> None:
+    sends, takes = opening()
+    for _ in range(4):
+        sends.send(b"\x5e" + u32(0) + text(bytes(8000)))
+    wire = bytearray(sends.out)
+    wire[20_000] ^= 1
+    takes.take(bytes(wire))
+    with pytest.raises(InvalidTag):
+        while takes.next() is not None:
+            pass
