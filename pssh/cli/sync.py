@@ -9,7 +9,6 @@ from pssh.cli import early, options
 from pssh.cli.help import Page
 from pssh.cli.types import BYTES, Number
 from pssh.errors import UsageError
-from pssh.ops.sync.pull import Pull
 from pssh.ops.sync.push import Sync
 
 EXAMPLES = """
@@ -58,6 +57,8 @@ def command(targets: str, folder: str, dest: str, **flags: Any) -> int:
         "dry": flags.pop("dry_run"),
     }
     if flags["pull"]:
+        from pssh.ops.sync.pull import Pull  # and with it all that fetches files
+
         if flags["gitignore"]:
             raise UsageError("`--gitignore` and `--pull` do not go together", hint="`--exclude` says what is left out")
         return early.launch(Pull(folder=folder, dest=dest, **said), targets, flags)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import importlib
 import os
 import resource
 import signal
@@ -270,14 +271,17 @@ async def _serve(sock: socket.socket, input: Given | None) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run a worker; `arguments`: the socket's descriptor, and the transports to import before all else."""
+    """Run a worker; `arguments`: the socket's descriptor, and the transports and modules to import before all else."""
     signal.signal(signal.SIGINT, _ignore)
     gc.disable()
     _bind_to_parent()
     descriptor, preload = arguments
     for name in filter(None, preload.split(",")):
         with contextlib.suppress(*UNUSABLE), _lightly(name):  # the job that asks for it is told
-            plugins.find("pssh.transports", name)
+            if "." in name:
+                importlib.import_module(name)
+            else:
+                plugins.find("pssh.transports", name)
     sock = socket.socket(fileno=int(descriptor))
     with contextlib.suppress(EOFError):  # the parent is gone before it had any work
         asyncio.run(_serve(sock, given.receive(sock)))

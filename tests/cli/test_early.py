@@ -15,12 +15,13 @@ from pssh.engine import spawn
         ("run @web uptime", [("ssh",)]),
         ("fs checksum @local /srv", [("local",)]),
         ("fs checksum @local,web1 /srv", [("ssh",)]),
+        ("put @all a b", [("ssh", "pssh.ops.files.put")]),
         ("put @all a b --dry-run", []),
         ("hosts @local", []),
     ],
 )
 def test_a_worker_is_started_for_what_will_need_one_and_imports_what_it_will_need(
-    monkeypatch: pytest.MonkeyPatch, line: str, preloaded: list[tuple[str]]
+    monkeypatch: pytest.MonkeyPatch, line: str, preloaded: list[tuple[str, ...]]
 ) -> None:
     started: list[Any] = []
     monkeypatch.setattr(spawn, "Spawned", lambda names: started.append(names) or "worker")

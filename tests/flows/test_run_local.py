@@ -49,16 +49,16 @@ def test_equal_answers_are_one_row_and_the_last_line_goes_to_stderr(fleet: Path)
 
 
 def test_words_are_joined_with_blanks_and_the_hosts_shell_reads_them(fleet: Path) -> None:
-    assert "\na b\n" in pssh("run", "-q", "-g", "web1", "echo", "a   b", cwd=fleet).out
-    assert "\na   b\n" in pssh("run", "-q", "-g", "web1", "echo 'a   b'", cwd=fleet).out
+    assert "\n| a b\n" in pssh("run", "-q", "-g", "web1", "echo", "a   b", cwd=fleet).out
+    assert "\n| a   b\n" in pssh("run", "-q", "-g", "web1", "echo 'a   b'", cwd=fleet).out
 
 
 def test_one_double_dash_after_the_targets_is_dropped(fleet: Path) -> None:
-    assert "\n-- x\n" in pssh("run", "-q", "-g", "web1", "--", "echo", "--", "x", cwd=fleet).out
+    assert "\n| -- x\n" in pssh("run", "-q", "-g", "web1", "--", "echo", "--", "x", cwd=fleet).out
 
 
 def test_what_follows_the_targets_is_the_command_even_if_it_looks_like_an_option(fleet: Path) -> None:
-    assert "\n-n\n" in pssh("run", "-q", "-g", "web1", "printf", "%s", "-n", cwd=fleet).out
+    assert "\n| -n\n" in pssh("run", "-q", "-g", "web1", "printf", "%s", "-n", cwd=fleet).out
 
 
 @pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 5), ("kill -9 $$", 5), ("exit 255", 5)])

@@ -110,7 +110,7 @@ def test_what_comes_is_shown_and_then_gathered(fleet: Path) -> None:
     done = pssh("run", "-L", "-g", "@all", "echo hello", cwd=fleet)
     live, _, gathered = done.out.partition("---------------\n")
     assert sorted(live.splitlines()) == ["db1: hello", "web1: hello", "web2: hello", "web3: hello"]
-    assert gathered.startswith("db1,web[1-3] (4)\n---------------\nhello\n\nHOSTS ")
+    assert gathered.startswith("db1,web[1-3] (4)\n---------------\n| hello\n\nHOSTS ")
     assert done.err.startswith("\n4 hosts: 4 ok")
 
 

@@ -1,6 +1,5 @@
 """What a push would do, as lines: per file what is done with it, and for texts a unified diff."""
 
-import difflib
 from collections.abc import Awaitable, Iterator, Sequence
 
 from pssh.ops.files import tree
@@ -66,6 +65,8 @@ class Kept:
 
 def diff(step: Step, old: bytes) -> Iterator[str]:
     """Yield how the new content differs from the old, line by line; one line where either is no text."""
+    import difflib  # which nothing else here needs
+
     name = readable(step.path)
     try:
         before, after = (_lines(data) for data in (old, content(step.entry)))

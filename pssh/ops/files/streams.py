@@ -9,6 +9,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from hashlib import sha256
 from io import FileIO
 from itertools import accumulate
 from types import TracebackType
@@ -173,14 +174,14 @@ class Sending:
 
 
 def _content(entry: Entry) -> bytes:
-    """Return the content of a small file."""
+    """Return the content of a small file; raises TransportError where it is not what was planned."""
     if entry.content:
         return entry.content
     with _open(entry) as file:
         data = file.read(entry.size)
         while len(data) < entry.size and (more := file.read(entry.size - len(data))):
             data += more
-    if len(data) < entry.size:
+    if len(data) < entry.size or (entry.digest and sha256(data).digest() != entry.digest):
         raise changed(entry)
     return data
 

@@ -14,7 +14,6 @@ from pssh.ops.files.decide import Attributes, Plan
 from pssh.ops.files.facts import Facts
 from pssh.ops.files.listing import Found, Listing
 from pssh.ops.files.names import Where
-from pssh.ops.files.served import Served
 from pssh.ops.files.stream import NoShell, Stream
 from pssh.ops.files.tree import Tree
 from pssh.ops.files.unpack import Taker
@@ -69,7 +68,9 @@ async def by_way(
 
 
 @asynccontextmanager
-async def _served(session: Session, refused: NoShell | None, mkdir: bool, rate: float) -> AsyncIterator[Served]:
+async def _served(session: Session, refused: NoShell | None, mkdir: bool, rate: float) -> AsyncIterator[Way]:
+    from pssh.ops.files.served import Served  # and with it SFTP, which most hosts are not asked for
+
     opened = False
     try:
         async with Served.open(session, mkdir=mkdir, rate=rate) as way:

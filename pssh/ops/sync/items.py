@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct, msgpack
-from pathspec import GitIgnoreSpec
 
 from pssh.errors import UsageError
 from pssh.ops.fs.answer import Brief, Garbled, Tree, checked
@@ -72,11 +71,12 @@ class Expected:
     """What a host says that has the very same, so that this is seen without a look at each name."""
 
     def __init__(self, items: Items) -> None:
-        self._metas = {path: _meta(item) for path, item in items.items()}
+        self._metas = {path: _meta(item) for path, item in items.items() if item.kind != "other"}
         self._targets = {path: item.target for path, item in items.items() if item.target}
         self._hashes = {path: item.digest for path, item in items.items() if item.digest}
 
-    def __len__(self) -> int:
+    @property
+    def same(self) -> int:
         return len(self._metas)
 
     def met(self, tree: Tree) -> bool:
@@ -92,15 +92,20 @@ class Expected:
 def _meta(item: Item) -> bytes:
     """Return how GNU's find prints it; that of a link has no mode of its own."""
     mode = 0o777 if item.kind == "link" else item.mode & PERMISSIONS
-    return b"%b %o %d %d" % (_LETTERS.get(item.kind, b"?"), mode, item.size, item.mtime)
+    return b"%b %o %d %d" % (_LETTERS[item.kind], mode, item.size, item.mtime)
 
 
 class Rules:
     """What is left out, by patterns as in a `.gitignore`: a folder that is left out is so with all it holds."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
+        self._spec = None
+        if not patterns:
+            return
+        from pathspec import GitIgnoreSpec  # which takes its time to load
+
         try:
-            self._spec = GitIgnoreSpec.from_lines(patterns) if patterns else None
+            self._spec = GitIgnoreSpec.from_lines(patterns)
         except ValueError as error:
             raise UsageError(f"A pattern of `--exclude` cannot be read: {error}") from None
 

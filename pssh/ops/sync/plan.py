@@ -39,6 +39,8 @@ def plan(ours: Items, theirs: Items, *, delete: bool = False, out: frozenset[byt
     same = 0
     gone: set[bytes] = set()  # what goes away for something else
     for path, item in sorted(ours.items()):
+        if item.kind == "other":  # it is not sent, and what has its name there is not in the way
+            continue
         there = theirs.get(path)
         if there is not None and there.kind != item.kind:
             if there.kind == "dir" and (not delete or path in held):

@@ -19,7 +19,8 @@ from pssh.ops.files import programs, push, tree
 from pssh.ops.files.archive import settled
 from pssh.ops.files.decide import Attributes
 from pssh.ops.files.facts import Facts, There
-from pssh.ops.files.names import Where, where
+from pssh.ops.files.names import Where, readable, where
+from pssh.ops.files.put import listed
 from pssh.ops.fs import shell
 from pssh.ops.fs.answer import Garbled, Said
 from pssh.ops.fs.asking import Collected, asked
@@ -89,21 +90,23 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         wanted = (
             await asyncio.to_thread(_unpacked, self.listing) if self.listing else await asyncio.to_thread(self._listed)
         )
-        said, exists = await self._look(session)
-        what, theirs = await asyncio.to_thread(self._planned, wanted, said, exists)
+        answer, exists = await self._look(session)
+        what, theirs = await asyncio.to_thread(self._planned, wanted, answer, exists)
         over = too_many(what, len(theirs) - 1, self.max_delete, dry=self.dry)
         refused(what)
         if self.dry:
-            return Reply(exit_code=0, stdout=lines(what, theirs, exists=exists) + over, changed=what.changes)
+            stdout = lines(what, theirs, exists=exists) + over
+            return Reply(exit_code=0, stdout=stdout, changed=what.changes, note=_note(wanted))
         if what.changes or not exists:
-            await self._do(session, what, wanted, theirs if exists else {}, said.text, exists=exists)
+            await self._do(session, what, wanted, theirs if exists else {}, answer.text, exists=exists)
         sent = sum(wanted[path].size for path in what.send)
-        return Reply(exit_code=0, stdout=f"{line(what, sent)}\n".encode(), changed=what.changes or not exists)
+        said = f"{line(what, sent)}\n".encode()
+        return Reply(exit_code=0, stdout=said, changed=what.changes or not exists, note=_note(wanted))
 
     def _planned(self, wanted: Items, said: Said, exists: bool) -> tuple[Plan, Items]:
         """Return what must be done, and what is there."""
-        if exists and self.listing and not self.exclude and _expected(self.listing).met(said.trees[0]):
-            return Plan(same=len(wanted)), wanted
+        if exists and self.listing and not self.exclude and (one := _expected(self.listing)).met(said.trees[0]):
+            return Plan(same=one.same), wanted
         theirs, out = Rules(self.exclude).parted(self._theirs(said) if exists else {})
         return plan(wanted, theirs, delete=self.delete, out=frozenset(out)), theirs
 
@@ -194,6 +197,11 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             digest=bytes.fromhex(item.digest) if item.digest else _hash(source),
             source=source,
         )
+
+
+def _note(wanted: Items) -> str:
+    skipped = [readable(name) for name, item in wanted.items() if item.kind == "other"]
+    return f"skipped: {listed(sorted(skipped))}" if skipped else ""
 
 
 def _facts(found: tree.Tree, place: Where, what: Plan, theirs: Items, who: bytes) -> Facts | None:

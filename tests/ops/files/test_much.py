@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pssh.model.work import TransportError
 from pssh.ops.files.get import Get
@@ -85,3 +86,33 @@ async def test_what_arrives_wrong_is_refused_whoever_hashes(home: Path):
     with pytest.raises(TransportError):
         await Put(put.sources, put.dest, tree=tree).perform(Shell(home))
     assert not (home / "one").exists() and leftovers(home) == []
+
+
+@pytest.mark.parametrize("size", [3000, MUCH], ids=["a little", "much"])
+async def test_of_a_tree_that_arrives_wrong_nothing_gets_its_name(home: Path, size: int):
+    openssl(home, NOTES)
+    tree = source(home.parent, size)
+    put = Put((str(tree),), str(home))
+    right = put.gathered()
+    for name in (b"src/plain", b"src/new\nline"):
+        wrong = (replace(one, content=b"z") if one.path == name else one for one in right.entries)
+        with pytest.raises(TransportError) as caught:
+            await Put(put.sources, put.dest, tree=replace(right, entries=tuple(wrong))).perform(Shell(home))
+        assert caught.value.failure.cause == "transfer/verify"
+        assert not (home / "src").exists() and leftovers(home) == []
+    await Put(put.sources, put.dest, tree=right).perform(Shell(home))
+    assert (home / "src/plain").read_bytes() == (tree / "plain").read_bytes()
+
+
+async def test_a_small_file_that_changes_after_it_was_planned_ends_it_and_is_not_kept_for_the_next(home: Path):
+    tree = source(home.parent, 3000)
+    put = Put((str(tree),), str(home))
+    put = Put(put.sources, put.dest, tree=put.gathered())
+    (tree / "plain").write_bytes(b"z")
+    with pytest.raises(TransportError) as caught:
+        await put.perform(Shell(home))
+    assert caught.value.failure.cause == "transfer/changed-while-read"
+    assert not (home / "src").exists() and leftovers(home) == []
+    (tree / "plain").write_bytes(b"y")
+    await put.perform(Shell(home))
+    assert (home / "src/plain").read_bytes() == b"y"

@@ -66,3 +66,24 @@ def test_what_a_login_prints_first_is_passed_over() -> None:
 def test_a_number_that_no_file_has_is_refused(said: bytes) -> None:
     with pytest.raises(Garbled):
         answer.read(b"pssh-fs\0" + said + b".\0")
+
+
+ENTRY = b"f 644 1 5.0\0name\0\0"
+SUM = b"h\0" + b"a" * 64 + b"  /x//./name\n\0"
+
+
+@pytest.mark.parametrize("entries", [b"", ENTRY, ENTRY * 2, b"f 644 1 5.0\0h\0\0", b"f 644 1 5.0\0.\0.\0"])
+@pytest.mark.parametrize("sums", [b"", SUM])
+def test_a_listing_of_very_many_names_is_read_whole(entries: bytes, sums: bytes) -> None:
+    said = answer.read(b"noise pssh-fs\0t\0001 2\0r\0/x\0b\0" + entries + sums + b".\0")
+    (tree,) = said.trees
+    assert tree.brief is not None
+    found = zip(tree.brief.metas, tree.brief.names, tree.brief.targets, strict=True)
+    assert b"".join(b"%b\0%b\0%b\0" % strings for strings in found) == entries
+    assert (said.text, tree.hashes) == (b"1 2", {b"name": "a" * 64} if sums else {})
+
+
+@pytest.mark.parametrize("tail", [b"", b".", b"f 644\0.\0", b"f 644\0x\0.\0", ENTRY, ENTRY + b"h\0.\0", SUM])
+def test_a_listing_of_very_many_names_that_breaks_off_is_none(tail: bytes) -> None:
+    with pytest.raises(Garbled):
+        answer.read(b"pssh-fs\0t\0001 2\0r\0/x\0b\0" + ENTRY + tail)

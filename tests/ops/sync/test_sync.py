@@ -143,6 +143,35 @@ async def test_an_empty_folder_is_made_too(shell: Shell, tmp_path: Path) -> None
     assert state(tmp_path / "new") == state(ours)
 
 
+async def test_a_new_folder_comes_with_its_mode_and_time_whoever_may_write_to_it(shell: Shell, tmp_path: Path) -> None:
+    spec: Spec = {(0,): ("dir", 0o755, 0, 7), (0, 1): ("file", 0o644, 1, 8), (1, 2): ("file", 0o600, 2, 9)}
+    ours, theirs = build(tmp_path / "ours", spec), build(tmp_path / "theirs", {})
+    (ours / "b").chmod(0o555)
+    os.utime(ours / "b", (11, 11))
+    await synced(shell, ours, theirs)
+    assert state(theirs) == state(ours)
+    shutil.rmtree(theirs / "a")
+    await synced(shell, ours, theirs)
+    assert state(theirs) == state(ours)
+
+
+async def test_what_is_not_there_is_not_asked_for_again_before_it_is_sent(shell: Shell, tmp_path: Path) -> None:
+    ours = build(tmp_path / "ours", {(0, 1): ("file", 0o644, 1, 7), (0, 2): ("file", 0o644, 2, 7)})
+    theirs = build(tmp_path / "theirs", {(0, 1): ("file", 0o644, 1, 7)})
+    await synced(shell, ours, theirs)
+    assert len(shell.asked) == 3  # what is there; the file; the time of its folder
+    assert state(theirs) == state(ours)
+
+
+async def test_what_is_no_file_is_named_and_passed_over(shell: Shell, tmp_path: Path) -> None:
+    ours = build(tmp_path / "ours", {(0,): ("file", 0o644, 1, 7)})
+    os.mkfifo(ours / "fifo")
+    for stdout in (b"1 file, 1.0 KiB, 1 folder\n", b"same\n"):
+        reply = await synced(shell, ours, tmp_path / "new", delete=True)
+        assert (reply.stdout[-5:], reply.note) == (stdout[-5:], "skipped: `fifo`")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
+
+
 async def test_without_delete_what_is_only_there_stays(shell: Shell, tmp_path: Path) -> None:
     ours = build(tmp_path / "ours", {(0,): ("file", 0o644, 1, 7)})
     theirs = build(tmp_path / "theirs", {(1,): ("file", 0o644, 1, 7)})
