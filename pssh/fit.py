@@ -31,7 +31,7 @@ LOOKING = (Ping, Scan)  # change nothing on a host, as whoever they run
 MOST_OWN_BYTES = 1 << 20
 # By what they have the operations are known that few runs have, and whose modules each run would else wait for.
 _OTHERS = ("placed", "steps", "here")
-_LEASE = {"lease": 6 * 3600.0}  # seconds, of the lock of a job: after a reboot nothing but its lease says who has it
+_LEASE, _JOB_LEASE = 3600.0, 6 * 3600.0  # seconds; a job's, since after a reboot nothing but it says who has the lock
 
 
 def fitted(
@@ -106,8 +106,15 @@ def _texts(operation: Operation) -> Sequence[str]:
     if isinstance(operation, Command):
         return [operation.text]
     if steps := getattr(operation, "steps", ()):
-        return [text for step in steps for one in step.all for text in _texts(one)]
+        return [text for step in steps for text in _texts_of(step)]
     return operation.args if isinstance(operation, Script) else []
+
+
+def _texts_of(step: Any) -> list[str]:
+    """Return all of a step that placeholders are filled in: also its own variables."""
+    contexts = [getattr(one, "context", None) for one in step.all]
+    values = [value for context in contexts if isinstance(context, Context) for _, value in context.env]
+    return [*(text for one in step.all for text in _texts(one)), *values]
 
 
 def _become(step: Any) -> Context | None:
@@ -190,9 +197,9 @@ class _Fit:
             from pssh.ops.lock import Locked
 
             mode: Literal["skip", "fail"] = "fail" if self.lock.mode == "fail" else "skip"
-            lease = _LEASE if self.steps is not None else {}
+            lease = self.lock.lease or (_LEASE if self.steps is None else _JOB_LEASE)
             found = Locked(
-                name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait, **lease
+                name=self.lock.name, operation=found, owner=self.owner, mode=mode, wait=self.lock.wait, lease=lease
             )
         return self.seen.setdefault(found, found) if found is not job.operation else job.operation
 
@@ -251,8 +258,11 @@ class _Fit:
             said |= {"become": how.become, "become_user": how.become_user, "become_password": how.become_password}
         elif own.become and not here and self.options.ask_become_pass:
             said["become_password"] = password_of(own.become, own.become_user, how.user)
-        if own.shell and (env := self.env(operation, host, names)):
-            said["env"] = (*own.env, *env)
+        kept = own.env
+        if self.steps is not None:
+            kept = tuple((name, self.text(value, host, names, str)) for name, value in kept)
+        if own.shell and (env := (*kept, *self.env(operation, host, names))):
+            said["env"] = env
         if self.fills and "chdir" in said:
             said["chdir"] = self.text(said["chdir"], host, names, str)
         return structs.replace(own, **said) if said else own
@@ -340,8 +350,7 @@ def _refuse_for_steps(steps: Any, options: RunOptions) -> None:
     if options.retry_on:
         raise UsageError("`--retry-on` is for one command", hint="a step that is idempotent says its own `retries`")
     for step in steps.steps:
-        texts = [text for one in step.all for text in _texts(one)]
-        if step.here and (names := [name for text in texts for name in secrets(text)]):
+        if step.here and (names := [name for text in _texts_of(step) for name in secrets(text)]):
             raise UsageError(
                 f"`{{secret:{names[0]}}}` of the step `{step.name}` would stand in this machine's process list",
                 hint="a command that runs here can read it from a file",

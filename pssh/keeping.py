@@ -45,7 +45,7 @@ def begin(
     `unmarked`: its engine marks no host before a command leaves. That somebody has said yes to protected hosts holds
     for this run alone, and is not kept. Raises HistoryError.
     """
-    path, packed = _packed(operation)
+    path, packed = ("", b"") if plan.run.job else _packed(operation)  # its file says it, also what may be secret
     again = Again(
         path=path,
         operation=packed,

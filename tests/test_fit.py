@@ -11,6 +11,7 @@ from pssh.inventory.model import Conflict
 from pssh.model.host import Connection, Host
 from pssh.model.options import RunOptions, options_from
 from pssh.model.outcome import Reply
+from pssh.model.secret import slot
 from pssh.model.work import Job, Operation, Session
 from pssh.ops.command import Command
 from pssh.ops.context import Context
@@ -257,3 +258,18 @@ def test_steps_refuse_what_is_for_one_command_and_secrets_on_this_machine() -> N
     with pytest.raises(UsageError, match="process list"):
         fit(Steps(steps=(secret,)), {})
     assert secrets_in(steps(work("echo {secret:token}")), RunOptions()) == ["token"]
+    told = Command("lb", context=Context(env=(("T", "{secret:token}"),)))
+    with pytest.raises(UsageError, match="process list"):
+        fit(Steps(steps=(Step(name="tell", operation=told, here=True),)), {})
+
+
+def test_the_variables_of_a_step_are_filled_in_as_its_command_is() -> None:
+    own = (("WHERE", "{host}/{rack}"), ("JSON", '{"a": 1}'), ("T", "x{secret:token}"))
+    first, second = fit(steps(work("true", env=own)), {})
+    env = dict(second.steps[1].operation.context.env)
+    assert (env["WHERE"], env["JSON"], env["PSSH_HOST"]) == ("web2/r 1", '{"a": 1}', "web2")
+    assert env["T"] == f"x{slot('token')}"
+    assert dict(first.steps[1].operation.context.env)["WHERE"].startswith("web1/")
+    assert secrets_in(steps(work("true", env=own)), RunOptions()) == ["token"]
+    with pytest.raises(UsageError, match="No placeholder"):
+        fit(steps(work("true", env=(("W", "{hots}"),))), {})

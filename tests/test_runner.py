@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from pssh.engine.base import Widen
 from pssh.errors import OutputFailed
@@ -32,7 +33,7 @@ from pssh.model.event import (
     WaveEnded,
 )
 from pssh.model.host import Connection
-from pssh.model.outcome import Failure, Result, status_of
+from pssh.model.outcome import Failure, Reply, Result, status_of
 from pssh.model.report import Report, Run
 from pssh.model.work import Job
 from pssh.ops.command import Command
@@ -192,6 +193,20 @@ def test_what_a_run_keeps_stays_within_its_budget_and_is_counted_exactly() -> No
     assert {result.end.stdout_bytes for result in results} == {8 * 4096}
     assert results[-1].end.truncated
     assert results[-1].end.stdout[:8] == (1999).to_bytes(8, "big")
+
+
+def test_what_is_cut_from_a_result_is_handed_on_first() -> None:
+    spilled: list[tuple[int, int]] = []
+
+    def spill(one: Result, less: Reply | Failure) -> Reply | Failure:
+        spilled.append((len(one.end.stdout), len(less.stdout)))
+        return structs.replace(less, stdout_spooled=len(one.end.stdout))
+
+    jobs = plan(2).jobs
+    kept = Kept(jobs, budget=64 * 1000, spill=spill)
+    first, second = (kept.add(ended(job, os.urandom(size))) for job, size in zip(jobs, (900, 5000), strict=True))
+    assert (first.end.truncated, second.end.truncated, second.end.whole) == (False, True, True)
+    assert spilled == [(5000, len(second.end.stdout))]
 
 
 def test_a_usual_result_is_kept_whole() -> None:

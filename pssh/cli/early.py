@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 _CONNECTING = {"run", "script", "put", "get", "sync", "fs", "ping"}
 _OPERATIONS = {"put": "pssh.ops.files.put", "get": "pssh.ops.files.get", "sync": "pssh.ops.sync.push"}
 _LOOKING = {"--help", "-n", "--dry-run"}
+_LOCAL = "@local"  # alone, this machine: what it takes to reach others would be imported for nothing
 _spawned: list[Any] = []  # at most one, until a run takes it
 
 
@@ -22,7 +23,8 @@ def main() -> NoReturn:
         from pssh.engine.spawn import Spawned
 
         with suppress(OSError):  # the engine tries again, and says why
-            _spawned.append(Spawned(tuple(filter(None, ("ssh", _OPERATIONS.get(words[0]))))))
+            way = "local" if _LOCAL in words else "ssh"
+            _spawned.append(Spawned(tuple(filter(None, (way, _OPERATIONS.get(words[0]))))))
     from pssh.cli.main import main as run
 
     run()

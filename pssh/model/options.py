@@ -18,7 +18,8 @@ from pssh.model.work import Limits
 
 LockMode = Literal["skip", "wait", "fail"]
 Format = Literal["auto", "table", "gather", "lines", "json", "ndjson", "csv", "md", "junit"]  # how results are shown
-_LOCK = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63})(?::(skip|fail|wait=(.+)))?", re.ASCII)
+_LOCK = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63})(?::(.+))?", re.ASCII)
+_LOCK_WORD = re.compile(r"(skip)|(fail)|wait=(.+)|lease=(.+)", re.ASCII)
 
 
 class LockOption(Struct, frozen=True):
@@ -27,16 +28,21 @@ class LockOption(Struct, frozen=True):
     name: str
     mode: LockMode = "skip"
     wait: float = 0.0  # seconds
+    lease: float = 0.0  # seconds after which another may take it over once our connection is gone; 0: the usual
 
     @classmethod
     def read(cls, text: str) -> "LockOption":
-        """Return the lock that `NAME`, `NAME:fail` or `NAME:wait=30s` means; raises ValueError."""
+        """Return the lock that `NAME`, `NAME:fail` or `NAME:wait=30s,lease=2h` means; raises ValueError."""
         found = _LOCK.fullmatch(text)
-        if not found:
-            raise ValueError(f"`{text}` is no lock such as `patch`, `patch:fail` or `patch:wait=30s`")
-        if found[3]:
-            return cls(found[1], "wait", seconds(found[3]))
-        return cls(found[1], cast(LockMode, found[2] or "skip"))
+        words = [_LOCK_WORD.fullmatch(word) for word in (found[2] or "skip").split(",")] if found else []
+        modes = [word for word in words if word and not word[4]]
+        leases = [word for word in words if word and word[4]]
+        if not found or not all(words) or len(modes) > 1 or len(leases) > 1:
+            raise ValueError(f"`{text}` is no lock such as `patch`, `patch:fail` or `patch:wait=30s,lease=2h`")
+        lease = seconds(leases[0][4]) if leases else 0.0
+        if modes and modes[0][3]:
+            return cls(found[1], "wait", seconds(modes[0][3]), lease)
+        return cls(found[1], "fail" if modes and modes[0][2] else "skip", lease=lease)
 
 
 class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,7 +93,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tty: bool = False
     leash: bool = False
     shell: bool = True
-    lock: str = ""  # "NAME", "NAME:fail", "NAME:wait=30s"
+    lock: str = ""  # "NAME", "NAME:fail", "NAME:wait=30s,lease=2h"
     become: Become = ""
     become_user: str = ""
     ask_become_pass: bool = False

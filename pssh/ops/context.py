@@ -39,7 +39,7 @@ _LEASH = (
 )
 
 
-# Beside a command under sudo for which a password was given: nobody else may end it, since the login may signal nothing
+# Beside a command for whose user a password was given: nobody else may end it, since the login may signal nothing
 # of another user's and a password is sent once. It does so for words on the command's input, which is empty otherwise,
 # and reaches whoever made a group of its own (`timeout`); its own group comes last. That the input ends means nothing,
 # unless there was such a word: then it kills what is left, such as what had begun in that very moment.
@@ -106,8 +106,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def told(self) -> bool:
         """Whether somebody beside the command ends it when told to, because nobody else may."""
-        password = self.become == "sudo" and self.become_password != ""
-        return password and self.shell and not (self.tty or self.input or self.leash)
+        return self.become_password != "" and self.shell and not (self.tty or self.input or self.leash)
 
     async def exec(
         self,

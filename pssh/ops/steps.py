@@ -155,7 +155,7 @@ class Steps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             begun += [step for step in self.steps if step.name not in ends][:1]
         back = {one.name for one in told if one.undo}
         return [
-            StepResult(name=step.name, status="not-run", cause=cause, note="it was not taken back", undo=True)
+            StepResult(name=step.name, status="not-run", cause=cause, note="nobody saw it being taken back", undo=True)
             for step in reversed(begun)
             if step.undo is not None and step.name not in back
         ]

@@ -131,7 +131,7 @@ def _results(display: Display, screen: Screen, clock: Callable[[], float], now: 
         case "junit":
             return [Whole(screen, FORMS[".xml"])]
         case "lines":
-            lines = Lines(screen, clock=clock, labels=display.labels)
+            lines = Lines(screen, clock=clock, labels=display.labels, width=width)
             if display.gathered:
                 return [lines, gather]
             if display.quiet:

@@ -42,16 +42,22 @@ def unified(ours: str, theirs: str) -> Iterator[str]:
         yield _moved(line, head) if line.startswith("@@") else line
 
 
-def drawn(lines: Iterator[str], *, width: int = 0, color: bool = False) -> Iterator[str]:
-    """Yield lines as they are shown: clipped to so many columns, the first of them only, and coloured by their sign."""
+def drawn(lines: Iterator[str], *, width: int = 0, color: bool = False, whole: bool = False) -> Iterator[str]:
+    """Yield lines as they are shown: the first of them only, coloured by their sign, and clipped to so many columns.
+
+    `whole`: they are broken instead.
+    """
     for number, line in enumerate(lines):
         if number == MOST_LINES:
             yield f"… {1 + sum(1 for _ in lines):,} more lines\n"
             return
         text = line.replace(words.OURS, "")
-        text = clip(text.expandtabs(), max(width - len(words.GUTTER) - 1, 1)) if width else text
-        code = _COLORS.get(line[:1])
-        yield words.behind(f"\x1b[{code}m{text}\x1b[0m" if color and code else text) + "\n"
+        room = max(width - len(words.GUTTER) - 1, 2)
+        shown = words.behind(text if whole or not width else clip(text.expandtabs(), room), width)
+        if color and (code := _COLORS.get(line[:1])):
+            head = len(words.GUTTER) + 1
+            shown = "\n".join(f"{part[:head]}\x1b[{code}m{part[head:]}\x1b[0m" for part in shown.split("\n"))
+        yield f"{shown}\n"
 
 
 def _alike(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
@@ -83,7 +89,7 @@ def difference(old: Report, new: Report, *, width: int = 0, color: bool = False,
     pairs = [(before[host], after[host]) for host in before if host in after]
     parts = (
         _statuses([pair for pair in pairs if _said(pair[0]) != _said(pair[1])], old, new, width),
-        "".join(_outputs([pair for pair in pairs if _said(pair[0]) == _said(pair[1])], color, told)),
+        "".join(_outputs([pair for pair in pairs if _said(pair[0]) == _said(pair[1])], width, color, told)),
         _alone(old, before, after),
         _alone(new, after, before),
     )
@@ -118,7 +124,7 @@ def _statuses(pairs: Iterable[Pair], old: Report, new: Report, width: int) -> st
     return grid(["HOSTS", "N", words.hosts([old.run.id]), words.hosts([new.run.id])], rows, right=["N"])
 
 
-def _outputs(pairs: Iterable[Pair], color: bool, told: Told) -> Iterator[str]:
+def _outputs(pairs: Iterable[Pair], width: int, color: bool, told: Told) -> Iterator[str]:
     """Yield a block for each change of output, the most frequent first."""
     found: dict[tuple[object, object], list[Pair]] = {}
     for was, became in pairs:
@@ -128,7 +134,7 @@ def _outputs(pairs: Iterable[Pair], color: bool, told: Told) -> Iterator[str]:
     for group in groups[:MOST_DIFFS]:
         hosts = words.hosts(one.host for one, _ in group)
         yield f"{words.RULE}\n{hosts}{f' ({len(group):,})' if len(group) > 1 else ''}\n{words.RULE}\n"
-        lines = "".join(drawn(unified(*map(told, group[0])), color=color))
+        lines = "".join(drawn(unified(*map(told, group[0])), width=width, color=color, whole=True))
         yield lines or f"{' and '.join(map(_size, group[0]))} that differ in what was not kept\n"
     if rest := groups[MOST_DIFFS:]:
         yield f"{words.RULE}\n… {len(rest):,} more changes, {words.count(sum(map(len, rest)))}\n"

@@ -46,7 +46,7 @@ class Gather:
         any_block = False
         for block in blocks(report, self._compare):
             if text := block.text:
-                self._screen.write(f"{self._head(block)}{words.guttered(text)}")
+                self._screen.write(f"{self._head(block)}{words.guttered(text, self._width)}")
                 any_block = True
         return any_block
 
@@ -56,7 +56,7 @@ class Gather:
         if not (base := largest(found)):
             return False
         text = base.text
-        self._screen.write(f"{self._head(base)}{words.guttered(text)}")
+        self._screen.write(f"{self._head(base)}{words.guttered(text, self._width)}")
         others = [block for block in found if block is not base and (block.first.reply or words.printed(block.first))]
         for block in others[:MOST_DIFFS]:
             lines = drawn(unified(text, block.text), width=self._width, color=self._color)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pssh.model.event import Event, JobEnded, JobSaid
 from pssh.model.outcome import Result
 from pssh.model.work import StreamName
+from pssh.report import words
 from pssh.report.safe import safe
 from pssh.report.screen import Screen
 
@@ -22,8 +23,10 @@ _Key = tuple[int, StreamName]
 class Lines:
     """Shows what hosts print while they print it."""
 
-    def __init__(self, screen: Screen, *, clock: Callable[[], float], labels: bool = True) -> None:
+    def __init__(self, screen: Screen, *, clock: Callable[[], float], labels: bool = True, width: int = 0) -> None:
+        """`width`: columns of the terminal; a line that is longer is broken, and its rest labelled too. 0: none is."""
         self._screen = screen
+        self._width = width if labels else 0
         self._clock = clock
         self._labels = labels
         self._held: dict[_Key, tuple[float, str, bytes]] = {}  # since when, whose, the line so far
@@ -43,17 +46,23 @@ class Lines:
             for key in [key for key, (since, _, _) in self._held.items() if now - since >= PATIENCE]:
                 self._release(key)
 
+    def _shown(self, label: str, line: str) -> str:
+        """Return a line behind its label."""
+        if self._width and (len(label) + len(line) > self._width or not line.isascii() or "\t" in line):
+            return words.behind(line, self._width, label.rstrip()) + "\n"
+        return f"{label}{line}\n"
+
     def _say(self, event: JobSaid) -> None:
         key = (event.job_id, event.stream)
         label = f"{safe(event.host)}{'!' if event.stream == 'stderr' else ':'} " if self._labels else ""
         since, _, held = self._held.pop(key, (self._clock(), "", b""))
         done, newline, rest = (held + event.data).rpartition(b"\n")
         if newline:
-            self._screen.write("".join(f"{label}{line}\n" for line in _split(done)))
+            self._screen.write("".join(self._shown(label, line) for line in _split(done)))
             since = self._clock()
         *long, rest = _pieces(rest)
         if long:
-            self._screen.write("".join(f"{label}{safe(piece)}\\\n" for piece in long))
+            self._screen.write("".join(self._shown(label, f"{safe(piece)}\\") for piece in long))
         if rest:
             self._held[key] = (since, label, rest)
 
@@ -69,7 +78,7 @@ class Lines:
         _, label, data = self._held.pop(key)
         end = len(data) if ended else complete(data)
         if end:
-            self._screen.write(f"{label}{safe(data[:end])}\\\n")
+            self._screen.write(self._shown(label, f"{safe(data[:end])}\\"))
         if data[end:]:
             self._held[key] = (self._clock(), label, data[end:])
 

@@ -81,7 +81,11 @@ class Live:
     def _about(self, result: Result) -> str:
         status = paint(result.status, result.status, color=self._color)
         why = words.first_line(result) if result.failure else f"{words.cause(result)}: {words.first_line(result)}"
-        return f"{safe(result.host)}  {status}  {clip(why.rstrip(': '), _LONGEST)}\n"
+        head = f"{safe(result.host)}  {result.status}  "
+        room = (self._screen.size()[0] or _LONGEST) - width_of(
+            head
+        )  # broken by the terminal, its rest could be taken for ours
+        return f"{safe(result.host)}  {status}  {clip(why.rstrip(': '), max(min(room, _LONGEST), 1))}\n"
 
     def _draw(self, now: float) -> None:
         columns, rows = self._screen.size()

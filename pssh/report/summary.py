@@ -94,7 +94,7 @@ def causes(results: Iterable[Result], given: str = "", run: str = "", job: str =
 def undone(report: Report) -> Iterable[str]:
     """Return a line for each step that was not taken back everywhere, with the hosts."""
     for name, hosts in report.owed.items():
-        yield _line("not undone", hosts, f"the step `{safe(name)}` was not taken back: look there")
+        yield _line("not undone", hosts, f"the step `{safe(name)}` was not seen to be taken back: look there")
 
 
 def _long(results: Iterable[Result], run: str) -> Iterable[str]:

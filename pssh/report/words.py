@@ -1,14 +1,19 @@
 """How results are worded for people: output, cause, time, hosts; every text from here is safe to show.
 
 Each line that a host printed stands behind a gutter, `| `, with which no line of ours begins: whatever a host prints,
-nobody takes it for a row, a heading or a hint of ours. Why not as it came: a host could write a report of its own.
+nobody takes it for a row, a heading or a hint of ours. On a terminal a line that is too long for it is broken here, and
+goes on behind `|…`: broken by the terminal, its rest would stand at the edge, where ours begin. Why not as it came: a
+host could write a report of its own.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from pssh.model.names import fold
 from pssh.model.outcome import Failure, Output, Result
+from pssh.report.grid import width_of
 from pssh.report.safe import safe
 
 RULE = "---------------"
@@ -117,17 +122,38 @@ def block(end: Output) -> str:
     return said
 
 
-def guttered(block: str) -> str:
-    """Return a block as it is shown: lines of ours as they are, those of the host behind the gutter."""
+def guttered(block: str, width: int = 0) -> str:
+    """Return a block as it is shown: lines of ours as they are, those of the host behind the gutter; 0: any width."""
     shown = []
     for line in block.removesuffix("\n").split("\n"):
-        shown.append(line[1:] if line[:1] == OURS else behind(line))
+        shown.append(line[1:] if line[:1] == OURS else behind(line, width))
     return "\n".join(shown) + "\n"
 
 
-def behind(line: str) -> str:
-    """Return a line of a host behind the gutter."""
-    return f"{GUTTER} {line}" if line else GUTTER
+def behind(line: str, width: int = 0, gutter: str = GUTTER) -> str:
+    """Return a line of a host behind a gutter, in several lines if it has more than so many columns; 0: any number."""
+    if not line:
+        return gutter
+    first, *rest = pieces(line, width - width_of(gutter) - 1) if width else (line,)
+    return "\n".join([f"{gutter} {first}", *(f"{gutter}…{piece}" for piece in rest)])
+
+
+def pieces(line: str, width: int) -> Iterator[str]:
+    """Yield a line in pieces of so many columns, at least 2; tabs are as wide as if it began at the edge."""
+    text, width, at = line.expandtabs(), max(width, 2), 0
+    plain = text.isascii()
+    while at < len(text):
+        size = width
+        if not plain:
+            cut = text[at : at + 4 * width]  # a letter may carry any number of marks that take no column
+            fits = len(cut) <= width // 2 or width_of(cut) <= width
+            size = len(cut) if fits else bisect_right(range(1, len(cut) + 1), width, key=partial(_width_to, cut)) or 1
+        yield text[at : at + size]
+        at += size
+
+
+def _width_to(text: str, end: int) -> int:
+    return width_of(text[:end])
 
 
 def printed(result: Result) -> bool:

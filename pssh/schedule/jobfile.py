@@ -53,9 +53,12 @@ def _words(value: list[str]) -> None:
 
 
 def _url(value: str) -> str:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("it is no address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or any(c <= " " or c == "\x7f" for c in value):
-        raise ValueError(f"`{value}` is no address that begins with https:// or http://")
+        raise ValueError("it is no address that begins with https:// or http://")  # it may hold a token: not shown
     return value
 
 
@@ -227,7 +230,7 @@ class JobFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     ] = []
     ssh_config: Annotated[str, _said("Read this ssh_config only; `none` reads none.", _text)] = ""
     user: Annotated[str, _said("Log in as this user.", _text)] = ""
-    lock: Annotated[str, _said("A lock on each host: NAME, NAME:fail, NAME:wait=30s.", LockOption.read)] = ""
+    lock: Annotated[str, _said("A lock on each host: NAME, NAME:fail, NAME:wait=30s,lease=2h.", LockOption.read)] = ""
     schedule: Schedule | UnsetType = UNSET
     rollout: Rollout = Rollout()
     step: list[Step]

@@ -6,6 +6,7 @@ history has on record. `PSSH_JOB_HOSTS=60` tries it with as many hosts.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,8 +35,10 @@ _nets = count(1)
 
 # A host holds as long as somebody says so, so that a test can meet it at work.
 _UPGRADE = """#!/bin/sh
+mkdir '{there}/busy-'"$1" || echo "$1" >> '{there}/clash'
 echo "$1" >> '{there}/upgraded'
 while test -e "{there}/hold-$1"; do sleep 0.05; done
+rmdir '{there}/busy-'"$1"
 """
 _STEPS = """
 [[step]]
@@ -77,23 +80,27 @@ class Site:
         file = self.there / what
         return Counter(file.read_text().split()) if file.exists() else Counter()
 
-    def run(self, *words: str, timeout: float = 110) -> Done:
-        return pssh("job", "run", *words, "patch.toml", cwd=self.folder, timeout=timeout)
+    def run(self, *words: str, on: str = "") -> Done:
+        """Run the job, `on` another machine than the usual one: that is, with another record of what runs."""
+        return pssh("job", "run", *words, "patch.toml", cwd=self.folder, timeout=110, **self._on(on))
 
-    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+    def _on(self, machine: str) -> dict[str, str]:
+        return {"PSSH_STATE": str(self.folder / machine)} if machine else {}
+
+    def begin(self, *words: str, on: str = "") -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "pssh", "job", "run", *words, "patch.toml"],
             cwd=self.folder,
-            env=environment(self.folder),
+            env=environment(self.folder, **self._on(on)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
-    def record(self, run: str) -> dict[str, Any]:
+    def record(self, run: str, on: str = "") -> dict[str, Any]:
         """Return what the history has of a run."""
-        with closing(History(state(self.folder))) as history:
+        with closing(History(self.folder / on if on else state(self.folder))) as history:
             queries = Queries(history)
             found: dict[str, Any] = json.loads(b"".join(document(queries.report(queries.number(run)))))
         return found
@@ -121,7 +128,10 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd_fleet(tmp_path_factory.mktemp("sshd")) as started:
+    """Run an sshd of which every address has a home of its own, as hosts have."""
+    folder = tmp_path_factory.mktemp("sshd")
+    home = f"HOME={folder}/homes/$(echo $SSH_CONNECTION | cut -d ' ' -f 3); export HOME; mkdir -p $HOME; cd"
+    with sshd_fleet(folder, config=f'ForceCommand {home}; exec sh -c "$SSH_ORIGINAL_COMMAND"\n') as started:
         yield started
 
 
@@ -159,7 +169,7 @@ def test_a_canary_that_fails_stops_the_job_and_is_undrained(site: Site) -> None:
     site.mark("sick", [sick])
     done = site.run("--now")
     assert done.code == 6, done
-    assert site.noted("drained") == site.noted("enabled") == site.noted("upgraded") == Counter([sick, well])
+    assert site.noted("drained") == site.noted("enabled") == site.noted("upgraded") == Counter([sick, well]), done
     record = site.record("r1")
     assert record["stopped"] == "canary"
     first, *rest = by_wave(record)
@@ -226,6 +236,50 @@ def test_a_controller_killed_in_wave_2_is_resumed_where_it_was(site: Site) -> No
     assert site.noted("upgraded") == Counter([*site.hosts, *second])
     assert site.noted("enabled") == Counter(site.hosts)
     assert site.run("--resume", "r1").err == "pssh: Nothing is left of r1\n"
+
+
+def test_two_controllers_at_once_work_on_no_host_together(site: Site) -> None:
+    site.write("[rollout]\nparallel = 4\n", head='lock = "patch"\n')
+    both = [site.begin("--now", on=name) for name in ("one", "two")]
+    assert {one.wait(timeout=110) for one in both} == {0}
+    assert not site.noted("clash")
+    ends = [{one["host"]: one["cause"] for one in site.record("r1", on)["results"]} for on in ("one", "two")]
+    assert all(set(one.values()) <= {None, "rule/lock-held"} for one in ends)
+    worked = Counter(host for one in ends for host, cause in one.items() if cause is None)
+    assert site.noted("upgraded") == worked
+    assert set(worked) == set(site.hosts)  # nobody was left out by both
+
+
+@pytest.mark.parametrize("site", ["sshd"], indirect=True)  # a demo host's connections are no processes of their own
+def test_the_lease_of_a_controller_that_was_killed_is_taken_over_and_that_is_said(site: Site) -> None:
+    site.write("[rollout]\nparallel = 64\n", head='lock = "patch:lease=3"\n')
+    site.mark("hold", site.hosts)
+    first = site.begin("--now", on="one")
+    until(lambda: site.noted("upgraded").total() == HOSTS)
+    held = site.run("--now", on="two")
+    ends = site.record("r1", "two")["results"]
+    assert (held.code, {one["cause"] for one in ends}) == (0, {"rule/lock-held"}), held
+    assert all(
+        re.match(r"the lock `patch` is held by \S+@\S+, run r1 since ", one["failure"]["message"]) for one in ends
+    )
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    for host in site.hosts:
+        (site.there / f"hold-{host}").unlink()
+    until(lambda: not list(site.there.glob("busy-*")))
+    for number in range(2, 40):  # the hosts' own clocks say when a lease is over
+        second = site.run("--now", on="two")
+        ends = site.record(f"r{number}", "two")["results"]
+        found = {one["host"]: (one["cause"], one["note"] or "") for one in ends}
+        if not any(cause for cause, _ in found.values()):
+            break
+    assert second.code == 0, second
+    assert set(found) == set(site.hosts)
+    for cause, note in found.values():
+        assert cause is None
+        assert re.fullmatch(r"took over the lock `patch` of \S+@\S+, run r1 since .*, whose lease was over", note)
+    assert "took over the lock" in second.out
+    assert not site.noted("clash")
 
 
 @machines.needed

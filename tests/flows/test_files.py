@@ -47,8 +47,9 @@ def test_a_dry_run_shows_what_would_be_done_and_does_nothing(demo_fleet: DemoFle
     on(demo_fleet, "put", "--mkdir", host, "x.conf", f"{there}/x.conf", cwd=tmp_path)
     (tmp_path / "x.conf").write_text("a\nB\n")
     shown = on(demo_fleet, "put", "-n", "--diff", host, "x.conf", f"{there}/x.conf", cwd=tmp_path)
-    lines = ["replace x.conf  4 B", "--- x.conf (there)", "+++ x.conf (new)", "@@ -1,2 +1,2 @@", " a", "-b", "+B"]
-    assert "".join(f"| {line}\n" for line in lines) in shown.out
+    assert "| replace x.conf  4 B\n| --- x.conf (there)\n| +++ x.conf (new)\n| @@ -1,2 +1,2 @@\n|  a\n| -b\n| +B\n" in (
+        shown.out
+    )
     assert (demo_fleet.home(host) / there / "x.conf").read_text() == "a\nb\n"
     fetched = on(demo_fleet, "get", "-n", host, f"{there}/x.conf", "got", cwd=tmp_path)
     assert ("would fetch 1 file, 4 B" in fetched.out, (tmp_path / "got").exists()) == (True, False)

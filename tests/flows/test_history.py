@@ -257,3 +257,35 @@ def test_what_changed_on_files_is_told_in_words_and_not_in_json(home: Path) -> N
     assert "{" not in said
     old, new = (line.split() for line in said.splitlines() if line.startswith(("| -", "| +")))
     assert (old[3], new[3], old[-1]) == ("3", "5", str(home / "f"))
+
+
+STEPS = """
+version = 1
+name = "long"
+targets = "web01"
+inventory = "fleet.toml"
+[[step]]
+name = "drain"
+local = "true"
+undo = "seq 1 400000"
+[[step]]
+name = "before"
+run = "seq 1 300000"
+[[step]]
+name = "it"
+run = "seq 500000 900000; exit 3"
+"""
+
+
+def test_of_steps_that_of_the_failed_one_is_kept_whole(home: Path) -> None:
+    (home / "long.toml").write_text(STEPS)
+    (home / "long.toml").chmod(0o600)
+    assert pssh("job", "run", "--now", "long.toml", cwd=home).code == 5
+    whole = "".join(f"{number}\n" for number in range(500_000, 900_001))
+    assert pssh("show", "last", "web01", "--raw", cwd=home).out == whole
+
+
+def test_no_run_leaves_a_folder_without_outputs(home: Path) -> None:
+    run(home, "web[01-03]", "seq 1 60000")  # 350 kB, which a result holds
+    run(home, "web[01-03]", "true")
+    assert list(state(home).glob("*.spool")) == []

@@ -120,7 +120,7 @@ def test_a_job_runs_its_steps_in_waves_and_is_on_record(fleet: Path) -> None:
     order = (fleet / "order").read_text().split()
     assert (order[0], sorted(order[1:3]), order[3]) == ("web1", ["web2", "web3"], "web4")
     listed = within("job", "list", cwd=fleet).out.splitlines()
-    assert re.match(r"tidy +\d\d-\d\d \d\d:\d\d UTC +by hand +ok +\+ +\S+tidy\.toml$", listed[2])
+    assert re.match(r"tidy +\d\d-\d\d \d\d:\d\d UTC +by hand +ok +\+ +…\S+tidy\.toml$", listed[2])
     assert "steps tidy" in within("log", cwd=fleet).out
 
 
@@ -237,6 +237,37 @@ def test_after_a_kill_the_rest_is_done_and_hosts_that_were_cut_off_are_named_unt
     refused = pssh("rerun", "r1", cwd=fleet)
     assert (refused.code, "one of the job `tidy`, which has a lock" in refused.err) == (2, True)
     assert f"`pssh job run --resume r1 {fleet}/tidy.toml`" in refused.err
+
+
+@pytest.mark.parametrize(("timeout", "signals", "undone"), [("1s", 1, ["mask"]), ("1h", 2, ["drain", "mask"])])
+def test_what_ctrl_c_leaves_undone_is_named_with_its_hosts(
+    fleet: Path, timeout: str, signals: int, undone: list[str]
+) -> None:
+    steps = f'[[step]]\nname = "drain"\nlocal = "true"\nundo = "echo {{host}} >> {fleet}/enabled"\n'
+    steps += f'[[step]]\nname = "mask"\nlocal = "true"\nundo = "echo x >> {fleet}/undoing; sleep 600"\n'
+    steps += f'timeout = "{timeout}"\n[[step]]\nname = "work"\nrun = "echo {{host}} >> {fleet}/ran; sleep 600"\n'
+    job(fleet, steps)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pssh", "job", "run", "--now", "tidy.toml"],
+        cwd=fleet,
+        env=environment(fleet),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for what in ("ran", "undoing")[:signals]:
+        wait_for(lambda what=what: (fleet / what).exists() and len((fleet / what).read_text().split()) == 4)
+        running.send_signal(signal.SIGINT)
+        began = time.monotonic()
+    err = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, err
+    assert time.monotonic() - began < (10 if signals == 1 else 3)
+    lines = [line.split(": look there")[0] for line in err.splitlines() if "not undone" in line]
+    said = "was not seen to be taken back"
+    assert sorted(lines) == [f"  not undone  web[1-4]  the step `{name}` {said}" for name in undone], err
+    if signals == 1:
+        assert sorted((fleet / "enabled").read_text().split()) == ["web1", "web2", "web3", "web4"]
 
 
 def test_a_job_that_boots_hosts_is_asked_about_by_hand_and_a_no_is_no_run(fleet: Path) -> None:

@@ -50,7 +50,7 @@ def test_equal_answers_are_one_row_and_the_last_line_goes_to_stderr(fleet: Path)
 
 def test_words_are_joined_with_blanks_and_the_hosts_shell_reads_them(fleet: Path) -> None:
     assert "\n| a b\n" in pssh("run", "-q", "-g", "web1", "echo", "a   b", cwd=fleet).out
-    assert "\na   b\n" in pssh("run", "-q", "-g", "web1", "echo 'a   b'", cwd=fleet).out
+    assert "\n| a   b\n" in pssh("run", "-q", "-g", "web1", "echo 'a   b'", cwd=fleet).out
 
 
 def test_one_double_dash_after_the_targets_is_dropped(fleet: Path) -> None:

@@ -18,13 +18,20 @@ def test_a_report_is_told_how_many_at_once_and_what_was_said() -> None:
         ("a.b-c_1:skip", LockOption("a.b-c_1")),
         ("patch:fail", LockOption("patch", "fail")),
         ("patch:wait=1m30s", LockOption("patch", "wait", 90.0)),
+        ("patch:lease=2h", LockOption("patch", lease=7200.0)),
+        ("patch:fail,lease=5", LockOption("patch", "fail", lease=5.0)),
+        ("patch:lease=5,wait=30s", LockOption("patch", "wait", 30.0, 5.0)),
     ],
 )
 def test_a_lock_is_a_name_and_what_to_do_where_another_has_it(text: str, lock: LockOption) -> None:
     assert LockOption.read(text) == lock
 
 
-@pytest.mark.parametrize("text", ["", "..", ".a", "a/b", "a b", "a:", "a:later", "a:wait", "a:wait=soon", "a" * 65])
+WRONG = ["", "..", ".a", "a/b", "a b", "a:", "a:later", "a:wait", "a:wait=soon", "a" * 65]
+WRONG += ["a:skip,fail", "a:lease=", "a:lease=1,lease=2", "a:skip,"]
+
+
+@pytest.mark.parametrize("text", WRONG)
 def test_anything_else_is_no_lock(text: str) -> None:
     with pytest.raises(ValueError, match="`"):
         LockOption.read(text)
@@ -58,7 +65,7 @@ def test_a_launch_widens_a_run_unless_its_width_was_said() -> None:
         ({"canary": -1}, "`--canary` is at least 0"),
         ({"batch": "1,x"}, "`x` is neither a number of hosts nor a part of them such as `10%`"),
         ({"tail": "95%"}, "`95%` is no share and time such as `95%:60s`"),
-        ({"lock": "a b"}, "`a b` is no lock such as `patch`, `patch:fail` or `patch:wait=30s`"),
+        ({"lock": "a b"}, "`a b` is no lock such as `patch`, `patch:fail` or `patch:wait=30s,lease=2h`"),
         ({"canary": 1, "pause": "soon"}, "`soon` is no duration; write `10`, `500ms` or `2m30s`"),
         ({"env": ["1A=x"]}, "`--env 1A=x` sets no variable"),
         ({"env": ["A"]}, "`--env A` sets no variable"),

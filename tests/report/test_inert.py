@@ -27,6 +27,7 @@ from pssh.report import words
 from pssh.report.base import Display
 from pssh.report.blocks import Compare, blocks
 from pssh.report.forms import FORMS
+from pssh.report.grid import width_of
 from pssh.report.ping import ping_table
 from pssh.report.table import cause_table
 from tests.support.inert import acting
@@ -93,6 +94,8 @@ def only_ours(out: str, events: Sequence[Event], how: Display) -> None:
     """Take all lines of hosts away by their gutter, and see that what is left is what a report of ours consists of."""
     (run,) = [event.report for event in events if isinstance(event, RunEnded)]
     table = cause_table(run, width=how.width)
+    said = [line for line in out.removesuffix(table).splitlines() if line.startswith("|")]
+    assert all(width_of(line) <= how.width for line in said)  # broken by the terminal, its rest would begin as ours do
     left = [line for line in out.removesuffix(table).splitlines() if not line.startswith("|")]
     heads = {words.hosts(one.host for one in block.results) for block in blocks(run, how.compare)}
     while left[:1] == [words.RULE]:
@@ -117,6 +120,8 @@ def test_nothing_that_somebody_else_chose_acts_on_a_terminal(name: str, events: 
     assert not re.search(r"^-{15}\nweb99", out, re.MULTILINE)
     if name in FOLDED:
         only_ours(out, events, FORMATS[name])
+    if name == "lines":
+        assert all(re.match(r"web[0-3][:!](?:[ …]|$)", line) and width_of(line) <= 80 for line in out.splitlines())
     if name in LINED:
         assert not re.search(r"^(?:\| )?web99", out, re.MULTILINE)
 

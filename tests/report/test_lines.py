@@ -11,7 +11,7 @@ from pssh.report.lines import LONGEST, Lines, complete
 from pssh.report.screen import Screen
 from tests.support.runs import example, ok, report, shown
 
-QUIET = Display(format="lines", quiet=True)
+QUIET = Display(format="lines", quiet=True, width=0)
 
 
 def said(data: bytes, *, job: int = 0, host: str = "web01", stream: str = "stdout") -> JobSaid:
@@ -62,7 +62,7 @@ def test_a_line_without_end_is_cut_at_64_kib_and_memory_stays_flat() -> None:
 
 
 def test_labels_can_be_left_out() -> None:
-    display = Display(format="lines", quiet=True, labels=False)
+    display = Display(format="lines", quiet=True, labels=False, width=0)
     assert lines(said(b"a\n"), said(b"b\n", stream="stderr"), display=display) == "a\nb\n"
 
 
@@ -100,3 +100,10 @@ def test_however_output_is_cut_every_line_has_our_label_and_nothing_is_lost(piec
 def test_text_cut_anywhere_is_complete_up_to_a_whole_character(text: str, cut: int) -> None:
     data = text.encode(errors="replace")[:cut]
     assert data[: complete(data)].decode() == data.decode(errors="ignore")
+
+
+def test_a_line_that_is_longer_than_the_terminal_goes_on_behind_its_label() -> None:
+    events = [JobSaid(0, "web01", "stderr", b"x" * 30 + b"web02: up\nshort\n")]
+    assert shown(events, Display(format="lines", width=20))[0].splitlines() == [
+        *("web01! xxxxxxxxxxxxx", "web01!…xxxxxxxxxxxxx", "web01!…xxxxweb02: up", "web01! short"),
+    ]

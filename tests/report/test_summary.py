@@ -30,7 +30,9 @@ def test_hosts_of_one_cause_are_folded_into_one_line_and_one_hint() -> None:
 def test_what_was_not_taken_back_is_told_with_its_hosts() -> None:
     undone = (StepResult(name="drain", status="timed-out", undo=True),)
     text = summary(report([ok("web1"), *(failed(f"web{n}", "exec/total", steps=undone) for n in (2, 3))]))
-    assert text.splitlines()[2:] == ["  not undone  web[2-3]  the step `drain` was not taken back: look there"]
+    assert text.splitlines()[2:] == [
+        "  not undone  web[2-3]  the step `drain` was not seen to be taken back: look there"
+    ]
 
 
 def test_a_hint_that_came_with_the_failure_wins() -> None:

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from pssh.model.outcome import Failure, Reply, Result
 from pssh.report import words
+from pssh.report.grid import width_of
+from pssh.report.safe import safe
 from tests.support.runs import failed, ok, result
 
 
@@ -75,3 +77,18 @@ def test_every_line_of_a_host_stands_behind_the_gutter(data: bytes) -> None:
 )
 def test_a_table_is_enough_for_one_line(one: Result, short: bool) -> None:
     assert words.is_short(one) is short
+
+
+@given(st.text(max_size=300) | st.text("ab漢\u0301\t ", max_size=300), st.integers(3, 100))
+def test_no_line_of_a_host_is_longer_than_the_terminal_and_nothing_of_it_is_left_out(text: str, width: int) -> None:
+    line = safe(text)
+    shown = words.behind(line, width).split("\n")
+    assert all(width_of(part) <= max(width, 4) for part in shown)
+    assert shown[0][:2] in ("|", "| ") and all(part.startswith("|…") for part in shown[1:])
+    assert "".join(part[2:] for part in shown) == line.expandtabs()
+    assert words.behind(line) == (f"| {line}" if line else "|")
+
+
+def test_a_very_long_line_is_broken_in_a_moment() -> None:
+    assert len(words.behind("x" * 1_000_000, 80).split("\n")) == 12_821
+    assert len(words.behind("é" * 100_000, 80).split("\n")) == 1_283

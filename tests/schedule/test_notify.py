@@ -173,7 +173,31 @@ def test_a_program_that_fails_or_hangs_is_told_with_what_it_said(tmp_path: Path)
         deliveries.occasion(message())
         deliveries.finish()
     assert notices[0] == "could not notify by command: `sh` exit 3: no route"
-    assert "timed out after 0.2 seconds" in notices[1]
+    assert notices[1] == "could not notify by command: `sleep` timed out after 0.2 seconds"
+
+
+def test_a_notice_has_no_token_whoever_repeats_it(listener: Listener) -> None:
+    notices: list[str] = []
+    listener.status = 404
+    hook = "/services/T00AA11/xoxb-5551?key=deadbeef99"
+    url = f"{listener.url}{hook}"
+    user = f"http://canary-user:canary-pass@127.0.0.1:1{hook}"
+    words = ["curl", "-H", "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.x", url, "to@example.net"]
+    loud = ["sh", "-c", 'echo "$*" >&2; exit 3', *words]
+    for said in (
+        Notify(webhook=url, ping=url),
+        Notify(webhook=user, ping=user),
+        Notify(command=loud),
+        Notify(command=["sh", "-c", "sleep 30", *words], timeout=0.2),
+    ):
+        deliveries = Deliveries(said, notices.append)
+        deliveries.ended(message("end"))
+        deliveries.occasion(message())
+        deliveries.finish()
+    assert len(notices) == 6
+    told = "\n".join(notices)
+    assert not any(word in told for word in ("T00AA11", "xoxb", "deadbeef", "eyJ", "canary")), told
+    assert "`sh` exit 3: -H Authorization: Bearer *** *** to@example.net" in told
 
 
 def test_a_server_that_speaks_no_http_is_one_notice() -> None:

@@ -46,7 +46,9 @@ def _row(state: State, path: Path, name: str, now: datetime) -> dict[str, str]:
         job, coming = None, "no file" if not path.exists() else f"refused: {error.message}"
     zone: tzinfo = job.entry.rule.clock if job and job.entry else UTC
     if job and job.entry:
-        following = outlook.times(job.entry, now, 1)
+        # No time that was answered comes again, wherever the clock went.
+        since = max(now, known.last + job.entry.jitter) if known else now
+        following = outlook.times(job.entry, since, 1)
         coming = _local(following[0][0], zone) if following else "never"
     elif job:
         coming = "by hand"

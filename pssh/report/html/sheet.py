@@ -75,6 +75,8 @@ td:last-child,th:last-child{padding-right:0}
 .hosts td.n,.hosts td.short{width:1%;white-space:nowrap}
 .steps th[scope=row]{min-width:8em}
 .steps td.wide{width:70%}
+.waves th[scope=row]{min-width:5em}
+.waves td.wide{width:80%}
 .steps svg{display:block;overflow:visible}
 .steps .legend{margin-top:4px}
 .hint{color:var(--soft)}

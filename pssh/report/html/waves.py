@@ -3,6 +3,7 @@
 from pssh.model.report import Report
 from pssh.report import words
 from pssh.report.html import svg
+from pssh.report.html.causes import ticked
 from pssh.report.html.glyphs import badge
 from pssh.report.html.markup import Markup, tag
 from pssh.report.html.steps import bar
@@ -17,7 +18,7 @@ def waves(report: Report) -> Markup:
     found = staged(report)
     if not found:
         return Markup()
-    heads = [("Wave", "n"), ("Hosts", "wide"), ("Began", "n"), ("Took", "n")]
+    heads = [("Wave", ""), ("Hosts", "wide"), ("Began", "n"), ("Took", "n")]
     widest = max(wave.hosts for wave in found)
     begun = [wave for wave in found if wave.results]
     left = found[len(begun) :]
@@ -28,7 +29,7 @@ def waves(report: Report) -> Markup:
             "table",
             tag("thead", tag("tr", *(tag("th", name, scope="col", class_=class_ or None) for name, class_ in heads))),
             tag("tbody", *(_row(wave, widest) for wave in begun[-_MOST:])),
-            class_="steps",
+            class_="steps waves",
         ),
         *([tag("p", f"{len(begun) - _MOST:,} waves before them went as well", class_="rest")] * (len(begun) > _MOST)),
         *([tag("p", _rest(left), class_="rest")] if left else []),
@@ -47,14 +48,14 @@ def _row(wave: Wave, widest: int) -> Markup:
         counts.append(tag("li", tag("span", f"{wave.missed:,} not reached", class_="soft")))
     return tag(
         "tr",
-        tag("th", f"{wave.number:,}", scope="row", class_="n"),
+        tag("th", f"{wave.number:,} of {wave.of:,}", scope="row"),
         tag(
             "td",
             bar(wave.counts, widest),
             tag("ul", *counts, class_="legend"),
-            *([tag("p", f"The run stopped here: {wave.why}", class_="hint")] if wave.why else []),
+            *([tag("div", ticked(f"The run stopped here: {wave.why}"), class_="hint")] if wave.why else []),
             class_="wide",
         ),
-        tag("td", svg.took(wave.began), class_="n", data_of="began"),
-        tag("td", svg.took(wave.seconds), class_="n", data_of="took"),
+        tag("td", svg.took(wave.began), class_="n", data_of="after the start"),
+        tag("td", svg.took(wave.seconds), class_="n", data_of="long"),
     )

@@ -37,7 +37,7 @@ _ANSWER = re.compile(rb"^pssh-left (\d{1,6})$", re.MULTILINE)
 # Its arguments, where it is run through somebody else: that sshd process, and its own channel's command.
 #   kids   the children of a process; of sshd also by `ps`, where there is no /proc/PID/task/PID/children
 #   look   the groups of our commands: their leaders, and what of their sessions made groups of its own (`timeout`);
-#          what `sudo` gave a terminal of its own is a session of its own, and ours
+#          what `sudo` gave a terminal of its own, or `su` begins, is a session of its own, and ours
 #   lives  whether a group has a member that is no zombie; one that we may not signal does live. What a leader that has
 #          gone left behind is found by `grep`, since a shell reads a thousand files too slowly; after KILL nothing is
 #          looked for, since it spares at most what was seen before
@@ -53,7 +53,7 @@ else
 kids() { c=; [ $1 = $s ] && c=$(ps -A -o pid= -o ppid= | while read -r a b; do [ $b = $s ] && echo $a; done); };
 fi;
 note() { case " $groups " in *" $1 "*) ;; *) groups="$groups $1";; esac; };
-ours() { case "$on " in *" $1 "*) ;; *) n=; read -r n </proc/$2/comm; [ "$n" = sudo ] && on="$on $1";; esac; };
+ours() { case "$on " in *" $1 "*) ;; *) n=; read -r n </proc/$2/comm; case $n in sudo|su) on="$on $1";; esac;; esac; };
 own() { [ $# -gt 20 ] && [ $3 -gt 1 ] && ours $4 $2 && note $3; };
 look() { kids $s; for p in $c; do [ $p = $me ] && continue; note $p; on=" $p"; set -- $p;
 while [ $# -gt 0 ]; do kids $1; shift; for q in $c; do

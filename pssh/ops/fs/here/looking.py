@@ -7,7 +7,7 @@ from typing import Any
 from pssh.ops.fs.here.folders import open_file, walk
 from pssh.ops.fs.here.say import Out
 
-_BLOCK = 1 << 20
+_BLOCK = 128 << 10  # bytes: read and hashed while the processor has them at hand
 
 
 def _folder(path: bytes) -> int | None:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tarfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pssh.ops.fs.here import packing
+from pssh.ops.fs.here.main import VERBS
 from pssh.ops.fs.here.say import Out
 
 ROOT = str(Path(__file__).parents[4])
@@ -51,6 +53,19 @@ def test_it_imports_nothing_but_the_standard_library() -> None:
     code = f"import sys;sys.path.insert(0,{ROOT!r});import pssh.ops.fs.here.main;print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
     assert not {"msgspec", "click", "asyncio", "paramiko"} & {name.split(".")[0] for name in done.stdout.split()}
+
+
+def test_who_only_looks_does_not_wait_for_what_packs_and_copies() -> None:
+    code = f"import sys;sys.path.insert(0,{ROOT!r});import pssh.ops.fs.here.main,pssh.ops.fs.here.looking"
+    words = [sys.executable, "-I", "-S", "-c", f"{code};print(*sys.modules)"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert not {"tarfile", "shutil", "hashlib"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_where_it_is_said_to_be(verb: str) -> None:
+    module, name = VERBS[verb]
+    assert callable(getattr(import_module(f"pssh.ops.fs.here.{module}"), name))
 
 
 def test_a_file_that_shrinks_while_it_is_packed_spoils_nothing_else(
