@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from secrets import token_hex
 from typing import Self, TypeVar
 
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 from pssh.model.outcome import Failure
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import PLAIN
-from pssh.ops.files import facts, reading
+from pssh.ops.files import facts, makers, reading
 from pssh.ops.files.archive import lasting, moves
 from pssh.ops.files.decide import Attributes, Plan, Step
 from pssh.ops.files.facts import Facts, There
@@ -134,15 +133,16 @@ class Served:
             await self._make_all(folder)
         begins = tag(plan.facts.name).encode()
         await self._sweep(folder, begins)
-        sending = _Sending(self, plan, folder, begins + token_hex(16).encode(), wanted, backup, inplace)
-        try:
-            await sending.all()
-        except Refused as error:
-            await sending.undo()
-            raise TransportError(await self._explained(error, folder, plan.size)) from None
-        except BaseException:
-            await sending.undo()
-            raise
+        with makers.name(begins) as name:
+            sending = _Sending(self, plan, folder, name, wanted, backup, inplace)
+            try:
+                await sending.all()
+            except Refused as error:
+                await sending.undo()
+                raise TransportError(await self._explained(error, folder, plan.size)) from None
+            except BaseException:
+                await sending.undo()
+                raise
 
     async def _make_all(self, folder: bytes) -> None:
         parts = folder.split(b"/")
@@ -156,13 +156,12 @@ class Served:
                         raise
 
     async def _sweep(self, folder: bytes, begins: bytes) -> None:
-        """Remove what an earlier run left for the same target by this way."""
+        """Remove what an earlier run left for the same target by this way, unless somebody is still at it."""
         left = []
         with suppress(TransportError):  # a folder may be written to and not read
-            left = [name.name async for name in self._sftp.names(folder) if name.name.startswith(begins)]
+            left = [name.name async for name in self._sftp.names(folder) if makers.left(name.name, begins)]
         for name in left:
-            if b"." not in name[len(begins) :]:
-                await self.remove(folder + b"/" + name)
+            await self.remove(folder + b"/" + name)
 
     async def remove(self, path: bytes, depth: int = 0) -> None:
         """Remove a file, or a folder with all that is in it, if it is no deeper than we go; raises nothing."""
