@@ -253,7 +253,7 @@ def test_what_changed_on_files_is_told_in_words_and_not_in_json(home: Path) -> N
         assert pssh("fs", "stat", "-i", "fleet.toml", "web01", str(home / "f"), cwd=home).code == 0
         (home / "f").write_text("other")
     assert f"  fs stat {home}"[:14] in pssh("log", cwd=home).out
-    said = pssh("diff", "last~1", "last", cwd=home).out
+    said = pssh("diff", "last~1", "last", cwd=home, COLUMNS="").out
     assert "{" not in said
     old, new = (line.split() for line in said.splitlines() if line.startswith(("| -", "| +")))
     assert (old[3], new[3], old[-1]) == ("3", "5", str(home / "f"))
