@@ -223,7 +223,8 @@ def test_the_whole_of_a_long_output_can_be_had_later(home: Path) -> None:
     done = run(home, "web[01-03]", LONG)
     assert "`pssh show r1 'web[01-03]'` has all of it" in done.err
     assert f"({len(whole):,} bytes printed)" in done.out
-    assert pssh("show", "r1", "web02", "--raw", cwd=home).out == whole
+    assert pssh("show", "r1", "web02", "--raw=always", cwd=home).out == whole
+    assert "`pssh show last web02`" in pssh("show", "web02", cwd=home).err
     body = pssh("show", "r1", "web02", cwd=home).out
     assert "".join(f"{line[2:]}\n" for line in body.splitlines() if line.startswith("| ")) == whole
     assert pssh("show", "-o", "out", "-q", cwd=home).code == 0
