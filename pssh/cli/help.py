@@ -42,8 +42,9 @@ class Page(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {name: param for param in self.params if isinstance(param, click.Option) for name in param.opts}
+        how = {"helps": not isinstance(self, click.Group), "anywhere": ctx.allow_interspersed_args}
         try:
-            return super().parse_args(ctx, _with_values_apart(args, options, helps=not isinstance(self, click.Group)))
+            return super().parse_args(ctx, _with_values_apart(args, options, **how))
         except click.UsageError as error:
             error.ctx = error.ctx or ctx  # so that the hint is to the help of this subcommand
             raise
@@ -73,14 +74,20 @@ def _sections(params: Iterable[click.Parameter], ctx: click.Context) -> dict[str
     return dict(sorted(found.items(), key=lambda item: ORDER.index(item[0] if item[0] in ORDER else PLAIN)))
 
 
-def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option], *, helps: bool) -> list[str]:
+def _with_values_apart(
+    args: Sequence[str], options: Mapping[str, click.Option], *, helps: bool, anywhere: bool = False
+) -> list[str]:
     """Return the arguments with `--sudo=USER` as `--sudo --become-user USER`, as far as options go.
 
-    `helps`: `--help` behind the first word that is no option, the targets, is ours as well.
+    `anywhere`: options may stand behind the first word that is none. `helps`: `--help` behind that word, the targets,
+    is ours as well.
     """
     left, done = list(args), []
-    while left and left[0].startswith("-") and left[0] not in ("-", "--"):
+    while left and left[0] != "--" and (anywhere or _is_option(left[0])):
         word = left.pop(0)
+        if not _is_option(word):
+            done.append(word)
+            continue
         name, equals, value = word.partition("=")
         if equals and (other := getattr(options.get(name), "value_for", "")):
             if not value:
@@ -94,6 +101,10 @@ def _with_values_apart(args: Sequence[str], options: Mapping[str, click.Option],
     if left[1:2] == ["--help"] and left[0] != "--" and helps:
         return ["--help"]
     return done + left
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
 
 
 def _takes_next(word: str, options: Mapping[str, click.Option]) -> bool:

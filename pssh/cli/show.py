@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from pssh.cli import options, past, start, terminal
 from pssh.cli.help import Page
-from pssh.errors import NoHosts, UsageError
+from pssh.errors import NoHosts, TargetsError, UsageError
 from pssh.history.records import KeptRun
 from pssh.model.names import elements, spread
 from pssh.model.report import Report
+from pssh.ops.shellwords import quote
 from pssh.report.base import Display, Reporter, reporters
 from pssh.report.hints import again
 from pssh.report.replay import Then, replay
@@ -47,7 +48,11 @@ def command(run: str, hosts: tuple[str, ...], failed: bool, host: tuple[str, ...
     """
     how = start.display(flags)
     with past.history() as queries:
-        number = queries.number(run)
+        try:
+            number = queries.number(run)
+        except TargetsError as error:
+            hint = f"{error.hint}; a host stands behind its run: `pssh show last {quote(run)}`"
+            raise TargetsError(error.message, hint=hint) from None
         kept = queries.run(number)
         report = queries.report(number)
         operation = past.operation_of(queries, number)

@@ -223,7 +223,8 @@ def test_the_whole_of_a_long_output_can_be_had_later(home: Path) -> None:
     done = run(home, "web[01-03]", LONG)
     assert "`pssh show r1 'web[01-03]'` has all of it" in done.err
     assert f"({len(whole):,} bytes printed)" in done.out
-    assert pssh("show", "r1", "web02", "--raw", cwd=home).out == whole
+    assert pssh("show", "r1", "web02", "--raw=always", cwd=home).out == whole
+    assert "`pssh show last web02`" in pssh("show", "web02", cwd=home).err
     body = pssh("show", "r1", "web02", cwd=home).out
     assert "".join(f"{line[2:]}\n" for line in body.splitlines() if line.startswith("| ")) == whole
     assert pssh("show", "-o", "out", "-q", cwd=home).code == 0
@@ -253,7 +254,7 @@ def test_what_changed_on_files_is_told_in_words_and_not_in_json(home: Path) -> N
         assert pssh("fs", "stat", "-i", "fleet.toml", "web01", str(home / "f"), cwd=home).code == 0
         (home / "f").write_text("other")
     assert f"  fs stat {home}"[:14] in pssh("log", cwd=home).out
-    said = pssh("diff", "last~1", "last", cwd=home).out
+    said = pssh("diff", "last~1", "last", cwd=home, COLUMNS="").out
     assert "{" not in said
     old, new = (line.split() for line in said.splitlines() if line.startswith(("| -", "| +")))
     assert (old[3], new[3], old[-1]) == ("3", "5", str(home / "f"))
