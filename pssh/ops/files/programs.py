@@ -253,8 +253,8 @@ printf 'end %s\\n' "$1"
 """
 )
 # Archives one behind the other, each followed by our mark and the hashes of what was in it. GNU's tar takes `\n` in a
-# name for a line's end, and so on, if it is not told otherwise. Much is read and written in pieces as large as a pipe;
-# the usual 10 KiB took tar twice, and sshd a quarter, longer.
+# name for a line's end, and so on, if it is not told otherwise. Much is read and written in pieces as large as a pipe:
+# the usual 10 KiB cost tar and sshd more calls than anything else.
 _PACK = r"""m=$1 h=$2; shift 2
 tar -cf - ${TAR_WIDE:+"$TAR_WIDE"} ${TAR_PLAIN:+"$TAR_PLAIN"} ${TAR_FOLLOW:+-h} "$@"
 printf '%s\n' "$m"
