@@ -228,6 +228,9 @@ class Command(asyncio.SubprocessProtocol):
     async def _drain(self) -> None:
         """Wait for the streams to end, or until the drain time is over with nothing of ours held back."""
         until = self._loop.time() + self._limits.drain
+        if self._prompting is not None:
+            self._prompting.dismiss()
+            self._ends.move()
         try:
             await self._drained(until)
         except asyncio.CancelledError:  # the command has ended, and its reply is at hand

@@ -54,6 +54,11 @@ class Prompting:
             self._feed.answer(f"{signal}\n".encode())
             self._feed.on_more()
 
+    def dismiss(self) -> None:
+        """Have whoever watches beside the command, which has ended, leave: a terminal would stay open for him."""
+        if self._told:
+            self._feed.finish()
+
     def stop(self) -> bool:
         """Answer no question any more; return whether words may still follow that are to end the command."""
         self._stopped = True

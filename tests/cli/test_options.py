@@ -83,7 +83,7 @@ def test_every_flag_fills_its_field(line: str, wanted: RunOptions) -> None:
         ("--ok 0,", "`0,` is no list of exit codes from 0 to 255, such as `0,2`"),
         ("--max-output 1M/run:x", "`x` is no size; write `65536`, `64K`, `16M` or `1G`"),
         ("--mask (", "`(` is no regular expression: missing ), unterminated subpattern at position 0"),
-        ("--lock a/b", "`a/b` is no lock such as `patch`, `patch:fail` or `patch:wait=30s`"),
+        ("--lock a/b", "`a/b` is no lock such as `patch`, `patch:fail` or `patch:wait=30s,lease=2h`"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_name_of_its_option(line: str, said: str) -> None:

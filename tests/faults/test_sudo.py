@@ -77,7 +77,7 @@ async def test_what_runs_as_root_is_ended_and_seen_to_end(daemon: Sshd, user: st
     asked = user == "pssh-asked"
     failure = await ended(daemon, user, Command(text, context=Context(become="sudo", become_password="p" * asked)))
     assert (failure.cause, failure.remote_end) == ("exec/total", "killed")
-    assert processes.gone(_named("600"))
+    assert processes.gone(_named("600"), 10)
 
 
 @pytest.mark.parametrize("text", COMMANDS.values(), ids=COMMANDS)
@@ -86,14 +86,14 @@ async def test_what_su_began_in_a_session_of_its_own_is_ended_too(daemon: Sshd, 
     context = Context(become="su", become_user="pssh-asked", become_password="p")
     failure = await ended(daemon, "pssh-free", Command(text, context=context), total=3.0)
     assert failure.cause == "exec/total"
-    assert processes.gone(_named("600"))
+    assert processes.gone(_named("600"), 10)
 
 
 async def test_what_was_told_to_end_before_it_began_does_not_stay(daemon: Sshd) -> None:
     """The password is on its way, and sudo takes a while to like it."""
     command = Command("timeout 600 sleep 600; sleep 600", context=Context(become="sudo", become_password="p"))
     await ended(daemon, "pssh-asked", command, total=0.001)
-    assert processes.gone(_named("600"))
+    assert processes.gone(_named("600"), 10)
 
 
 async def ended(daemon: Sshd, user: str, command: Command, total: float = 1.0) -> Failure:

@@ -57,7 +57,7 @@ def running(cwd: Path, mark: str, command: str, *options: str) -> Iterator[subpr
     argv = [sys.executable, "-m", "pssh", "run", "-f", "json", *options, "@all", command]
     process = subprocess.Popen(argv, cwd=cwd, env=environment(cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        until(lambda: len(processes.named(f"sleep\0{mark}")) >= HOSTS)
+        until(lambda: len(processes.named(f"sleep\0{mark}")) >= HOSTS * command.count(f"sleep {mark}"))
         yield process
     finally:
         process.kill()
