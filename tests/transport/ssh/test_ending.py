@@ -518,7 +518,8 @@ async def test_login_files_that_print_do_no_harm(start_sshd: Callable[..., Sshd]
 
 async def test_a_daemon_that_left_its_session_is_left_alone(sshd: Sshd, mark: str) -> None:
     async with opened(sshd, kill_after=30) as session:
-        failure = await started(session, f"setsid sleep {mark} >/dev/null 2>&1 & sleep {mark}", mark, 2)
+        away = f"setsid sh -c 'exec sleep $0' {mark} >/dev/null 2>&1 &"  # it is away once it is called sleep
+        failure = await started(session, f"{away} sleep {mark}", mark, 2)
         session.end(STOP)
         assert (await failure).remote_end == "killed"
         (daemon,) = processes.named(mark)
