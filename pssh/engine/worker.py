@@ -249,11 +249,11 @@ def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def _lightly(transport: str) -> Iterator[None]:
     """Spare two imports of paramiko's: `invoke`, to guess at what runs it, and what tells it its own version."""
-    sys.modules["invoke"] = None  # type: ignore[assignment]
+    sys.modules["invoke"] = None  # type: ignore[assignment]  # which says that there is none
     spared = transport == "ssh" and "importlib.metadata" not in sys.modules
     if spared:
         unversioned = types.ModuleType("importlib.metadata")
-        unversioned.version = lambda name: ""  # type: ignore[attr-defined]
+        vars(unversioned)["version"] = lambda name: ""
         sys.modules["importlib.metadata"] = unversioned
     try:
         yield

@@ -177,10 +177,10 @@ class Spooled:
         for name in cut:
             if self._held.get(name) and not self._trouble:
                 self._write(name)
-        found = {f"{name}_spooled": self._written[name] for name in cut if self._fits(name, end)}
+        found: dict[str, Any] = {f"{name}_spooled": self._written[name] for name in cut if self._fits(name, end)}
         self._drop([name for name in _STREAMS if f"{name}_spooled" not in found])
         if cut and self._trouble and not end.note:
-            found["note"] = f"not all of the output could be kept: {self._trouble}"  # type: ignore[assignment]  # a text
+            found["note"] = f"not all of the output could be kept: {self._trouble}"
         return replace(end, **found) if found else end
 
     def _fits(self, name: StreamName, end: Reply | Failure) -> bool:

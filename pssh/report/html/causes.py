@@ -9,7 +9,7 @@ from pssh.report import words
 from pssh.report.hints import hint
 from pssh.report.html.glyphs import badge
 from pssh.report.html.headline import clipped
-from pssh.report.html.markup import Markup, join, tag
+from pssh.report.html.markup import Markup, heads, join, tag
 
 _MOST = 60  # causes
 _FEW = 160  # letters of folded hosts that are shown at once
@@ -26,13 +26,13 @@ def causes(report: Report) -> Markup:
     if not found:
         return Markup()
     ordered = sorted(found.items(), key=lambda item: (BY_WEIGHT.index(item[0][0]), -len(item[1])))
-    head = [tag("th", name, scope="col", class_="n" if name == "Hosts" else None) for name in _COLUMNS]
+    head = heads((name, "n" if name == "Hosts" else "") for name in _COLUMNS)
     body = [_row(status, results, report.run) for (status, _), results in ordered[:_MOST]]
     left = sum(len(results) for _, results in ordered[_MOST:])
     return tag(
         "section",
         tag("h2", "Causes", id="causes-title"),
-        tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), class_="causes"),
+        tag("table", head, tag("tbody", *body), class_="causes"),
         *([tag("p", f"{len(ordered) - _MOST:,} more causes of {words.count(left)}", class_="rest")] if left else []),
         aria_labelledby="causes-title",
     )

@@ -8,7 +8,7 @@ from pssh.report import words
 from pssh.report.html.causes import folded
 from pssh.report.html.glyphs import badge
 from pssh.report.html.headline import clipped
-from pssh.report.html.markup import Markup, tag
+from pssh.report.html.markup import Markup, heads, tag
 from pssh.report.html.steps import ended_by
 
 MOST_ROWS = 1_500  # hosts with a row of their own
@@ -69,7 +69,7 @@ def _columns(results: Sequence[Result]) -> list[Column]:
 
 
 def _table(results: Sequence[Result], columns: Sequence[Column], caption: str) -> Markup:
-    head = tag("thead", tag("tr", *(tag("th", name, scope="col", class_=class_ or None) for name, class_ in columns)))
+    head = heads(columns)
     body = tag("tbody", *(_row(result, columns) for result in results))
     return tag("table", *([tag("caption", caption)] if caption else []), head, body, class_="hosts")
 
@@ -107,7 +107,7 @@ def _rest(rest: Sequence[Result]) -> Iterator[Markup]:
         return
     groups = grouped(rest)
     yield tag("p", f"{words.count(len(rest))} more, folded by result:", class_="rest")
-    head = ((name, "n" if name == "Hosts" else None) for name in ("Which", "Status", "Hosts", "Time", "Output"))
+    head = ((name, "n" if name == "Hosts" else "") for name in ("Which", "Status", "Hosts", "Time", "Output"))
     body = []
     for group in groups[:_MOST_FOLDED]:
         body.append(
@@ -122,7 +122,7 @@ def _rest(rest: Sequence[Result]) -> Iterator[Markup]:
         )
     yield tag(
         "table",
-        tag("thead", tag("tr", *(tag("th", name, scope="col", class_=class_) for name, class_ in head))),
+        heads(head),
         tag("tbody", *body),
         class_="hosts rest-of",
     )

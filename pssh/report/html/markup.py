@@ -43,6 +43,11 @@ def tag(name: str, /, *children: str, **attributes: str | int | float | bool | N
     return Markup(f"<{name}{opening}>" if name in _VOID else f"<{name}{opening}>{join(children)}</{name}>")
 
 
+def heads(columns: Iterable[tuple[str, str]]) -> Markup:
+    """Return the head of a table: the name and the class of each column."""
+    return tag("thead", tag("tr", *(tag("th", name, scope="col", class_=kind or None) for name, kind in columns)))
+
+
 def _value(value: str | float) -> str:
     if isinstance(value, str):
         return value if isinstance(value, Markup) else text(value)

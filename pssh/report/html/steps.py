@@ -9,7 +9,7 @@ from pssh.model.report import BY_WEIGHT
 from pssh.report import words
 from pssh.report.html import svg, times
 from pssh.report.html.glyphs import badge
-from pssh.report.html.markup import Markup, join, tag
+from pssh.report.html.markup import Markup, heads, join, tag
 
 _ORDER: tuple[Status, ...] = ("ok", *BY_WEIGHT[:-1])
 _HIGH = 14  # pixels of a bar
@@ -59,13 +59,13 @@ def steps(results: Sequence[Result]) -> Markup:
     found = rows(results)
     if not found:
         return Markup()
-    heads = [("Step", ""), ("Hosts", "wide"), ("Median", "n"), ("Slowest", "n")]
+    columns = [("Step", ""), ("Hosts", "wide"), ("Median", "n"), ("Slowest", "n")]
     return tag(
         "section",
         tag("h2", "Steps", id="steps-title"),
         tag(
             "table",
-            tag("thead", tag("tr", *(tag("th", name, scope="col", class_=class_ or None) for name, class_ in heads))),
+            heads(columns),
             tag("tbody", *(_shown(row, len(results)) for row in found)),
             class_="steps",
         ),

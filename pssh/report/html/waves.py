@@ -5,7 +5,7 @@ from pssh.report import words
 from pssh.report.html import svg
 from pssh.report.html.causes import ticked
 from pssh.report.html.glyphs import badge
-from pssh.report.html.markup import Markup, tag
+from pssh.report.html.markup import Markup, heads, tag
 from pssh.report.html.steps import bar
 from pssh.report.staged import Wave
 from pssh.report.staged import waves as staged
@@ -18,7 +18,7 @@ def waves(report: Report) -> Markup:
     found = staged(report)
     if not found:
         return Markup()
-    heads = [("Wave", ""), ("Hosts", "wide"), ("Began", "n"), ("Took", "n")]
+    columns = [("Wave", ""), ("Hosts", "wide"), ("Began", "n"), ("Took", "n")]
     widest = max(wave.hosts for wave in found)
     begun = [wave for wave in found if wave.results]
     left = found[len(begun) :]
@@ -27,7 +27,7 @@ def waves(report: Report) -> Markup:
         tag("h2", "Waves", id="waves-title"),
         tag(
             "table",
-            tag("thead", tag("tr", *(tag("th", name, scope="col", class_=class_ or None) for name, class_ in heads))),
+            heads(columns),
             tag("tbody", *(_row(wave, widest) for wave in begun[-_MOST:])),
             class_="steps waves",
         ),
