@@ -53,7 +53,8 @@ else
 kids() { c=; [ $1 = $s ] && c=$(ps -A -o pid= -o ppid= | while read -r a b; do [ $b = $s ] && echo $a; done); };
 fi;
 note() { case " $groups " in *" $1 "*) ;; *) groups="$groups $1";; esac; };
-ours() { case "$on " in *" $1 "*) ;; *) n=; read -r n </proc/$2/comm; case $n in sudo|su) on="$on $1";; esac;; esac; };
+ours() { case "$on " in *" $1 "*) return 0;; esac; by=; read -r by </proc/$2/comm;
+case $by in sudo|su) on="$on $1";; *) return 1;; esac; };
 own() { [ $# -gt 20 ] && [ $3 -gt 1 ] && ours $4 $2 && note $3; };
 look() { kids $s; for p in $c; do [ $p = $me ] && continue; note $p; on=" $p"; set -- $p;
 while [ $# -gt 0 ]; do kids $1; shift; for q in $c; do
