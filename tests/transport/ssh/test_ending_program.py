@@ -29,7 +29,13 @@ while os.wait()[0] != told.pid:
 """
 _PROGRAM = ending.COMMAND.removeprefix("exec sh -c '").removesuffix("'")
 _DEAF = "trap '' TERM;"
-_GROUP = f'{sys.executable} -c \'import os, sys; os.setpgid(0, 0); os.execvp("sleep", ["sleep", sys.argv[1]])\''
+_GROUP = f"{sys.executable} group"
+_OF_ITS_OWN = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+os.setpgid(0, 0)
+os.execvp("sleep", ["sleep", sys.argv[1]])
+"""
 
 
 class Program:
@@ -84,6 +90,7 @@ def started(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
 
 @contextmanager
 def _beside(shell: str, command: str, cwd: Path) -> Iterator[Program]:
+    (cwd / "group").write_text(_OF_ITS_OWN)
     mark = f"6{time.monotonic_ns() % 10**10}"
     argv = [sys.executable, "-c", _PARENT, shell, _PROGRAM, command.replace("{m}", mark)]
     with subprocess.Popen(argv, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -121,9 +128,20 @@ def test_a_session_that_sudo_or_su_began_is_counted_and_ended(
     assert program.sleeping() == []
 
 
-def test_whatever_is_left_is_killed_when_its_input_ends(started: Callable[[str], Program]) -> None:
-    program = started(f"{_DEAF} {_GROUP} {{m}}; true")
+def test_what_a_deaf_command_begins_after_term_is_killed_with_it(started: Callable[[str], Program]) -> None:
+    """Each step of it has a group of its own, as under `timeout`, and the next begins when TERM ends the first."""
+    program = started(f"{_DEAF} {_GROUP} {{m}}; {_GROUP} {{m}}0; true")
     program.starts("")
-    assert program.say("TERM") == 2
+    program.say("TERM")
+    program.starts("0")
+    program.say("KILL")
+    until(lambda: program.say("0") == 0)
+    assert program.sleeping("0") == []
+
+
+def test_whatever_is_left_is_killed_when_its_input_ends(started: Callable[[str], Program]) -> None:
+    program = started(f"{_DEAF} sleep {{m}}; true")
+    program.starts("")
+    assert program.say("TERM") == 1
     program.leave()
     assert processes.gone(program.sleeping())
