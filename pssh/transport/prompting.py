@@ -48,7 +48,11 @@ class Prompting:
             feed.hold()
 
     def tell(self, signal: str) -> None:
-        """Have whoever watches beside the command end it by this signal, now or as soon as somebody does."""
+        """Have whoever watches beside the command end it by this signal, now or as soon as somebody does.
+
+        Then TERM comes first also where it is late for that: KILL ends who watches as well, who would not see what the
+        command, which begins in that very moment, has just given a group of its own (`timeout`).
+        """
         self._signal = signal
         if self._passed and self._told:
             self._feed.answer(f"{signal}\n".encode())
@@ -79,8 +83,8 @@ class Prompting:
             if found:  # first: whoever asked before it does not wait any more, and would read no answer
                 self._passed, self._tail = True, b""
                 self._feed.release()
-                if self._signal:
-                    self.tell(self._signal)
+                for signal in dict.fromkeys(("TERM", self._signal)) if self._signal else ():
+                    self.tell(signal)
                 return after
         output = self._look()
         cut = max(len(self._tail) - _TAIL, 0 if self._mark else self._tail.rfind(b"\n") + 1)

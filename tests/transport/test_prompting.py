@@ -218,6 +218,15 @@ def test_a_command_is_told_to_end_once_it_runs_and_not_before() -> None:
     assert feed.next(100) == b"KILL\n"
 
 
+def test_a_command_that_begins_after_its_kill_is_told_term_first() -> None:
+    """What it has just given a group of its own is seen by a second look only, and after KILL there is none."""
+    prompting, feed = told()
+    prompting.tell("TERM")
+    prompting.tell("KILL")
+    prompting.take("stderr", SAID)
+    assert feed.next(100) == b"TERM\nKILL\n"
+
+
 def test_nobody_is_told_where_nobody_is_beside_it() -> None:
     prompting, feed = told(told=False)
     prompting.take("stderr", SAID)

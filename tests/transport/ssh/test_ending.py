@@ -211,7 +211,6 @@ async def test_where_there_is_no_helper_the_signal_request_takes_its_place(answe
 async def test_a_helper_that_does_not_answer_is_not_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ending, "_PATIENCE", 0.01)
     command = Command(kill_after=0.05).helped()
-    await command.until("open", "exec HELPER", "TERM", "signal TERM")
     await command.until("open", "exec HELPER", "TERM", "signal TERM", "KILL", "signal KILL")
     assert (await command.end()).remote_end == "left running"
 
