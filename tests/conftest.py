@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from pssh.demo.fleet import DemoFleet
+from tests.support import command
 from tests.support.faulty import Faulty
 from tests.support.sshd import Sshd, sshd_fleet
+
+
+def pytest_sessionfinish() -> None:
+    command.end()
 
 
 @pytest.fixture(scope="session")
