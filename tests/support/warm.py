@@ -81,6 +81,10 @@ def _be(command: dict[str, Any], streams: list[int]) -> NoReturn:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    if os.isatty(0):
+        os.close(os.open(os.ttyname(0), os.O_RDWR))  # so that it is the session's
+    for said in (sys.stdout, sys.stderr):
+        said.reconfigure(line_buffering=said is sys.stderr or said.isatty())  # type: ignore[union-attr]
     os.chdir(command["cwd"])
     os.environ.clear()
     os.environ.update(command["environ"])
