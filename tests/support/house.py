@@ -8,7 +8,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 MOST_LINES = 400
@@ -97,6 +97,10 @@ class Module:
         return list(ast.walk(self.tree))
 
     @cached_property
+    def importing(self) -> list[ast.Import | ast.ImportFrom | ast.Call]:
+        return [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)]
+
+    @cached_property
     def uses(self) -> list[tuple[int, str]]:
         return list(_uses(self))
 
@@ -117,6 +121,7 @@ def longest(name: str, rooms: Iterable[str]) -> str:
     )
 
 
+@cache
 def read(root: Path, package: str = "pssh") -> list[Module]:
     """Return every module of the package folder below `root`, in the order of their paths."""
     found = []
@@ -131,7 +136,7 @@ def read(root: Path, package: str = "pssh") -> list[Module]:
 
 def imports(module: Module, names: set[str]) -> Iterator[tuple[int, str]]:
     """Yield line and full dotted name of all that is imported, wherever it stands and by whatever call."""
-    for node in module.nodes:
+    for node in module.importing:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -158,7 +163,7 @@ def dotted(node: ast.expr) -> str:
 def meanings(module: Module) -> dict[str, str]:
     """Return what each imported name stands for: `{"now": "time.time"}` after `from time import time as now`."""
     found = {}
-    for node in module.nodes:
+    for node in module.importing:
         if isinstance(node, ast.Import):
             found.update({alias.asname or alias.name.split(".")[0]: alias.name for alias in node.names if alias.asname})
         elif isinstance(node, ast.ImportFrom):

@@ -10,7 +10,7 @@ from typing import get_args
 
 import html5lib
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -82,6 +82,7 @@ hostile = st.text() | st.sampled_from(
 )
 
 
+@settings(max_examples=40)  # a page is long
 @given(hostile, hostile, hostile.map(lambda said: said.encode("utf-8", "surrogatepass")), st.binary(), hostile)
 def test_nothing_that_comes_from_outside_is_more_than_text(
     name: str, message: str, stdout: bytes, stderr: bytes, said: str
