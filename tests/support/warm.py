@@ -1,9 +1,9 @@
 """A process that has imported all that `pssh` needs, and forks for each command of a test: imports are paid once.
 
 What is forked is the command as it is typed, in every way that a test could see from outside: a session, a folder, an
-environment and streams of its own, `python -m pssh` from its first line. Its first worker is forked too, where it would
-be started. Why not for every test: how a command starts, and what it imports for that, is only true of one that was
-started; `tests/house`, `tests/engine` and all tests that signal, kill or screen a command start theirs.
+environment and streams of its own, `python -m pssh` from its first line; its worker is forked from it as ever. Why not
+for every test: how a command starts, and what it imports for that, is only true of one that was started. The tests of
+`tests/house`, `tests/engine` and `tests/demo`, those of signals and keys, and those that kill a command start theirs.
 """
 
 import importlib
@@ -11,20 +11,15 @@ import json
 import os
 import pkgutil
 import runpy
-import signal
 import socket
-import subprocess
 import sys
 import time
-import traceback
 from contextlib import suppress
-from functools import partial
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pssh
 from pssh import plugins
-from pssh.engine import spawn, worker
+from pssh.engine import worker
 
 _STREAMS = 3
 _APART = ("pssh.testing", "pssh.__main__", "pssh.demo")
@@ -89,31 +84,8 @@ def _be(command: dict[str, Any], streams: list[int]) -> NoReturn:
     os.environ.clear()
     os.environ.update(command["environ"])
     time.tzset()
-    spawn.subprocess = SimpleNamespace(Popen=_popen, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE)  # type: ignore
     sys.argv = ["pssh", *command["args"]]
     runpy.run_module("pssh", run_name="__main__", alter_sys=True)
-    os._exit(0)
-
-
-def _popen(argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start what would be the first worker; those that follow are started as ever."""
-    spawn.subprocess = subprocess  # type: ignore[attr-defined]
-    return subprocess.Popen(argv, preexec_fn=partial(_work, argv, *options["pass_fds"]), **options)
-
-
-def _work(argv: list[str], descriptor: int) -> NoReturn:
-    """Be the interpreter that is about to be started, with its streams in place and none of its signals set."""
-    os.closerange(_STREAMS, descriptor)
-    os.closerange(descriptor + 1, 1 << 10)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    _, _, _, code, *sys.argv[1:] = argv
-    try:
-        exec(code, {"__name__": "__main__"})
-    except BaseException:  # noqa: BLE001  as an interpreter does with what nobody caught
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
     os._exit(0)
 
 
