@@ -8,8 +8,22 @@ from pathlib import Path
 import pytest
 
 from pssh.demo.fleet import DemoFleet
+from tests.support import command
 from tests.support.faulty import Faulty
 from tests.support.sshd import Sshd, sshd_fleet
+
+_LONG = ("faults", "flows", "engine", "demo", "transport")  # folders whose files take longest, some in one test
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that at the end no process waits for another; the rest stays as it is."""
+    order = {name: place for place, name in enumerate(_LONG)}
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: order.get(item.path.relative_to(tests).parts[0], len(order)))
+
+
+def pytest_sessionfinish() -> None:
+    command.end()
 
 
 @pytest.fixture(scope="session")

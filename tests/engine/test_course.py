@@ -414,7 +414,7 @@ async def test_a_run_can_be_widened_and_narrowed_while_it_goes_on(make: Make) ->
     engine = make(parallel=2)
     in_flight, most, least = 0, 0, 99
     ends = 0
-    async for event in engine.run(jobs(*["sleep 0.02"] * 60)):
+    async for event in engine.run(jobs(*["sleep 0.05"] * 60)):
         in_flight += isinstance(event, JobStarted) - isinstance(event, JobEnded)
         ends += isinstance(event, JobEnded)
         if isinstance(event, JobEnded) and ends == 4:

@@ -86,7 +86,8 @@ def test_every_skipped_test_says_why() -> None:
     bare = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sorted((ROOT / "tests").rglob("*.py"))
-        for node in skips(ast.parse(path.read_text("utf-8")))
+        if re.search("skip|xfail", text := path.read_text("utf-8"))
+        for node in skips(ast.parse(text))
     ]
     assert not bare
 

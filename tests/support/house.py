@@ -8,6 +8,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 MOST_LINES = 400
@@ -92,6 +93,18 @@ class Module:
     lines: int
     tree: ast.Module
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def importing(self) -> list[ast.Import | ast.ImportFrom | ast.Call]:
+        return [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)]
+
+    @cached_property
+    def uses(self) -> list[tuple[int, str]]:
+        return list(_uses(self))
+
     @property
     def room(self) -> str:
         return longest(self.name, FLOORS)
@@ -109,6 +122,7 @@ def longest(name: str, rooms: Iterable[str]) -> str:
     )
 
 
+@cache
 def read(root: Path, package: str = "pssh") -> list[Module]:
     """Return every module of the package folder below `root`, in the order of their paths."""
     found = []
@@ -123,7 +137,7 @@ def read(root: Path, package: str = "pssh") -> list[Module]:
 
 def imports(module: Module, names: set[str]) -> Iterator[tuple[int, str]]:
     """Yield line and full dotted name of all that is imported, wherever it stands and by whatever call."""
-    for node in ast.walk(module.tree):
+    for node in module.importing:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -150,7 +164,7 @@ def dotted(node: ast.expr) -> str:
 def meanings(module: Module) -> dict[str, str]:
     """Return what each imported name stands for: `{"now": "time.time"}` after `from time import time as now`."""
     found = {}
-    for node in ast.walk(module.tree):
+    for node in module.importing:
         if isinstance(node, ast.Import):
             found.update({alias.asname or alias.name.split(".")[0]: alias.name for alias in node.names if alias.asname})
         elif isinstance(node, ast.ImportFrom):
@@ -158,10 +172,10 @@ def meanings(module: Module) -> dict[str, str]:
     return found
 
 
-def uses(module: Module) -> Iterator[tuple[int, str]]:
+def _uses(module: Module) -> Iterator[tuple[int, str]]:
     """Yield line and meaning of every name and attribute chain, imports followed."""
     known = meanings(module)
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute | ast.Name):
             head, dot, rest = dotted(node).partition(".")
             yield node.lineno, known.get(head, head) + dot + rest
@@ -196,10 +210,10 @@ def shape(module: Module, names: set[str]) -> Iterator[tuple[int, str]]:
     """No relative import, no block for type checkers only, no module of more than one sitting."""
     if module.lines > MOST_LINES:
         yield module.lines, f"{module.lines} lines, {MOST_LINES} at most"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.level:
             yield node.lineno, "a relative import"
-    yield from ((line, "a TYPE_CHECKING block") for line, name in uses(module) if name.endswith("TYPE_CHECKING"))
+    yield from ((line, "a TYPE_CHECKING block") for line, name in module.uses if name.endswith("TYPE_CHECKING"))
 
 
 def borders(module: Module, names: set[str]) -> Iterator[tuple[int, str]]:
@@ -208,7 +222,7 @@ def borders(module: Module, names: set[str]) -> Iterator[tuple[int, str]]:
         if inside(name, NEVER_IMPORTED):
             yield line, f"`{name}` is not used here"
     timeless = inside(module.name, WALL_CLOCK_FREE) and module.name != WALL_CLOCK_DOOR
-    for line, name in uses(module):
+    for line, name in module.uses:
         if name in NEVER_CALLED and (name, module.name) != ("os.fork", FORKS):
             yield line, f"`{name}` is not used here"
         if timeless and name in WALL_CLOCK | {"datetime.now", "datetime.utcnow"}:
@@ -221,7 +235,7 @@ def paramiko(module: Module, names: set[str]) -> Iterator[tuple[int, str]]:
     """Of paramiko only protocol and cryptography: none of its threads, files, policies or clients."""
     if inside(module.name, ["pssh.demo"]):
         return
-    for line, name in [*imports(module, names), *uses(module)]:
+    for line, name in [*imports(module, names), *module.uses]:
         match name.split("."):
             case ["paramiko", word, *_] if word in PARAMIKO_MODULES | PARAMIKO_NAMES:
                 yield line, f"`{name}` is not used here"

@@ -13,11 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CTRL_C = b"\x03"
+from tests.support import command
 
-# Popen has made it the leader of a new session; opening a terminal makes that its own. Done in the child by a program
-# rather than by preexec_fn, which may deadlock in a process with threads.
-_TAKE_TERMINAL = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execvp(sys.argv[1], sys.argv[1:])"
+CTRL_C = b"\x03"
 
 
 @dataclass(frozen=True)
@@ -52,16 +50,7 @@ def run_on_pty(
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     began = typed = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *argv],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=env,
-        cwd=cwd,
-        start_new_session=True,
-    )
-    os.close(theirs)
+    process = _start([str(word) for word in argv], theirs, env, cwd)
     screen = bytearray()
     seen = 0
     waiting = list(keys)
@@ -89,3 +78,21 @@ def run_on_pty(
             process.wait()
     now = time.monotonic()
     return Screen(bytes(screen), code, now - began, now - typed)
+
+
+def _start(argv: list[str], terminal: int, env: dict[str, str] | None, cwd: Path | None) -> command.Process:
+    """Start a command on a terminal, which is closed here."""
+    if argv[:3] == [sys.executable, "-m", "pssh"] and env is not None and cwd is not None:
+        return command.start(argv[3:], [terminal] * 3, cwd, env)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", command.TAKE_TERMINAL, *argv],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    finally:
+        os.close(terminal)

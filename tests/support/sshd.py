@@ -19,6 +19,7 @@ import pytest
 
 from pssh.demo.sandbox import sweep
 from tests.support import processes
+from tests.support.keys import make_key
 
 MISSING = "the real sshd is not on this machine: `apt-get install openssh-server`"
 _START_SECONDS = 10.0
@@ -147,8 +148,7 @@ def sshd_fleet(
 
 def _key(file: Path) -> None:
     if not file.exists():
-        kind = file.name.partition("_")[2]
-        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", file], check=True)
+        make_key(file, file.name.partition("_")[2])
 
 
 def _start(folder: Path, config: str, within: Sequence[str]) -> Sshd:

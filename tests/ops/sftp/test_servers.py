@@ -95,7 +95,7 @@ async def test_what_is_wrong_behind_a_real_sshd_is_named(start_sshd, tmp_path: P
         identity=(str(daemon.identity),),
         known_hosts=(str(daemon.known_hosts()),),
     )
-    limits = Limits(stall=1.0, kill_after=0.5)
+    limits = Limits(stall=1.0 if kind == "stall" else 20.0, kill_after=0.5)
     async with SSHTransport({}, 8).open("h", connection, limits, Quiet()) as session:
         with pytest.raises(TransportError) as caught:
             async with Sftp.open(session) as sftp:

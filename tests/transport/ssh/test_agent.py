@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from pssh.transport.ssh.agent import RSA_SHA2_512, Agent, AgentError, list_keys
+from tests.support.keys import make_key
 
 
 def string(data: bytes) -> bytes:
@@ -34,9 +35,7 @@ def agent(tmp_path_factory) -> Iterator[tuple[str, list[bytes]]]:
             assert process.poll() is None
             time.sleep(0.005)
         for kind in ("ed25519", "rsa"):
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"{kind} key", "-f", folder / kind], check=True
-            )
+            make_key(folder / kind, kind, comment=f"{kind} key")
             subprocess.run(
                 ["ssh-add", "-q", folder / kind],
                 check=True,

@@ -1,6 +1,5 @@
 import asyncio
 import base64
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pssh.transport.ssh.agent import AgentError
 from pssh.transport.ssh.auth import AgentKey, Credentials, FileKey, Login, Password, load_key
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
+from tests.support.keys import make_key
 from tests.support.peer import ACCEPT, SUCCESS, USER_KEY, Pair
 
 FAILURE = b"\x33" + text("publickey,password") + b"\0"
@@ -210,7 +210,7 @@ def test_key_files_of_every_form_are_read(tmp_path: Path, kind: str, form: str, 
     if kind == "ed25519" and form != "RFC4716":
         form = "RFC4716"  # ssh-keygen writes it in no other form
     file = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-m", form, "-N", passphrase, "-f", file], check=True)
+    make_key(file, kind, passphrase=passphrase, form=form)
     public = base64.b64decode((tmp_path / "key.pub").read_text().split()[1])
     secrets = {f"passphrase:{file}": Secret(passphrase)} if passphrase else {}
     assert load_key(str(file), secrets).blob == public

@@ -19,6 +19,7 @@ from pssh.model.secret import Secret, slot
 from pssh.model.work import Limits, Prompt, TransportError
 from pssh.transport.ssh.connect import SSHTransport
 from tests.support.faulty import Faulty
+from tests.support.keys import make_key
 from tests.support.peer import Silent
 from tests.support.processes import descendants
 from tests.support.sshd import Sshd
@@ -44,10 +45,6 @@ async def ask(connection: Connection, command: str = "true", *, stdin: bytes = b
             return await session.exec(command, stdin=stdin)
         except TransportError as error:
             return error.failure
-
-
-def make_key(file: Path, kind: str = "ed25519") -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", file], check=True)
 
 
 def add_to_agent(agent: str, key: Path) -> None:

@@ -11,23 +11,18 @@ import pytest
 from pssh.errors import CredentialError
 from pssh.model.secret import Secret
 from pssh.transport.ssh.keyfiles import KeyFile, inspect, load, unlocks
+from tests.support.keys import make_key
 
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory) -> Path:
     """Keys of all formats ssh-keygen writes, open and locked by `a secret`."""
     folder = tmp_path_factory.mktemp("zoo")
-    for name, *options in (
-        ("ed25519", "-t", "ed25519"),
-        ("ecdsa", "-t", "ecdsa", "-b", "384"),
-        ("ecdsa-pem", "-t", "ecdsa", "-m", "PEM"),
-        ("ecdsa-pkcs8", "-t", "ecdsa", "-m", "PKCS8"),
-        ("rsa", "-t", "rsa", "-b", "2048"),
-        ("rsa-pem", "-t", "rsa", "-b", "2048", "-m", "PEM"),
-    ):
+    for name in KINDS:
+        kind, _, form = name.partition("-")
+        bits = 384 if name == "ecdsa" else 256
         for suffix, secret in (("", ""), ("-locked", "a secret")):
-            command = ["ssh-keygen", "-q", "-N", secret, "-C", "it", "-f", folder / (name + suffix), *options]
-            subprocess.run(command, check=True)
+            make_key(folder / (name + suffix), kind, bits=bits, passphrase=secret, comment="it", form=form.upper())
     return folder
 
 
