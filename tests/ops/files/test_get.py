@@ -18,6 +18,7 @@ from pssh.model.outcome import Failure, Reply
 from pssh.model.work import TransportError
 from pssh.ops.files import tar
 from pssh.ops.files.get import Get, kept_apart
+from pssh.ops.files.landing import Whole
 from pssh.ops.files.names import tag
 from pssh.ops.files.pull import _made_up
 from tests.support.shells import SHELLS, Shell
@@ -189,16 +190,20 @@ async def test_a_dry_run_is_sent_no_content(home: Path, here: Path):
     assert (len(lengths), lengths[0] < 2000, everything(here)) == (1, True, [])
 
 
-@pytest.mark.parametrize("what", ["unpack._LONG", "pull._MOST_HELD", "stream._MOST_PATHS"])
+@pytest.mark.parametrize(("what", "commands"), [("unpack._LONG", 1), ("pull._MOST_HELD", 1), ("stream._MOST_PATHS", 3)])
 async def test_a_tree_comes_whole_where_any_of_it_is_too_much_at_once(
-    home: Path, here: Path, what: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, here: Path, what: str, commands: int, monkeypatch: pytest.MonkeyPatch
 ):
-    tree = small(home)
+    tree, shell = small(home), Shell(home)
     (home / "other").write_bytes(os.urandom(5000))
     monkeypatch.setattr(f"pssh.ops.files.{what}", 0)
-    await get(home, tree, home / "other", here)
+    written: list[Whole] = []
+    write = Whole.write
+    monkeypatch.setattr(Whole, "write", lambda whole: written.append(whole) or write(whole))
+    await Get((str(tree), str(home / "other")), str(here), host="web1").perform(shell)
     assert differences(tree, here / "web1/t") == ""
     assert (here / "web1/other").read_bytes() == (home / "other").read_bytes()
+    assert (len(shell.asked), len(written), leftovers(here)) == (commands, 8 if "HELD" in what else 0, [])
 
 
 async def test_nothing_gets_its_name_before_all_of_it_is_on_the_disk(
@@ -235,15 +240,34 @@ async def test_where_the_disk_here_is_full_no_file_of_a_tree_gets_its_name(
     assert (failure.cause, files(here)) == ("local/disk-full", [])
 
 
-async def test_a_file_that_goes_away_behind_the_archive_is_refused_and_so_is_the_rest(home: Path, here: Path):
-    tree, tools = small(home), home.parent / "tools"
-    tools.mkdir()
-    (tools / "tar").write_text(f'#!/bin/sh\n{shutil.which("tar")} "$@"; rm -f {tree}/f3\n')
-    (tools / "tar").chmod(0o755)
-    shell = Shell(home, env={"PATH": f"{tools}:{os.environ['PATH']}"})
+def tool(home: Path, name: str, code: str) -> dict[str, str]:
+    """Return an environment in which a tool is a script; `$REAL` is what it is otherwise."""
+    folder = home.parent / "tools"
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/sh\nREAL={shutil.which(name)}\n{code}\n")
+    (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("instead", ["", "mkfifo"])
+async def test_a_file_that_goes_away_behind_the_archive_is_refused_and_so_is_the_rest(
+    home: Path, here: Path, instead: str
+):
+    tree = small(home)
+    shell = Shell(home, env=tool(home, "tar", f'$REAL "$@"; rm -f {tree}/f3; {instead} {tree}/f3'))
     with pytest.raises(TransportError) as caught:
         await Get((str(tree),), str(here), host="web1").perform(shell)
     assert (caught.value.failure.cause, files(here)) == ("transfer/remote-denied", [])
+
+
+async def test_a_name_of_two_lines_comes_where_the_tool_that_hashes_prints_it_as_it_is(home: Path, here: Path):
+    tree = small(home)
+    (tree / "two\nlines").write_bytes(b"x")
+    code = """[ $# -gt 0 ] || exec $REAL
+for x do sum=$($REAL < "$x"); printf '%s  %s\\n' "${sum%% *}" "$x"; done"""
+    shell = Shell(home, env=tool(home, "sha256sum", code))
+    await Get((str(tree),), str(here), host="web1").perform(shell)
+    assert (differences(tree, here / "web1/t"), len(shell.asked)) == ("", 1)
 
 
 async def test_small_files_come_no_faster_than_the_rate(home: Path, here: Path):
@@ -413,7 +437,9 @@ async def test_names_that_differ_in_case_only_come_where_that_makes_a_difference
 
 
 async def test_a_file_that_the_kernel_makes_up_comes_whole(home: Path, here: Path):
-    await get(home, "/proc/sys/kernel/ostype", "/proc/version", here)
+    shell = Shell(home)
+    await Get(("/proc/sys/kernel/ostype", "/proc/version"), str(here), host="web1").perform(shell)
+    assert " '' /proc/sys" in shell.asked[0]  # and not with what is small
     assert (here / "web1/ostype").read_text() == "Linux\n"
     assert (here / "web1/version").read_text().startswith("Linux version")
 

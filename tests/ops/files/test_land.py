@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pssh.ops.files.land import Ground
-from pssh.ops.files.landing import Piecemeal
+from pssh.ops.files.landing import Landing, Piecemeal, Whole
 
 DIE = """
 import os, sys
@@ -34,7 +34,7 @@ def written(ground: Ground, data: bytes) -> Piecemeal:
     return landing
 
 
-def named(landing: Piecemeal) -> None:
+def named(landing: Landing) -> None:
     landing.ready(0o644, None)
     landing.name()
 
@@ -89,3 +89,16 @@ def test_a_folder_that_another_run_removed_before_it_was_locked_is_made_anew(
     ground = Ground(str(tmp_path))
     named(written(ground, b"ours"))
     assert (tmp_path / "h/x").read_bytes() == b"ours"
+
+
+def test_a_small_file_is_written_when_it_is_named_or_before_that_if_it_is_to_be_held_no_longer(tmp_path: Path) -> None:
+    ground = Ground(str(tmp_path))
+    early, late = (Whole(ground, (b"h", name), memoryview(name * 3)) for name in (b"a", b"b"))
+    early.write()
+    (stage,) = (path for path in tmp_path.iterdir() if path.name != "h")
+    assert [path.read_bytes() for path in stage.iterdir()] == [b"aaa"]
+    for landing in (early, late):
+        named(landing)
+    ground.close()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "h").iterdir()} == {"a": b"aaa", "b": b"bbb"}
+    assert names(tmp_path) == ["h"]
