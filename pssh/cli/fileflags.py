@@ -6,6 +6,13 @@ from pssh.cli import options
 from pssh.cli.options import named, option, together
 from pssh.cli.types import BYTES
 
+via = option(
+    "Files",
+    "--via",
+    type=click.Choice(["auto", "stream", "sftp"]),
+    default="auto",
+    help="Over the host's shell, or SFTP.  [what works]",
+)
 files = together(
     options.inventory,
     options.narrowing,
@@ -16,13 +23,7 @@ files = together(
     options.stopping,
     options.privilege,
     options.output,
-    option(
-        "Files",
-        "--via",
-        type=click.Choice(["auto", "stream", "sftp"]),
-        default="auto",
-        help="Over the host's shell, or SFTP.  [what works]",
-    ),
+    via,
     option("Files", "--force", is_flag=True, help="Also what is the same already."),
     option("Files", "--follow", is_flag=True, help="Take symbolic links for what they point to."),
     option("Files", "--times", is_flag=True, help="Keep the times of the source."),

@@ -4,6 +4,7 @@ No traceback reaches the person, and nothing but the subcommand asked for is imp
 """
 
 import difflib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ class Commands(Page, click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"pssh.cli.{name}").command
+        gc.enable()  # it was off from the first line to the last import
         return command
 
     def resolve_command(

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from pssh.cli import early, options
+from pssh.cli.fileflags import via
 from pssh.cli.help import Page
 from pssh.cli.types import BYTES, Number
 from pssh.errors import UsageError
@@ -37,6 +38,7 @@ EXAMPLES = """
 @options.named("Files", "--exclude-from", metavar="FILE", multiple=True, help="Patterns from FILE, one a line.")
 @options.option("Files", "--gitignore", is_flag=True, help="The patterns of DIR/.gitignore, and leave .git out.")
 @options.option("Files", "--pull", is_flag=True, help="DIR of each host to DEST/HOST here.")
+@via
 @options.option("Files", "--limit-rate", type=BYTES, default=0.0, metavar="SIZE", help="So much a second and host.")
 @options.option("Targets", "-x", "exclude", metavar="TARGETS", default="", help="Leave these hosts out.")
 @options.together(
@@ -55,6 +57,7 @@ def command(targets: str, folder: str, dest: str, **flags: Any) -> int:
         "max_delete": flags["max_delete"],
         "rate": flags["limit_rate"],
         "dry": flags.pop("dry_run"),
+        "via": flags["via"],
     }
     if flags["pull"]:
         from pssh.ops.sync.pull import Pull  # and with it all that fetches files

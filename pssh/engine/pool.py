@@ -43,7 +43,7 @@ class Pool(OneRun):
         They live no longer than the calling thread. `close()` ends those that no run has taken. Raises OSError.
         """
         while len(self._warm) < count:
-            self.adopt(Spawned(transports))
+            self.adopt(Spawned.new(transports))
 
     def adopt(self, spawned: Spawned) -> None:
         """Take a worker that was started before there was a pool, as `warm` does those it starts."""
@@ -134,7 +134,7 @@ class _PoolCourse(Course):
 
     def _start(self, number: int) -> None:
         try:
-            worker = self._warm.pop() if self._warm else Process(Spawned(tuple(self._transports)))
+            worker = self._warm.pop() if self._warm else Process(Spawned.new(tuple(self._transports)))
         except OSError as error:
             self._barren = _BARREN
             self._despair(str(error))

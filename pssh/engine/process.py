@@ -41,9 +41,7 @@ class Process:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link: Link | None = None
         self._spool: Spool | None = None
-        self._sock, self._popen = spawned.sock, spawned.popen
-        assert self._popen.stderr is not None
-        self._errors = self._popen.stderr.fileno()
+        self._sock, self._errors, self._process = spawned.sock, spawned.errors, spawned.process
         os.set_blocking(self._errors, False)
 
     @property
@@ -134,13 +132,13 @@ class Process:
         """End it; what it had said before is still read, and then the link breaks."""
         if not self._why:
             self._why = why
-            self._popen.kill()
+            self._process.kill()
             # Its end of the socket outlives it where the kernel, or a child that it left, holds on to it.
             asyncio.get_running_loop().call_later(_REAP, self._cut)
 
     def end(self) -> str:
         """End it and free all it held here, at once; return why it ended."""
-        self._popen.kill()
+        self._process.kill()
         if self._spool is not None:
             self._spool.unsubscribe(self._send)
         if self._loop is not None and self._link is not None:
@@ -149,16 +147,15 @@ class Process:
             self._loop = None
         self._sock.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(_REAP)
+            self._process.wait(_REAP)
         self._read_errors()
-        if self._popen.stderr is not None:
-            self._popen.stderr.close()
+        os.close(self._errors)
         return self._why or self._reason()
 
     def _reason(self) -> str:
         lines = self._stderr.decode("utf-8", "replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        code = self._popen.returncode
+        code = self._process.returncode
         if code is None or code >= 0:
             return last or f"it ended with code {code}"
         with contextlib.suppress(ValueError):

@@ -39,7 +39,7 @@ _COLLECTED_AFTER = 64 << 20
 _JOB = 12 << 10  # what a job without output counts
 _WORDS = 4 << 10  # of each text in a result that is too large
 _SPARE = 64 << 10  # of a frame, for everything but the two streams
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
 
 
 class Worker:
@@ -208,9 +208,10 @@ def _fitting(result: Result) -> Result:
 
 
 def _bind_to_parent() -> None:
-    """Die with the parent, and dump nothing."""
+    """Die with the parent, dump nothing, and have a name of our own in the process table."""
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_NAME, b"pssh-worker")
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

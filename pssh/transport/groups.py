@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 _PROC = Path("/proc")
 _OVER = (b"Z", b"X")
+_BEGIN_SESSIONS = (b"sudo", b"su")  # the one where it has a terminal of its own, the other always
 _NULL = asyncio.subprocess.DEVNULL
 
 
@@ -58,7 +59,7 @@ class _Process(NamedTuple):
 
 
 def _below(leader: int) -> Iterator[int]:
-    """Yield the group of each descendant in the leader's session, or in one that a `sudo` there made for a terminal."""
+    """Yield the group of each descendant in the leader's session, or in one that a `sudo` or `su` there began."""
     first = _read(_PROC / str(leader) / "stat")
     left = [(leader, first.name if first is not None else b"")]
     sessions = {leader}
@@ -68,7 +69,7 @@ def _below(leader: int) -> Iterator[int]:
             process = _read(_PROC / str(child) / "stat")
             if process is None:
                 continue
-            if name == b"sudo":
+            if name in _BEGIN_SESSIONS:
                 sessions.add(process.session)
             if process.session in sessions:
                 yield process.group

@@ -24,7 +24,7 @@ def test_a_worker_is_started_for_what_will_need_one_and_imports_what_it_will_nee
     monkeypatch: pytest.MonkeyPatch, line: str, preloaded: list[tuple[str, ...]]
 ) -> None:
     started: list[Any] = []
-    monkeypatch.setattr(spawn, "Spawned", lambda names: started.append(names) or "worker")
+    monkeypatch.setattr(spawn.Spawned, "first", lambda names: started.append(names) or "worker")
     monkeypatch.setattr("pssh.cli.main.main", lambda: None)
     monkeypatch.setattr(sys, "argv", ["pssh", *line.split()])
     monkeypatch.setattr(early, "_spawned", [])

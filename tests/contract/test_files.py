@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pssh.model.work import TransportError
 from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
 from pssh.ops.files.ways import Via
+from pssh.ops.sync.pull import Pull
+from pssh.ops.sync.push import Sync
 from tests.contract.test_transport import Ear, Open, demo, local, opened, sshd
 from tests.support.trees import differences, leftovers, odd_tree
 
@@ -51,6 +54,31 @@ async def test_a_tree_goes_there_and_comes_back_as_it_was(opened: Open, home: Pa
     assert differences(tree, home / "copy/tree") == ""
     assert differences(home / "copy", tmp_path / "got/h/copy") == ""
     assert leftovers(home) == leftovers(tmp_path) == []
+
+
+@everywhere
+@by_every_way
+@pytest.mark.parametrize("checksum", [False, True])
+async def test_a_folder_becomes_the_same_and_is_then_left_alone(
+    opened: Open, home: Path, tmp_path: Path, via: Via, checksum: bool
+):
+    tree = odd_tree(tmp_path / "tree", odd=b"*")
+    (tree / "fifo").unlink()
+    (home / "there/old").mkdir(parents=True)
+    (home / "there/old/file").write_text("old")
+    wanted = Sync(folder=str(tree), dest=f"{home}/there", delete=True, max_delete=100, checksum=checksum, via=via)
+    pulling = Pull(folder=f"{home}/there", dest=str(tmp_path / "got"), host="h", checksum=checksum, via=via)
+    async with opened() as session:
+        dry = await replace(wanted, dry=True).perform(session)
+        assert [path.name for path in (home / "there").iterdir()] == ["old"]
+        assert (await wanted.perform(session)).changed
+        same = await wanted.perform(session)
+        pulled, again = await pulling.perform(session), await pulling.perform(session)
+    assert b"\nremove  old\n" in dry.stdout
+    assert (same.changed, same.stdout) == (False, b"same\n")
+    assert (pulled.changed, again.changed) == (True, False)
+    assert differences(tree, home / "there") == differences(tree, tmp_path / "got/h") == ""
+    assert leftovers(home) == []
 
 
 @everywhere

@@ -366,9 +366,10 @@ async def test_behind_a_barrier_nothing_begins_anywhere_when_too_many_have_no_wo
         left -= 1
         if left < 0:
             raise OSError("no more processes")
-        return Spawned(transports)
+        return new(transports)
 
-    monkeypatch.setattr("pssh.engine.pool.Spawned", spawned)
+    new = Spawned.new
+    monkeypatch.setattr(Spawned, "new", spawned)
     work = jobs(*["exit 0"] * 6, *["early 0.3;kill KILL"] * 2)  # half of them in each worker
     seen = await events(Pool(options(workers=2, barrier=True, max_fail=Share(0))), work)
     assert not [event for event in seen if isinstance(event, Released | JobConnected)]

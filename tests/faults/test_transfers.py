@@ -18,6 +18,7 @@ from pssh.model.outcome import Failure
 from pssh.model.work import Limits, Session, Transport, TransportError
 from pssh.ops.files.get import Get
 from pssh.ops.files.put import Put
+from pssh.ops.sync.push import Sync
 from tests.support.badsftp import EVIL, hexed, subsystem
 from tests.support.listeners import Quiet
 from tests.support.passage import opened_to_all
@@ -173,6 +174,18 @@ async def test_a_host_that_serves_files_only_gets_them_by_sftp(
     assert (sent.changed, same.stdout) == (True, b"same\n")
     assert differences(ours, tmp_path / "got/h/ours") == ""
     assert leftovers(tmp_path) == []
+
+
+async def test_a_folder_of_a_host_that_serves_files_only_becomes_the_same(
+    start_sshd: Callable[..., Sshd], ours: Path, tmp_path: Path
+):
+    async with session_to(start_sshd("ForceCommand internal-sftp\n")) as session:
+        sync = Sync(folder=str(ours), dest=str(tmp_path / "there"))
+        assert [(await sync.perform(session)).changed for _ in range(2)] == [True, False]
+        with pytest.raises(TransportError) as caught:
+            await replace(sync, via="stream").perform(session)
+    assert caught.value.failure.cause == "exec/denied"
+    assert differences(ours, tmp_path / "there") == ""
 
 
 async def test_without_a_file_server_the_stream_serves_and_sftp_alone_is_refused(

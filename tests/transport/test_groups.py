@@ -1,5 +1,7 @@
 """The groups of a command on this machine, with real processes."""
 
+import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -38,12 +40,25 @@ def test_a_group_that_the_session_made_gets_the_signal_too(tmp_path: Path) -> No
 
 
 def test_what_left_the_session_is_left_alone(tmp_path: Path) -> None:
-    with leading(f"setsid sh -c 'touch {tmp_path}/go; exec sleep 60' & sleep 60", tmp_path / "go") as process:
-        before = set(processes.descendants(process.pid))
+    go = tmp_path / "go"
+    away = f"setsid sh -c 'echo $$ >{go}.new; mv {go}.new {go}; exec sleep 60'"
+    with leading(f"{away} & sleep 60", go) as process:
+        daemon = int(go.read_text())
+        before = {*processes.descendants(process.pid)} - {daemon}
+        told = Groups(process.pid).signal(signal.SIGKILL)
+        assert processes.gone(before, 10)
+        assert (told, processes.alive([daemon])) == ([process.pid], [daemon])
+        os.kill(daemon, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["sudo", "su"])
+def test_a_session_that_sudo_or_su_began_gets_the_signal_too(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).symlink_to(str(shutil.which("sh")))
+    below = f"setsid sh -c 'touch {tmp_path}/go; sleep 60'; true"
+    with leading(f'{tmp_path}/{name} -c "{below}"; true', tmp_path / "go") as process:
+        before = processes.descendants(process.pid)
         Groups(process.pid).signal(signal.SIGKILL)
-        process.wait()
-        (daemon,) = [pid for pid in before if processes.alive([pid]) and not processes.gone([pid], within=0.2)]
-        subprocess.run(["kill", "-9", str(daemon)], check=True)
+        assert processes.gone(before, 10)
 
 
 def test_a_group_that_was_seen_to_end_is_not_signalled_again(monkeypatch: pytest.MonkeyPatch) -> None:

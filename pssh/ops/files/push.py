@@ -45,11 +45,12 @@ async def push(
     dry: bool = False,
     diff: bool = False,
     facts: Facts | None = None,
+    way: Way | None = None,
 ) -> Sent:
     """Send a tree to `dest` as `pssh put` does, and return what was done; raises TransportError.
 
     `rate`: bytes a second, 0 for no limit. `dry`: only look; `diff`: and compare. `facts`: what is there, where that
-    is known; else the host is asked first.
+    is known; else the host is asked first. `way`: one that is open already.
     """
     place = where(dest)
 
@@ -62,6 +63,8 @@ async def push(
         shown = await _preview(way, plan, place, diff=diff) if dry else ()
         return Sent(plan, shown, UNCHECKED if plan.size and not there.hashes else "")
 
+    if way is not None:
+        return await do(way)
     return await by_way(session, via, do, context=context, mkdir=mkdir, rate=rate)
 
 

@@ -36,7 +36,7 @@ def there(said: Attributes) -> There:
 
 async def listing(sftp: Sftp, paths: Sequence[bytes], *, follow: bool, links: bool) -> Listing:
     """Return what lies at these paths, patterns expanded; raises TransportError."""
-    roots, room = [], _Room()
+    roots, room = [], Room()
     for path in paths:
         found = [one async for one in _expanded(sftp, path, room)]
         if not found:
@@ -49,7 +49,7 @@ async def listing(sftp: Sftp, paths: Sequence[bytes], *, follow: bool, links: bo
     return settled(roots, hashes=True, links=links)
 
 
-class _Room:
+class Room:
     """How much a server may still say of what it has: it may make up folders without an end."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class _Room:
             raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
 
 
-async def _expanded(sftp: Sftp, path: bytes, room: _Room) -> AsyncIterator[bytes]:
+async def _expanded(sftp: Sftp, path: bytes, room: Room) -> AsyncIterator[bytes]:
     """Yield the paths that a pattern stands for, as a shell would; a path that is there stands for itself."""
     if await looked(sftp, path, follow=False) is not None:
         yield path
@@ -105,7 +105,7 @@ def _overlooked(name: bytes) -> None:
 
 
 async def _below(
-    sftp: Sftp, path: bytes, what: There, follow: bool, depth: int, room: _Room
+    sftp: Sftp, path: bytes, what: There, follow: bool, depth: int, room: Room
 ) -> AsyncIterator[tuple[bytes, There]]:
     """Yield a path and all that lies below it, each with its facts."""
     if what.kind == "link":

@@ -24,7 +24,7 @@ from pssh.ops.sftp.requests import MOST_REQUESTS, Requests
 _Any = TypeVar("_Any")
 
 POSIX_RENAME, FSYNC, LIMITS = b"posix-rename@openssh.com", b"fsync@openssh.com", b"limits@openssh.com"
-HARDLINK, STATVFS = b"hardlink@openssh.com", b"statvfs@openssh.com"
+HARDLINK, STATVFS, LSETSTAT = b"hardlink@openssh.com", b"statvfs@openssh.com", b"lsetstat@openssh.com"
 _PIECE, _MOST_PIECE = 32 << 10, 128 << 10  # bytes of a READ or WRITE: what all servers take; what we ask for at most
 _NOTHING = Attributes()
 _MOST_NAMES = 1_000_000
@@ -128,6 +128,11 @@ class Sftp:
     async def setstat(self, path: bytes, attributes: Attributes) -> None:
         """Change what a name leads to."""
         await self._do(Kind.SETSTAT, "change", path, text(_checked(path)), packets.attributes(attributes))
+
+    async def lsetstat(self, path: bytes, attributes: Attributes) -> None:
+        """Change what a name is, which may be a link; the host must offer it."""
+        parts = text(LSETSTAT), text(_checked(path)), packets.attributes(attributes)
+        await self._do(Kind.EXTENDED, "change", path, *parts)
 
     async def names(
         self, path: bytes, most: int = _MOST_NAMES, *, bad: Callable[[bytes], object] | None = None

@@ -20,6 +20,7 @@ from pssh.ops.context import Context
 from pssh.ops.files.listing import Found, Listing
 from pssh.ops.files.names import Place
 from pssh.ops.files.pull import pull
+from pssh.ops.files.ways import Via
 from pssh.ops.fs.paths import normal
 from pssh.ops.shellwords import exact, shown
 from pssh.ops.sync import ours
@@ -43,6 +44,7 @@ class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     max_delete: int = 50
     rate: float = 0.0
     dry: bool = False
+    via: Via = "auto"
     context: Context = Context()
 
     apart: ClassVar[bool] = False
@@ -78,6 +80,7 @@ class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
                 (self.folder.rstrip("/") or "/",),
                 self.dest,
                 named=work.named,
+                via=self.via,
                 context=self.context,
                 force=True,
                 links=True,

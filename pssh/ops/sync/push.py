@@ -21,6 +21,8 @@ from pssh.ops.files.decide import Attributes
 from pssh.ops.files.facts import Facts, There
 from pssh.ops.files.names import Where, readable, where
 from pssh.ops.files.put import listed
+from pssh.ops.files.stream import Stream, no_shell
+from pssh.ops.files.ways import Via, Way, by_way
 from pssh.ops.fs import shell
 from pssh.ops.fs.answer import Garbled, Said
 from pssh.ops.fs.asking import Collected, asked
@@ -44,6 +46,7 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     max_delete: int = 50  # percent of what is there
     rate: float = 0.0  # bytes a second to one host; 0: no limit
     dry: bool = False
+    via: Via = "auto"
     listing: bytes = b""  # what the folder holds, looked at once for all hosts; without it each job looks
     context: Context = Context()
 
@@ -89,18 +92,55 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         wanted = (
             await asyncio.to_thread(_unpacked, self.listing) if self.listing else await asyncio.to_thread(self._listed)
         )
+
+        async def do(way: Way) -> Reply:
+            if isinstance(way, Stream):
+                return await self._by_shell(session, way, wanted)
+            return await self._by_sftp(session, way, wanted)
+
+        return await by_way(session, self.via, do, context=self.context, rate=self.rate)
+
+    async def _by_shell(self, session: Session, way: Stream, wanted: Items) -> Reply:
         answer, exists = await self._look(session)
         what, theirs = await asyncio.to_thread(self._planned, wanted, answer, exists)
-        over = too_many(what, len(theirs) - 1, self.max_delete, dry=self.dry)
+        if self._checked(what, theirs) and (what.changes or not exists):
+            if not exists or what.clear:
+                make = "" if exists else f"mkdir -- {word(normal(self.dest))} || exit 1\n"
+                await self._settle(session, make.encode("utf-8", "surrogateescape"), what, first=True)
+            rest = await self._send(session, way, what, wanted, theirs if exists else {}, answer.text)
+            if rest.remove or rest.chmod or rest.times or not exists:
+                await self._settle(session, b"", rest, first=False)
+        return self._told(what, wanted, theirs, exists=exists)
+
+    async def _by_sftp(self, session: Session, way: Way, wanted: Items) -> Reply:
+        from pssh.ops.sync.served import Folder  # and with it SFTP, which most hosts are not asked for
+
+        folder = Folder.of(way, where(self.dest.rstrip("/")).path)
+        found = await folder.items(checksum=self.checksum)
+        theirs, out = Rules(self.exclude).parted(found or {})
+        wanted = folder.timed(wanted, theirs)
+        what = plan(wanted, theirs, delete=self.delete, out=frozenset(out))
+        if self._checked(what, theirs) and (what.changes or found is None):
+            if found is None:
+                await folder.make()
+            await folder.clear(what)
+            await folder.settle(await self._send(session, way, what, wanted, theirs, b""))
+        return self._told(what, wanted, theirs, exists=found is not None)
+
+    def _checked(self, what: Plan, theirs: Items) -> bool:
+        """Return whether it is to be done; raises TransportError where it must not be."""
+        too_many(what, len(theirs) - 1, self.max_delete, dry=self.dry)
         refused(what)
-        if self.dry:
-            stdout = lines(what, theirs, exists=exists) + over
-            return Reply(exit_code=0, stdout=stdout, changed=what.changes, note=_note(wanted))
-        if what.changes or not exists:
-            await self._do(session, what, wanted, theirs if exists else {}, answer.text, exists=exists)
+        return not self.dry
+
+    def _told(self, what: Plan, wanted: Items, theirs: Items, *, exists: bool) -> Reply:
         sent = sum(wanted[path].size for path in what.send)
-        said = f"{line(what, sent)}\n".encode()
-        return Reply(exit_code=0, stdout=said, changed=what.changes or not exists, note=_note(wanted))
+        stdout = f"{line(what, sent)}\n".encode()
+        if self.dry:
+            over = too_many(what, len(theirs) - 1, self.max_delete, dry=True)
+            stdout = lines(what, theirs, exists=exists) + over
+        changed = what.changes or not (exists or self.dry)
+        return Reply(exit_code=0, stdout=stdout, changed=changed, note=_note(wanted))
 
     def _planned(self, wanted: Items, said: Said, exists: bool) -> tuple[Plan, Items]:
         """Return what must be done, and what is there."""
@@ -127,6 +167,8 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         reply, said = await asked(
             session, self.context, shell.program(body, (self.dest.rstrip("/") or "/",), needs=needs)
         )
+        if not (said.whole or said.text or self.context.become):
+            raise no_shell(reply, reply.stdout)
         if not said.whole or reply.exit_code:
             raise _failed(reply, "the folder there cannot be listed")
         return said, bool(said.trees)
@@ -138,28 +180,24 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             message = f"what the host says of its files cannot be read: {error}"
             raise TransportError(Failure(stage="transfer", kind="garbled", message=message)) from None
 
-    async def _do(
-        self, session: Session, what: Plan, wanted: Items, theirs: Items, who: bytes, *, exists: bool
-    ) -> None:
-        if not exists or what.clear:
-            make = "" if exists else f"mkdir -- {word(normal(self.dest))} || exit 1\n"
-            await self._settle(session, make.encode("utf-8", "surrogateescape"), what, first=True)
-        if what.send or what.link or what.mkdir:
-            found = await asyncio.to_thread(self._tree, what, wanted)
-            dest = self.dest.rstrip("/") + "/"
-            sent = await push.push(
-                session,
-                found,
-                dest,
-                context=self.context,
-                wanted=Attributes(times=True),
-                force=True,
-                rate=self.rate,
-                facts=_facts(found, where(dest), what, theirs, who),
-            )
-            what = _rest(what, sent, wanted)
-        if what.remove or what.chmod or what.times or not exists:
-            await self._settle(session, b"", what, first=False)
+    async def _send(self, session: Session, way: Way, what: Plan, wanted: Items, theirs: Items, who: bytes) -> Plan:
+        """Send what is missing, and return what is still to be done."""
+        if not (what.send or what.link or what.mkdir):
+            return what
+        found = await asyncio.to_thread(self._tree, what, wanted)
+        dest = self.dest.rstrip("/") + "/"
+        sent = await push.push(
+            session,
+            found,
+            dest,
+            context=self.context,
+            wanted=Attributes(times=True),
+            force=True,
+            rate=self.rate,
+            facts=_facts(found, where(dest), what, theirs, who),
+            way=way,
+        )
+        return _rest(what, sent, wanted)
 
     async def _settle(self, session: Session, before: bytes, what: Plan, *, first: bool) -> None:
         given = before + await asyncio.to_thread(settle.script, word(normal(self.dest)), what, first=first)

@@ -37,7 +37,9 @@ _ANSWER = re.compile(rb"^pssh-left (\d{1,6})$", re.MULTILINE)
 # Its arguments, where it is run through somebody else: that sshd process, and its own channel's command.
 #   kids   the children of a process; of sshd also by `ps`, where there is no /proc/PID/task/PID/children
 #   look   the groups of our commands: their leaders, and what of their sessions made groups of its own (`timeout`);
-#          what `sudo` gave a terminal of its own, or `su` begins, is a session of its own, and ours
+#          what `sudo` gave a terminal of its own, or `su` begins, is a session of its own, and ours; until something is
+#          seen, and once more for KILL, since what ignores TERM may have begun more; never in between, since what a
+#          command begins in order to end well is not to get TERM
 #   lives  whether a group has a member that is no zombie; one that we may not signal does live. What a leader that has
 #          gone left behind is found by `grep`, since a shell reads a thousand files too slowly; after KILL nothing is
 #          looked for, since it spares at most what was seen before
@@ -53,7 +55,8 @@ else
 kids() { c=; [ $1 = $s ] && c=$(ps -A -o pid= -o ppid= | while read -r a b; do [ $b = $s ] && echo $a; done); };
 fi;
 note() { case " $groups " in *" $1 "*) ;; *) groups="$groups $1";; esac; };
-ours() { case "$on " in *" $1 "*) ;; *) n=; read -r n </proc/$2/comm; case $n in sudo|su) on="$on $1";; esac;; esac; };
+ours() { case "$on " in *" $1 "*) return 0;; esac; by=; read -r by </proc/$2/comm;
+case $by in sudo|su) on="$on $1";; *) return 1;; esac; };
 own() { [ $# -gt 20 ] && [ $3 -gt 1 ] && ours $4 $2 && note $3; };
 look() { kids $s; for p in $c; do [ $p = $me ] && continue; note $p; on=" $p"; set -- $p;
 while [ $# -gt 0 ]; do kids $1; shift; for q in $c; do
@@ -66,7 +69,8 @@ for f in $seen; do l=; read -r l <$f && member $1 ${l##*) } && return 0; done;
 [ $killed ] && [ "$seen" ] && return 1;
 f=$(set +f; grep -slE "^[0-9]+ .*[)] [^ZX] [0-9]+ $1 " /proc/[0-9]*/stat);
 [ $? -gt 2 ] || { seen="$seen $f"; [ "$f" ]; }; };
-while read -r word; do left= n=0; [ $found ] || look;
+while read -r word; do left= n=0;
+case $word$found in TERM1|01) ;; *) look;; esac;
 for g in $groups; do
 case $word in
 KILL) kill -9 -$g; killed=1;;
@@ -121,7 +125,9 @@ class Ending:
     @property
     def gone(self) -> bool:
         """The command was seen to end, and nothing of its groups or on its streams was left."""
-        return self._exited and (self._closed if self._plain else self._left == 0 and not self._due)
+        if self._plain:
+            return self._exited and self._closed and not self._left
+        return self._exited and self._left == 0 and not self._due
 
     # ---- what is asked of it
 

@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pssh.errors import UsageError
+from pssh.model.host import Connection
 from pssh.model.outcome import Reply
-from pssh.model.work import TransportError
+from pssh.model.work import Duplex, Limits, TransportError
+from pssh.ops.files.served import Served
+from pssh.ops.sync import push
+from pssh.ops.sync.plan import Plan
 from pssh.ops.sync.push import Sync
+from pssh.ops.sync.served import Folder
+from pssh.transport.local import LocalTransport
+from tests.support.listeners import Quiet
 from tests.support.shells import Shell
 
 NAMES = [b"a", b"b", b"-rf", b"$(id)", b"new\nline", b"caf\xe9", b"'", b" x", b"*", b"back\\slash"]
@@ -92,8 +99,22 @@ def judged(ours: Path, theirs: Path) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.fixture(params=["dash", "busybox"])
+class FilesOnly(Shell):
+    """A login that gets a file server, whatever it asks for."""
+
+    async def exec(self, command: str, **_: object) -> Reply:  # type: ignore[override]
+        self.asked.append(command)
+        return Reply(exit_code=1, stdout=b"This service allows sftp connections only.\n")
+
+    async def subsystem(self, name: str) -> Duplex:
+        here = LocalTransport({}).open("h", Connection(address="local", user="", transport="local"), Limits(), Quiet())
+        return await here.subsystem(name)
+
+
+@pytest.fixture(params=["dash", "busybox", "sftp"])
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
+    if request.param == "sftp":
+        return FilesOnly(tmp_path, [])
     if not shutil.which(request.param):
         pytest.skip(f"there is no {request.param} on this machine")
     home = tmp_path / "home"
@@ -108,6 +129,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
 
 async def synced(shell: Shell, ours: Path, dest: Path | str, **options: object) -> Reply:
     shell.asked.clear()
+    push._hash.cache_clear()  # it is that of one run
     return await Sync(folder=str(ours), dest=str(dest), **options).looked().perform(shell)  # type: ignore[arg-type]
 
 
@@ -159,7 +181,8 @@ async def test_what_is_not_there_is_not_asked_for_again_before_it_is_sent(shell:
     ours = build(tmp_path / "ours", {(0, 1): ("file", 0o644, 1, 7), (0, 2): ("file", 0o644, 2, 7)})
     theirs = build(tmp_path / "theirs", {(0, 1): ("file", 0o644, 1, 7)})
     await synced(shell, ours, theirs)
-    assert len(shell.asked) == 3  # what is there; the file; the time of its folder
+    # What is there; the file; the time of its folder. Where files are only served: a shell, twice.
+    assert len(shell.asked) == (2 if isinstance(shell, FilesOnly) else 3)
     assert state(theirs) == state(ours)
 
 
@@ -250,6 +273,21 @@ async def test_a_link_in_the_place_of_a_folder_is_replaced_and_not_followed(shel
     before = state(outside)
     await synced(shell, ours, theirs, delete=True, max_delete=100)
     assert state(outside) == before and state(theirs) == state(ours)
+
+
+@pytest.mark.parametrize("what", [Plan(remove=(b"a/b",)), Plan(times=((b"a/b", 9),)), Plan(chmod=((b"a/b", 0o600),))])
+async def test_a_folder_that_becomes_a_link_meanwhile_is_not_gone_into_by_sftp(tmp_path: Path, what: Plan) -> None:
+    outside = build(tmp_path / "outside", {(1,): ("file", 0o644, 1, 7)})
+    theirs = build(tmp_path / "theirs", {(0, 1): ("file", 0o644, 1, 7)})
+    async with Served.open(FilesOnly(tmp_path, [])) as way:
+        folder = Folder.of(way, os.fsencode(theirs))
+        assert await folder.items(checksum=False)
+        shutil.rmtree(theirs / "a")
+        (theirs / "a").symlink_to(outside)
+        before = state(outside)
+        with pytest.raises(TransportError, match="replaced by a link"):
+            await folder.settle(what)
+    assert state(outside) == before
 
 
 async def test_a_folder_in_the_place_of_a_file_stays_unless_things_may_go(shell: Shell, tmp_path: Path) -> None:

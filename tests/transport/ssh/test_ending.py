@@ -216,6 +216,15 @@ async def test_a_helper_that_does_not_answer_is_not_relied_on(monkeypatch: pytes
     assert (await command.end()).remote_end == "left running"
 
 
+async def test_a_helper_that_ends_while_something_is_left_did_not_see_it_end() -> None:
+    command = Command(kill_after=0.05).helped()
+    command.answers(1)
+    command.server.close_channel(HELPER)
+    command.ends()
+    assert (await command.end()).remote_end == "left running"
+    assert command.asked == ["open", "exec HELPER", "TERM", "signal TERM"]
+
+
 async def test_a_helper_that_found_nothing_looks_again() -> None:
     command = Command(kill_after=60).helped()
     command.answers(0)
