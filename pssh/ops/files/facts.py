@@ -101,11 +101,11 @@ class _Groups:
 
     def _group(self, marks: bytes) -> Sequence[There | None]:
         if not marks.strip(b"-="):  # only hashes were asked for
-            return [There(0, digest=_digest(self._line())) if mark == 0x3D else None for mark in marks]
+            return [There(0, digest=digest(self._line())) if mark == 0x3D else None for mark in marks]
         if b"=" in marks:
             raise garbled()
         present = iter([there(self._line()) for mark in marks if mark != 0x2D])
-        digests = iter([_digest(self._line()) for mark in marks if mark == 0x23])
+        digests = iter([digest(self._line()) for mark in marks if mark == 0x23])
         targets = iter([self._target() for mark in marks if mark == 0x40])
         found: list[There | None] = []
         for mark in marks:
@@ -113,9 +113,9 @@ class _Groups:
                 found.append(None)
                 continue
             fields = next(present)
-            digest = next(digests) if mark == 0x23 else b""
+            hashed = next(digests) if mark == 0x23 else b""
             target = next(targets) if mark == 0x40 else b""
-            found.append(There(*fields, digest, target))
+            found.append(There(*fields, hashed, target))
         return found
 
     def _line(self) -> bytes:
@@ -140,7 +140,8 @@ def there(line: bytes) -> tuple[int, int, int, int, int, str, str]:
     return int(said[1], 16), int(said[2]), int(said[3]), int(said[4]), int(said[5]), user, group
 
 
-def _digest(line: bytes) -> bytes:
+def digest(line: bytes) -> bytes:
+    """Return the hash that a line of `sha256sum` or a tool like it begins with; raises TransportError."""
     if not (said := _HEX.match(line)):
         raise garbled()
     return bytes.fromhex(said[1].decode())

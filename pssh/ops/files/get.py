@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
             session,
             self.sources,
             folder,
-            named=self._named,
+            named=self._naming(),
             via=self.via,
             context=self.context,
             force=self.force,
@@ -83,13 +83,14 @@ class Get(Struct, frozen=True, omit_defaults=True, tag=True):
         said = f"{'would fetch ' if self.dry and pulled.changes else ''}{_line(pulled)}\n"
         return Reply(exit_code=0, stdout=said.encode(), changed=pulled.changes and not self.dry, note=_note(pulled))
 
-    def _named(self, place: Place) -> Place:
-        """Return where in the folder something goes."""
+    def _naming(self) -> Callable[[Place], Place]:
+        """Return what says where in the folder something goes."""
+        host, name = os.fsencode(self.host), os.fsencode(os.path.basename(self.path))
         if self.path:
-            return (os.fsencode(os.path.basename(self.path)), *place[1:])
+            return lambda place: (name, *place[1:])
         if self.flat:
-            return (place[0] + b"." + os.fsencode(self.host), *place[1:])
-        return (os.fsencode(self.host), *place)
+            return lambda place: (place[0] + b"." + host, *place[1:])
+        return lambda place: (host, *place)
 
 
 def kept_apart(gets: Sequence[Get]) -> None:

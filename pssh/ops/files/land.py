@@ -22,7 +22,6 @@ from pssh.ops.files.names import LEFT, Place, readable, tag
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_ZEROS = bytes(64 << 10)
 _MOST_TRIES = 20
 
 
@@ -119,19 +118,19 @@ class Ground:
                 os.unlink(name, dir_fd=above)
                 raise
 
-    def file(self, place: Place) -> "Landing":
-        """Return a new file that will get this place; raises TransportError."""
-        try:
-            self._begin()
-            above = self.above(place, make=True)
-            if place[:-1] not in self._new:
-                self.regular(place, above)
-            if self.stage < 0:
-                self._staged, self.stage = _staged(self._base)
-            self._count += 1
-            return Landing(self, place, b"%d" % self._count)
-        except OSError as error:
-            raise self.worded(error, place) from None
+    def aside(self, place: Place) -> bytes:
+        """Return the name that a file gets in `stage` until it gets this place; raises OSError, TransportError."""
+        self._begin()
+        above = self.above(place, make=True)
+        self.replaced(place, above)
+        if self.stage < 0:
+            self._staged, self.stage = _staged(self._base)
+        self._count += 1
+        return b"%d" % self._count
+
+    def replaced(self, place: Place, above: int) -> os.stat_result | None:
+        """Return the file that lies there, None if nothing does; raises TransportError for anything else."""
+        return None if place[:-1] in self._new else self.regular(place, above)
 
     def regular(self, place: Place, above: int) -> os.stat_result | None:
         """Return the file that lies there, None if nothing does; raises TransportError for anything else."""
@@ -202,95 +201,6 @@ class Ground:
 
     def _shown(self, place: Place) -> str:
         return readable(os.path.join(self._path, *place))
-
-
-class Landing:
-    """One file on its way: written, closed, and waiting for its name; `drop` removes it unless it got that."""
-
-    def __init__(self, ground: Ground, place: Place, name: bytes) -> None:
-        self.size = 0
-        self.place = place
-        self._hole = False
-        self._hash = hashlib.sha256()
-        self._ground = ground
-        self._temporary = name
-        self._file = os.open(name, _NEW, 0o600, dir_fd=ground.stage)
-
-    def write(self, data: memoryview) -> None:
-        """Take the next bytes; zeros become a hole."""
-        self._hash.update(data)
-        begun = 0
-        try:
-            for at in range(0, len(data), len(_ZEROS)):
-                if data[at] or (piece := data[at : at + len(_ZEROS)]) != _ZEROS[: len(piece)]:
-                    continue
-                self._put(data[begun:at])
-                begun = at + len(piece)
-                self.size += len(piece)
-                os.lseek(self._file, self.size, os.SEEK_SET)
-            self._hole = begun == len(data)
-            self._put(data[begun:])
-        except OSError as error:
-            raise self._ground.worded(error, self.place) from None
-
-    def _put(self, data: memoryview) -> None:
-        while data:
-            written = os.write(self._file, data)
-            self.size += written
-            data = data[written:]
-
-    def close(self) -> None:
-        """All of it has come."""
-        if self._hole:  # which makes a file no longer
-            with self._ground.errors(self.place):
-                os.ftruncate(self._file, self.size)
-        self._shut()
-
-    @property
-    def digest(self) -> bytes:
-        return self._hash.digest()
-
-    def finish(self, mode: int, mtime: int | None) -> None:
-        """Give it its name, with the mode, owner and group of what it replaces; waits for the disk."""
-        ground = self._ground
-        try:
-            above = ground.above(self.place, make=False)
-            file = os.open(self._temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=ground.stage)
-            try:
-                if (old := ground.regular(self.place, above)) is None:
-                    os.fchmod(file, mode & 0o777 & ~ground.umask)
-                else:
-                    _like(file, old)
-                if mtime is not None:
-                    os.utime(file, (mtime, mtime))
-                os.fsync(file)
-                os.rename(self._temporary, self.place[-1], src_dir_fd=ground.stage, dst_dir_fd=above)
-                self._temporary = b""
-            finally:
-                os.close(file)
-        except OSError as error:
-            raise ground.worded(error, self.place) from None
-
-    def drop(self) -> None:
-        """Leave nothing but what got its name; raises nothing."""
-        self._shut()
-        if self._temporary:
-            with suppress(OSError):
-                os.unlink(self._temporary, dir_fd=self._ground.stage)
-            self._temporary = b""
-
-    def _shut(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-
-def _like(file: int, old: os.stat_result) -> None:
-    """Give a file mode, owner and group of the one that it replaces; the latter as far as we may."""
-    with suppress(PermissionError):
-        if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-            os.fchown(file, old.st_uid, old.st_gid)
-    os.fchmod(file, old.st_mode & 0o777)
 
 
 def _temporary(name: bytes) -> bytes:

@@ -16,7 +16,7 @@ from pssh.ops.files.facts import There, garbled, there
 from pssh.ops.files.names import readable, refused
 
 MOST_FOUND = 1_000_000
-_PRINTED = re.compile(rb"(.) ([0-7]{1,5}) (\d{1,18}) (-?\d{1,11})(?:\.\d*)?")
+_PRINTED = re.compile(rb"(.) ([0-7]{1,5}) (\d{1,18}) (-?\d{1,11})(?:\.\d*)?\0([^\0]*)\0([^\0]*)\0")
 _TYPES = {b"f": stat.S_IFREG, b"d": stat.S_IFDIR, b"l": stat.S_IFLNK}
 
 
@@ -58,6 +58,10 @@ class _Settle:
         self.found: dict[tuple[bytes, ...], Found] = {}
         self.refused: list[str] = []
         self.skipped: list[str] = []
+        self._root: bytes | None = None  # the last folder that was asked about: which one, its place, whether it is one
+        self._folder = b""
+        self._above: tuple[bytes, ...] = ()
+        self._whole = False
 
     def add(self, root: Root) -> None:
         base = root.path.rstrip(b"/")
@@ -81,10 +85,17 @@ class _Settle:
         inside = root if root.endswith(b"/") else base + b"/"
         if not path.startswith(inside):
             return None
-        place = (name, *path[len(inside) :].split(b"/"))
-        above = self.found.get(place[:-1])
-        whole = above is not None and above.there.kind == "folder" and place not in self.found
-        return place if whole and not any(map(refused, place)) else None
+        folder, slash, last = path[len(inside) :].rpartition(b"/")
+        if slash and not folder:
+            return None
+        if folder != self._folder or root != self._root:
+            self._above = (name, *folder.split(b"/")) if folder else (name,)
+            above = self.found.get(self._above)
+            self._whole = above is not None and above.there.kind == "folder"
+            self._folder, self._root = folder, root
+        place = (*self._above, last)
+        # What it lies in was looked at when it was found.
+        return place if self._whole and not refused(last) and place not in self.found else None
 
     def _keep(self, found: Found) -> None:
         kind = found.there.kind
@@ -136,16 +147,16 @@ class Reader:
         """Return what GNU's find said; None where another find could not say it."""
         found: list[tuple[bytes, There]] = []
         inside = root if root.endswith(b"/") else root + b"/"
-        while (meta := self._until(b"\0")) != b".":
-            if meta == b"-" and not found:
-                return None
-            name, target = self._until(b"\0"), self._until(b"\0")
-            if not (said := _PRINTED.fullmatch(meta)):
-                raise garbled()
-            mode = _TYPES.get(said[1], 0) | int(said[2], 8)
-            found.append(
-                (inside + name if name else root, There(mode, int(said[3]), mtime=int(said[4]), target=target))
-            )
+        while said := _PRINTED.match(self._data, self._at):
+            kind, mode, size, mtime, name, target = said.groups()
+            what = There(_TYPES.get(kind, 0) | int(mode, 8), int(size), mtime=int(mtime), target=target)
+            found.append((inside + name if name else root, what))
+            self._at = said.end()
+        end = self._until(b"\0")
+        if end == b"-" and not found:
+            return None
+        if end != b".":
+            raise garbled()
         return found
 
     def _below(self) -> list[tuple[bytes, There]]:

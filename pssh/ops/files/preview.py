@@ -49,6 +49,12 @@ class Kept:
         self.contents: dict[bytes, bytes] = {}
         self._path, self._data = b"", bytearray()
 
+    def many(self, files: Sequence[tuple[Found, memoryview]]) -> None:
+        for found, data in files:
+            self.begin(found, len(data))
+            self.piece(data)
+            self.end()
+
     def begin(self, found: Found, size: int) -> None:
         self._path, self._data = found.path, bytearray()
 

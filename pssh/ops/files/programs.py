@@ -49,6 +49,7 @@ _MUCH = """much() { case $(openssl dgst -sha256 -r </dev/null 2>/dev/null) in
 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) H='openssl dgst -sha256 -r' ;; esac; }
 """
 MUCH = 4 << 20  # bytes
+SMALL = 64 << 10  # bytes of a file
 # One group of a list: presence of each, then facts, then hashes of the flagged files, then targets of the links.
 # Arguments are named by their numbers: to leave out or change them one by one takes time by the square of theirs.
 _GROUP = (
@@ -184,9 +185,7 @@ fi
 printf 'done %s\\n' "$mark"
 """
 ).replace("@MUCH@", f"{MUCH}")
-# What lies at some paths, patterns expanded; a path that is there as it is written is no pattern. Pathname expansion of
-# an unquoted variable, with nothing to split words at, is all that is done with them. GNU's find says all of it itself;
-# whether it can is asked only where it did not do it.
+# What lies at some paths, as programs say it that are asked about each.
 _FOUND = (
     r"""follow=$1; shift
 """
@@ -205,40 +204,84 @@ printf '%s\0' "$@"
 exit 0
 """
 )
-_EXPAND = r"""follow=$1 found=$2; shift 2
-for p do
-  if [ -e "$p" ] || [ -h "$p" ]; then set -f; else set +f; fi
-  IFS=; for x in $p; do
-    unset IFS
-    if [ -e "$x" ] || [ -h "$x" ]; then
-      printf 'root\0%s\0' "$x"
-      if find ${follow:+-L} "$x" -printf '%y %m %s %T@\0%P\0%l\0' || find . -prune -printf x >/dev/null 2>&1; then
-        printf '.\0'
-      else
-        printf -- '-\0'
-        find ${follow:+-L} "$x" -print0 | xargs -0 -n 200 sh -c "$found" sh "$follow"
-        printf '.\n'
-      fi
-    else printf 'none\0%s\0' "$p"; fi
+# Archives one behind the other, each followed by our mark, the names of what was to be in it, and their hashes. Where
+# not all of them are files that can be read, each is looked at by itself. TAR_OPTIONS is for GNU's tar alone, which
+# would take `\n` in a name for a line's end. Much is read and written in pieces as large as a pipe: the usual 10 KiB
+# cost tar and sshd more calls than anything else.
+_PACK = r"""m=$1 h=$2; shift 2
+tar -cf - ${TAR_WIDE:+"$TAR_WIDE"} ${TAR_FOLLOW:+-h} "$@"
+printf '%s\n%s\n' "$m" $#
+printf '%s\0' "$@"
+all=$h nl='
+'
+for x do [ -f "$x" ] || all=; done
+case "$*" in *"$nl"*) all= ;; esac
+if [ "$all" ] && $h "$@"; then printf 'all\n'
+else
+  printf 'each\n'
+  i=0 k= hs=
+  for x do
+    i=$((i + 1))
+    if [ "$h" ] && [ -f "$x" ] && [ -r "$x" ] && { [ "$TAR_FOLLOW" ] || [ ! -h "$x" ]; }; then
+      k="$k=" hs="$hs \"\${$i}\""
+    else k="$k-"; fi
   done
-  unset IFS; set +f
-done
+  printf '%s\n' "$k"
+  [ -z "$hs" ] || case "$*" in
+  *"$nl"*) eval "for x in$hs; do $h < \"\$x\"; done" ;;
+  *) eval "$h$hs" ;;
+  esac
+fi
+printf 'end %s\n' "$m"
 exit 0
 """
+# What lies at some paths, patterns expanded; a path that is there as it is written is no pattern. Pathname expansion of
+# an unquoted variable, with nothing to split words at, is all that is done with them. GNU's find says all of it itself;
+# whether it can is asked only where it did not do it. Small files follow in archives where they are wanted in any case.
 LIST = (
     _BEGIN
     + _TOOLS
-    + """printf '%s\\n' "$1"
+    + """printf '%s\\n' "$1"; mark=$1 follow=$2 small=$4
 if [ "$3" ]; then cd || exit; fi
+shift 4
 printf '%s\\n' "${H:+yes}"
-xargs -0 sh -c '"""
-    + _quoted(_EXPAND)
-    + """' sh "$2" '"""
+found='"""
     + _quoted(_FOUND)
     + """'
-printf 'end %s\\n' "$1"
 """
-)
+    + """below() {
+  printf 'root\\0%s\\0' "$1"
+  if find ${follow:+-L} "$1" -printf '%y %m %s %T@\\0%P\\0%l\\0' || find . -prune -printf x >/dev/null 2>&1; then
+    printf '.\\0'
+  else
+    printf -- '-\\0'
+    find ${follow:+-L} "$1" -print0 | xargs -0 -n 200 sh -c "$found" sh "$follow"
+    printf '.\\n'
+  fi
+}
+there() { [ -e "$1" ] || [ -h "$1" ]; }
+for p do
+  if there "$p"; then set -f; else set +f; fi
+  IFS=; for x in $p; do
+    unset IFS
+    if there "$x"; then below "$x"; else printf 'none\\0%s\\0' "$p"; fi
+  done
+  unset IFS; set +f
+done
+printf 'end %s\\n' "$mark"
+[ "$small" ] || exit 0
+for p do
+  shift
+  if there "$p"; then set -f; else set +f; fi
+  IFS=; set -- "$@" $p; unset IFS; set +f
+done
+TAR_FOLLOW=$follow TAR_OPTIONS=--no-unquote; export TAR_FOLLOW TAR_OPTIONS
+find ${follow:+-L} "$@" -type f -size -@SMALL@ -exec sh -c '"""
+    + _quoted(_PACK)
+    + """' sh "$mark" "$H" {} + 2>/dev/null
+printf '%s\\nover\\n' "$mark"
+"""
+).replace("@SMALL@", f"{SMALL // 512 + 1}")
 HASH = (
     _BEGIN
     + _TOOLS
@@ -252,40 +295,14 @@ xargs -0 -n 500 sh -c '"""
 printf 'end %s\\n' "$1"
 """
 )
-# Archives one behind the other, each followed by our mark and the hashes of what was in it. GNU's tar takes `\n` in a
-# name for a line's end, and so on, if it is not told otherwise. Much is read and written in pieces as large as a pipe:
-# the usual 10 KiB cost tar and sshd more calls than anything else.
-_PACK = r"""m=$1 h=$2; shift 2
-tar -cf - ${TAR_WIDE:+"$TAR_WIDE"} ${TAR_PLAIN:+"$TAR_PLAIN"} ${TAR_FOLLOW:+-h} "$@"
-printf '%s\n' "$m"
-i=0 k= hs=
-for x do
-  i=$((i + 1))
-  if [ "$h" ] && [ -f "$x" ] && [ -r "$x" ] && { [ "$TAR_FOLLOW" ] || [ ! -h "$x" ]; }; then
-    k="$k=" hs="$hs \"\${$i}\""
-  else k="$k-"; fi
-done
-printf '%s\n' "$k"
-[ -z "$hs" ] || case "$*" in
-*'
-'*) eval "for x in$hs; do $h < \"\$x\"; done" ;;
-*) eval "$h$hs" ;;
-esac
-printf 'end %s\n' "$m"
-exit 0
-"""
 FETCH = (
     _BEGIN
     + _TOOLS
     + _MUCH
     + """printf '%s\\n' "$1"
 if [ "$2" ]; then cd || exit; fi
-TAR_FOLLOW=$3; export TAR_FOLLOW
-[ -z "$4" ] || much
-TAR_PLAIN= TAR_WIDE=
-[ -z "$4$5" ] || case $(tar --version 2>/dev/null) in
-*'GNU tar'*) TAR_PLAIN=${5:+--no-unquote} TAR_WIDE=${4:+-b128} ;; bsdtar*) TAR_WIDE=${4:+-b128} ;; esac
-export TAR_PLAIN TAR_WIDE
+TAR_FOLLOW=$3 TAR_WIDE= TAR_OPTIONS=--no-unquote; export TAR_FOLLOW TAR_WIDE TAR_OPTIONS
+[ -z "$4" ] || { much; case $(tar --version 2>/dev/null) in *'GNU tar'* | bsdtar*) TAR_WIDE=-b128 ;; esac; }
 xargs -0 -n 1000 sh -c '"""
     + _quoted(_PACK)
     + """' sh "$1" "$H"

@@ -25,7 +25,7 @@ from pssh.ops.files.names import Where, readable, tag
 from pssh.ops.files.stream import Stream, path_in
 from pssh.ops.files.streams import Progress, Sending, changed
 from pssh.ops.files.tree import Entry, Tree, still
-from pssh.ops.files.unpack import Taker
+from pssh.ops.files.unpack import AtOnce, Taker
 from pssh.ops.sftp.client import HARDLINK, POSIX_RENAME, Sftp
 from pssh.ops.sftp.packets import Attributes as Set
 from pssh.ops.sftp.packets import Flags
@@ -192,7 +192,9 @@ class Served:
 
     # ---- what is fetched
 
-    async def listing(self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool) -> Listing:
+    async def listing(
+        self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool, at_once: AtOnce | None = None
+    ) -> Listing:
         """Return what lies at these paths, patterns expanded; raises TransportError."""
         return await reading.listing(self._sftp, paths, follow=follow, links=links)
 

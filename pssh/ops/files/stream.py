@@ -5,7 +5,7 @@ where. What the shell prints first is passed over; what its tools say becomes th
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from secrets import token_hex
 
 from msgspec.structs import replace
@@ -17,15 +17,16 @@ from pssh.ops.files import facts, programs, tree
 from pssh.ops.files.archive import archived
 from pssh.ops.files.decide import Attributes, Plan, Step, path_of
 from pssh.ops.files.facts import Facts, There
-from pssh.ops.files.listing import Found, Listing, Reader, settled
+from pssh.ops.files.listing import Found, Listing, Reader, Root, settled
 from pssh.ops.files.names import Where, readable, tag
 from pssh.ops.files.streams import Answer, Marked, Part, Progress, Sending, aside, changed
 from pssh.ops.files.tree import Tree
-from pssh.ops.files.unpack import Piecewise, Taker, Unpacking
+from pssh.ops.files.unpack import AtOnce, Fetched, Listed, Piecewise, Taker
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 
-_MADE_UP = (b"/proc/", b"/sys/")  # where the kernel says how large a file is without knowing
+MADE_UP = (b"/proc/", b"/sys/")  # where the kernel says how large a file is without knowing
 _MOST_HASHED = 64 << 20  # bytes; a larger file is hashed on the host only where its size is the right one
+_MOST_PATHS, _AROUND = 32 << 10, 8  # bytes of paths on a command line; what each takes besides
 _MOST_WORDS = 300  # letters of what a host's tools say
 
 
@@ -117,19 +118,62 @@ class Stream:
             await self._remove(plan, where, tag(name), hexes)
         await self._blame(plan, said, reply)
 
-    async def listing(self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool) -> Listing:
+    async def listing(
+        self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool, at_once: AtOnce | None = None
+    ) -> Listing:
         """Return what lies at these paths, patterns expanded; raises TransportError, NoShell if no shell answers."""
         mark = _mark()
-        command = programs.line(programs.LIST, mark, _flag(follow), _flag(home))
-        answer, reply = await self.ask(command, mark, b"".join(path + b"\0" for path in paths))
         end = b"end %s" % mark.encode()
-        if reply.exit_code != 0 or not answer.endswith(end + b"\n"):
+        parts = list(_grouped(paths))
+        if len(parts) > 1:
+            at_once = None
+
+        def read(answer: bytes) -> tuple[list[Root], bool]:
+            roots, missing, hashes = Reader(answer).roots(end)
+            if missing:
+                message = f"there is no `{readable(missing[0])}`"
+                raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
+            return roots, hashes
+
+        if at_once is not None:
+            return await self._listed(parts[0], mark, read, at_once, home=home, follow=follow, links=links)
+        roots: list[Root] = []
+        hashes = True
+        for part in parts:
+            command = programs.line(programs.LIST, mark, _flag(follow), _flag(home), "", *map(_text, part))
+            answer, reply = await self.ask(command, mark)
+            if reply.exit_code != 0 or not answer.endswith(end + b"\n"):
+                raise failed(reply)
+            found, hashes = await aside(len(answer) >> 6, read, answer)
+            roots += found
+        return await aside(len(roots), settled, roots, hashes=hashes, links=links)
+
+    async def _listed(
+        self,
+        paths: Sequence[bytes],
+        mark: str,
+        read: Callable[[bytes], tuple[list[Root], bool]],
+        at_once: AtOnce,
+        *,
+        home: bool,
+        follow: bool,
+        links: bool,
+    ) -> Listing:
+        """Return a listing behind which small files came, as far as that says that they are wanted."""
+        listings: list[Listing] = []
+
+        def wanted(answer: bytes) -> tuple[Sequence[Found], Taker]:
+            roots, hashes = read(answer)
+            listings.append(settled(roots, hashes=hashes, links=links))
+            return at_once(listings[0])
+
+        sink = Listed(mark.encode(), wanted)
+        command = programs.line(programs.LIST, mark, _flag(follow), _flag(home), "1", *map(_text, paths))
+        with Sending([]) as given:
+            reply = await self._exec(command, given, sink)
+        if not sink.over:
             raise failed(reply)
-        roots, missing, hashes = await aside(len(answer) >> 6, Reader(answer).roots, end)
-        if missing:
-            message = f"there is no `{readable(missing[0])}`"
-            raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
-        return await aside(len(answer) >> 6, settled, roots, hashes=hashes, links=links)
+        return listings[0]
 
     async def digests(self, found: Sequence[Found], *, home: bool) -> list[bytes]:
         """Return the SHA-256 of files, empty where it cannot be had."""
@@ -146,16 +190,15 @@ class Stream:
 
     async def fetch(self, found: Sequence[Found], taker: Taker, *, home: bool, follow: bool) -> None:
         """Hand the content of files to who takes it, and then their hashes; raises TransportError."""
-        made_up = [one for one in found if one.path.startswith(_MADE_UP)]
+        made_up = [one for one in found if one.path.startswith(MADE_UP)]
         for one in made_up:
             await self._cat(one, taker)
-        found = [one for one in found if not one.path.startswith(_MADE_UP)]
+        found = [one for one in found if not one.path.startswith(MADE_UP)]
         if not found:
             return
         mark = _mark()
-        odd = _flag(any(b"\\" in one.path for one in found))
-        command = programs.line(programs.FETCH, mark, _flag(home), _flag(follow), _much(found), odd)
-        sink = Unpacking(mark.encode(), found, taker)
+        command = programs.line(programs.FETCH, mark, _flag(home), _flag(follow), _much(found))
+        sink = Fetched(mark.encode(), found, taker)
         with Sending([b"".join(one.path + b"\0" for one in found)]) as given:
             reply = await self._exec(command, given, sink)
         if not sink.over:
@@ -243,6 +286,19 @@ def _asked(entry: tree.Entry, only: bytes) -> bytes:
     kind = {"file": b"h" if entry.size <= _MOST_HASHED else b"n", "folder": b"n", "link": b"l"}[entry.kind]
     path = entry.path[len(only) :] if only else entry.path
     return kind + path + b"\0"
+
+
+def _grouped(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Yield as many paths at once as a command line has room for."""
+    group: list[bytes] = []
+    size = 0
+    for path in paths:
+        size += len(path) + _AROUND
+        if group and size > _MOST_PATHS:
+            yield group
+            group, size = [], len(path) + _AROUND
+        group.append(path)
+    yield group
 
 
 def _mark() -> str:

@@ -77,24 +77,24 @@ class Progress:
     """Tells a session how much content has moved, now and then."""
 
     def __init__(self, session: Session, total: int) -> None:
-        self._session, self._total = session, total
+        self._session, self.total = session, total
         self._done = 0
         self._told = 0.0
         self._clock = asyncio.get_running_loop().time
 
     def at(self, done: int) -> None:
         """So many bytes have moved in all."""
-        self._done = max(self._done, min(done, self._total))
+        self._done = max(self._done, min(done, self.total))
         now = self._clock()
         if now - self._told >= _TOLD:
             self._told = now
-            self._session.moved(self._done, self._total)
+            self._session.moved(self._done, self.total)
 
     def add(self, count: int) -> None:
         self.at(self._done + count)
 
     def end(self) -> None:
-        self._session.moved(self._total, self._total)
+        self._session.moved(self.total, self.total)
 
 
 class Sending:
@@ -233,8 +233,9 @@ class Answer(Marked):
         super().__init__(mark)
         self.data = bytearray()
 
-    def take(self, data: memoryview) -> None:
+    def take(self, data: memoryview) -> Awaitable[None] | None:
         if len(self.data) + len(data) > MOST_ANSWER:
             message = f"the host's listing has more than {MOST_ANSWER >> 20} MiB"
             raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
         self.data += data
+        return None

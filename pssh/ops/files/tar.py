@@ -1,10 +1,11 @@
 """Archives as every host's own tar reads and writes them: ustar headers, with PAX records for what does not fit there.
 
-What a host sends is taken apart here and nowhere else: sizes, names and link targets come out as plain values, nothing
+What a host sends is taken apart here and nowhere else: sizes and names come out as plain values, nothing
 is opened or made. Why not `tarfile`: it wants whole files, its text is not bytes, and its filters were passed by
 (CVE-2025-4517, -4138, -4330).
 """
 
+import zlib
 from collections.abc import Iterator
 from typing import Literal
 
@@ -12,10 +13,11 @@ from msgspec import Struct
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
+_NOTHING = bytes(BLOCK)
 _MOST_EXTENDED = 1 << 20  # bytes of a long name, or of PAX records
 _TYPES = {"file": b"0", "folder": b"5", "link": b"2"}
 _OCTAL_SIZE = 0o77777777777
-_HEEDED = (b"path", b"linkpath", b"size")  # of PAX records; what else is said is not kept
+_HEEDED = (b"path", b"size")  # of PAX records; what else is said is not kept
 
 Found = Literal["file", "folder", "link", "hard-link", "other"]
 _FOUND: dict[bytes, Found] = {
@@ -28,6 +30,9 @@ _FOUND: dict[bytes, Found] = {
 }
 
 
+_EMPTY = ("link", "hard-link", "folder")  # whatever size they say
+
+
 class Garbled(ValueError):
     """What a host sent is no archive."""
 
@@ -37,10 +42,7 @@ class Member(Struct, frozen=True):
 
     name: bytes
     kind: Found
-    mode: int
     size: int  # bytes of content that follow
-    mtime: int
-    target: bytes
 
 
 def header(
@@ -142,7 +144,7 @@ class Reader:
             if not self._left:
                 self._extend()
             return None
-        if not any(block):
+        if block == _NOTHING:
             return None
         _check(block)
         kind, size = block[156:157], _number(block[124:136])
@@ -159,30 +161,29 @@ class Reader:
             self._records.update((key, value) for key, value in _records(data) if key in _HEEDED)
         elif self._kind == b"L":
             self._records[b"path"] = data.rstrip(b"\0")
-        elif self._kind == b"K":
-            self._records[b"linkpath"] = data.rstrip(b"\0")
 
     def _member(self, block: bytes, kind: bytes, size: int) -> Member:
-        said, self._records = self._records, {}
-        name, prefix = _text(block[:100]), _text(block[345:500]) if block[257:263] == b"ustar\0" else b""
-        if prefix:
-            name = prefix + b"/" + name
-        if b"size" in said:
-            size = _decimal(said[b"size"])
+        said = self._records
+        if said:
+            self._records = {}
+            if b"size" in said:
+                size = _decimal(said[b"size"])
+        if (name := said.get(b"path")) is None:
+            name = _text(block[:100])
+            if block[345] and block[257:263] == b"ustar\0":
+                name = _text(block[345:500]) + b"/" + name
         found = _FOUND.get(kind, "other")
-        if found in ("link", "hard-link", "folder"):
-            size = 0
-        mtime = _number(block[136:148])
-        target = said.get(b"linkpath", _text(block[157:257]))
-        return Member(said.get(b"path", name), found, _number(block[100:108]) & 0o777, size, mtime, target)
+        return Member(name, found, 0 if found in _EMPTY else size)
 
 
 def _check(block: bytes) -> None:
+    """Raise Garbled unless a header has the sum that it names, by the sum of all bytes that is in their Adler-32."""
+    field = block[148:156]
     try:
-        said = int(block[148:156].rstrip(b"\0 ") or b"0", 8)
+        said = int(field.rstrip(b"\0 ") or b"0", 8)
     except ValueError:
         raise Garbled("a header is none") from None
-    if said != sum(block[:148]) + 256 + sum(block[156:]):
+    if (said - len(field) * 32 + sum(field) + 1) % 65521 != zlib.adler32(block) & 0xFFFF:
         raise Garbled("a header has the wrong sum")
 
 

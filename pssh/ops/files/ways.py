@@ -16,7 +16,7 @@ from pssh.ops.files.listing import Found, Listing
 from pssh.ops.files.names import Where
 from pssh.ops.files.stream import NoShell, Stream
 from pssh.ops.files.tree import Tree
-from pssh.ops.files.unpack import Taker
+from pssh.ops.files.unpack import AtOnce, Taker
 
 Via = Literal["auto", "stream", "sftp"]
 _Any = TypeVar("_Any")
@@ -31,8 +31,13 @@ class Way(Protocol):
     async def send(self, plan: Plan, where: Where, wanted: Attributes, *, backup: bool, inplace: bool) -> None:
         """Do what was planned; what could not be finished is removed again."""
 
-    async def listing(self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool) -> Listing:
-        """Return what lies at these paths, patterns expanded."""
+    async def listing(
+        self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool, at_once: AtOnce | None = None
+    ) -> Listing:
+        """Return what lies at these paths, patterns expanded.
+
+        `at_once` may be told of it before that, and then small files of which it says so are handed on.
+        """
 
     async def digests(self, found: Sequence[Found], *, home: bool) -> list[bytes]:
         """Return the SHA-256 of files, empty where it cannot be had."""

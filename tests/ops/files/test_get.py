@@ -1,5 +1,7 @@
 """What is fetched from a host, and what a host that lies can make of it: nothing outside its own folder."""
 
+import asyncio
+import errno
 import fcntl
 import os
 import shutil
@@ -16,7 +18,9 @@ from pssh.model.outcome import Failure, Reply
 from pssh.model.work import TransportError
 from pssh.ops.files import tar
 from pssh.ops.files.get import Get, kept_apart
+from pssh.ops.files.landing import Whole
 from pssh.ops.files.names import tag
+from pssh.ops.files.pull import _made_up
 from tests.support.shells import SHELLS, Shell
 from tests.support.trees import differences, leftovers, odd_tree
 
@@ -149,6 +153,149 @@ async def test_links_that_lead_outside_are_left_out(home: Path, here: Path):
     assert (await get(home, home / "t", here.with_name("else"))).stdout == b"2 folders\n"
 
 
+def small(folder: Path) -> Path:
+    """Return a folder of small files, one of them in a folder of its own, and one without content."""
+    (folder / "t/sub").mkdir(parents=True)
+    for number in range(5):
+        (folder / f"t/f{number}").write_bytes(os.urandom(3000))
+    (folder / "t/sub/-it's").write_bytes(b"x")
+    (folder / "t/none").write_bytes(b"")
+    return folder / "t"
+
+
+@every_shell
+async def test_small_files_that_are_not_here_come_with_the_listing(home: Path, here: Path, words: list[str]):
+    tree, shell = small(home), Shell(home, words)
+    assert (await Get((str(tree),), str(here), host="web1").perform(shell)).stdout == b"7 files, 14.6 KiB, 2 folders\n"
+    assert (differences(tree, here / "web1/t"), len(shell.asked)) == ("", 1)
+    assert (await Get((str(tree),), str(here), host="web1").perform(shell)).stdout == b"same\n"
+    assert len(shell.asked) == 3  # what is there, and what it holds
+    (tree / "f1").write_bytes(b"new")
+    await Get((str(tree),), str(here), host="web1", force=True).perform(shell)
+    assert (differences(tree, here / "web1/t"), len(shell.asked)) == ("", 4)
+
+
+async def test_a_large_file_beside_small_ones_is_asked_for_by_its_name(home: Path, here: Path):
+    tree, shell = small(home), Shell(home)
+    (tree / "large").write_bytes(os.urandom(200_000))
+    await Get((f"{home}/t*",), str(here), host="web1").perform(shell)
+    assert (differences(tree, here / "web1/t"), len(shell.asked)) == ("", 2)
+
+
+async def test_a_dry_run_is_sent_no_content(home: Path, here: Path):
+    tree, shell = small(home), Lying(home)
+    lengths: list[int] = []
+    shell.change = lambda data: lengths.append(len(data)) or data
+    await Get((str(tree),), str(here), host="web1", dry=True).perform(shell)
+    assert (len(lengths), lengths[0] < 2000, everything(here)) == (1, True, [])
+
+
+@pytest.mark.parametrize(("what", "commands"), [("unpack._LONG", 1), ("pull._MOST_HELD", 1), ("stream._MOST_PATHS", 3)])
+async def test_a_tree_comes_whole_where_any_of_it_is_too_much_at_once(
+    home: Path, here: Path, what: str, commands: int, monkeypatch: pytest.MonkeyPatch
+):
+    tree, shell = small(home), Shell(home)
+    (home / "other").write_bytes(os.urandom(5000))
+    monkeypatch.setattr(f"pssh.ops.files.{what}", 0)
+    written: list[Whole] = []
+    write = Whole.write
+    monkeypatch.setattr(Whole, "write", lambda whole: written.append(whole) or write(whole))
+    await Get((str(tree), str(home / "other")), str(here), host="web1").perform(shell)
+    assert differences(tree, here / "web1/t") == ""
+    assert (here / "web1/other").read_bytes() == (home / "other").read_bytes()
+    assert (len(shell.asked), len(written), leftovers(here)) == (commands, 8 if "HELD" in what else 0, [])
+
+
+async def test_nothing_gets_its_name_before_all_of_it_is_on_the_disk(
+    home: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tree, done = small(home), []
+    (tree / "large").write_bytes(os.urandom(200_000))
+    for name in ("fsync", "rename"):
+        call = getattr(os, name)
+
+        def noted(*args: Any, call: Callable[..., Any] = call, name: str = name, **how: Any) -> Any:
+            done.append(name)
+            return call(*args, **how)
+
+        monkeypatch.setattr(os, name, noted)
+    await get(home, tree, here)
+    assert done == ["fsync"] * 8 + ["rename"] * 8
+
+
+async def test_where_the_disk_here_is_full_no_file_of_a_tree_gets_its_name(
+    home: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tree, write, written = small(home), os.write, []
+
+    def full(file: int, data: memoryview) -> int:
+        if Path(f"/proc/self/fd/{file}").resolve().is_relative_to(here):
+            written.append(len(data))
+            if len(written) == 5:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", full)
+    failure = await refusal(home, tree, here)
+    assert (failure.cause, files(here)) == ("local/disk-full", [])
+
+
+def tool(home: Path, name: str, code: str) -> dict[str, str]:
+    """Return an environment in which a tool is a script; `$REAL` is what it is otherwise."""
+    folder = home.parent / "tools"
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/sh\nREAL={shutil.which(name)}\n{code}\n")
+    (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("instead", ["", "mkfifo"])
+async def test_a_file_that_goes_away_behind_the_archive_is_refused_and_so_is_the_rest(
+    home: Path, here: Path, instead: str
+):
+    tree = small(home)
+    shell = Shell(home, env=tool(home, "tar", f'$REAL "$@"; rm -f {tree}/f3; {instead} {tree}/f3'))
+    with pytest.raises(TransportError) as caught:
+        await Get((str(tree),), str(here), host="web1").perform(shell)
+    assert (caught.value.failure.cause, files(here)) == ("transfer/remote-denied", [])
+
+
+async def test_a_name_of_two_lines_comes_where_the_tool_that_hashes_prints_it_as_it_is(home: Path, here: Path):
+    tree = small(home)
+    (tree / "two\nlines").write_bytes(b"x")
+    code = """[ $# -gt 0 ] || exec $REAL
+for x do sum=$($REAL < "$x"); printf '%s  %s\\n' "${sum%% *}" "$x"; done"""
+    shell = Shell(home, env=tool(home, "sha256sum", code))
+    await Get((str(tree),), str(here), host="web1").perform(shell)
+    assert (differences(tree, here / "web1/t"), len(shell.asked)) == ("", 1)
+
+
+async def test_small_files_come_no_faster_than_the_rate(home: Path, here: Path):
+    tree, loop = small(home), asyncio.get_running_loop()
+    began = loop.time()
+    await get(home, tree, here, rate=100_000.0)
+    assert loop.time() - began > 0.1
+
+
+@pytest.mark.parametrize(
+    ("paths", "may"),
+    [
+        ([b"/etc"], False),
+        ([b"./proc/x", b"./*"], False),
+        ([b"/etc/*"], False),
+        ([b"/etc", b"/proc/version"], True),
+        ([b"/proc"], True),
+        ([b"/sys/kernel"], True),
+        ([b"/"], True),
+        ([b"//proc/version"], True),
+        ([b"/./proc"], True),
+        ([b"/p*/version"], True),
+    ],
+)
+def test_what_the_kernel_makes_up_is_read_by_name_only(paths: list[bytes], may: bool):
+    assert _made_up(paths) is may
+
+
 async def test_a_hole_stays_a_hole(home: Path, here: Path):
     with (home / "x").open("wb") as file:
         file.seek(8 << 20)
@@ -205,7 +352,7 @@ class _Heard:
 
 
 @pytest.mark.parametrize(
-    "name", [b"../evil", b"/etc/passwd", b"a/../../evil", b"", b".", b"..", b"sub/x/y", b"\x1b]0;x\x07/.."]
+    "name", [b"../evil", b"/etc/passwd", b"/x", b"a/../../evil", b"", b".", b"..", b"sub/x/y", b"\x1b]0;x\x07/.."]
 )
 @pytest.mark.parametrize("plain", [False, True], ids=["GNU find", "a find without -printf"])
 async def test_a_name_that_leads_elsewhere_is_refused_by_name_and_the_rest_comes(
@@ -244,11 +391,30 @@ async def test_an_archive_with_more_or_other_than_was_asked_for_makes_nothing_of
 @pytest.mark.parametrize("cut", [200, 700, 1100, 3000])
 async def test_what_is_cut_or_garbled_on_the_way_has_no_final_name(home: Path, here: Path, cut: int):
     (home / "x").write_bytes(os.urandom(2000))
+    (here / "web1").mkdir(parents=True)
+    (here / "web1/x").write_bytes(b"old")
     shell = Lying(home)
     shell.change = lambda data: data if b"\nroot\0/" in data else data[:cut]
     with pytest.raises(TransportError):
         await Get((str(home / "x"),), str(here), host="web1").perform(shell)
-    assert files(here) == []
+    assert [path.read_bytes() for path in files(here)] == [b"old"]
+
+
+@pytest.mark.parametrize("cut", [0, 40, 600, 2600, 10_300])
+async def test_what_is_cut_behind_the_listing_is_asked_for_by_its_name(home: Path, here: Path, cut: int):
+    (home / "t").mkdir()
+    for name in "ab":
+        (home / "t" / name).write_bytes(os.urandom(700))
+    shell = Lying(home)
+
+    def change(data: bytes) -> bytes:
+        at = data.find(b"end pssh-")
+        return data[: at + 42 + cut] if b"\nroot\0/" in data else data
+
+    shell.change = change
+    await Get((str(home / "t"),), str(here), host="web1").perform(shell)
+    assert differences(home / "t", here / "web1/t") == ""
+    assert len(shell.asked) == 2
 
 
 async def test_content_that_is_changed_on_the_way_is_refused(home: Path, here: Path):
@@ -271,7 +437,9 @@ async def test_names_that_differ_in_case_only_come_where_that_makes_a_difference
 
 
 async def test_a_file_that_the_kernel_makes_up_comes_whole(home: Path, here: Path):
-    await get(home, "/proc/sys/kernel/ostype", "/proc/version", here)
+    shell = Shell(home)
+    await Get(("/proc/sys/kernel/ostype", "/proc/version"), str(here), host="web1").perform(shell)
+    assert " '' /proc/sys" in shell.asked[0]  # and not with what is small
     assert (here / "web1/ostype").read_text() == "Linux\n"
     assert (here / "web1/version").read_text().startswith("Linux version")
 
