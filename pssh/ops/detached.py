@@ -31,30 +31,35 @@ from pssh.ops.shellwords import exact, join, quote, shown
 #   born   when a process began, unless it only waits to be reaped: the twentieth word behind its name (proc(5)), or
 #          else as `ps` says it
 #   alive  whether the process of this folder is the one that was begun in it
-_COMMON = (
-    "r=${XDG_STATE_HOME:-${HOME:?}/.local/state}/pssh/run/$(uname -n); "
-    f"boot() {{ LC_ALL=C; export LC_ALL; {BOOTED}; }}; "
+_ROOT = "${XDG_STATE_HOME:-${HOME:?}/.local/state}/pssh/run/$(uname -n)"
+_BOOT = f"boot() {{ LC_ALL=C; export LC_ALL; {BOOTED}; }}; "
+_BORN = (
     'born() { s=; if { read -r s < "/proc/$1/stat"; } 2>/dev/null; then s=${s##*) }; set -- $s; '
     'case $1 in [ZX]) ;; *) printf %s "${20-}";; esac; '
-    'else LC_ALL=C ps -o lstart= -p "$1" 2>/dev/null; fi; }; '
+    'else set -- $(LC_ALL=C ps -o lstart= -p "$1" 2>/dev/null); printf %s "$*"; fi; }; '
 )
-_BESIDE = _COMMON + (
-    'd=$1; umask 077; printf "%s %s\n" "$$" "$(born $$)" > "$d/pid" || exit; trap : HUP INT TERM; echo up; '
-    'exec > "$d/out" 2> "$d/err"; ( umask "$3"; exec sh -c "$2" ); c=$?; '
-    'printf "%s\n" "$c" > "$d/code.new" && mv -f "$d/code.new" "$d/code"'
+# The two that begin the command have arguments and no variables: one of the same name that the host or `--env` exports
+# would have our value in the command. What says `up` has all its files open.
+_BESIDE = _BORN + (
+    'umask 077; printf "%s %s\n" "$$" "$(born $$)" > "$1/pid" || exit; trap : HUP INT TERM; '
+    'exec 3>&1 > "$1/out" 2> "$1/err" || exit; echo up >&3; exec 3>&-; '
+    '( umask "$3"; exec sh -c "$2" ); set -- "$1" $?; '
+    'printf "%s\n" "$2" > "$1/code.new" && mv -f "$1/code.new" "$1/code"'
 )
-_START = _COMMON + (
-    'd=$r/$1 u=$(umask); umask 077; mkdir -p -- "$r" && mkdir -- "$d" && printf "%s\n" "$2" > "$d/command" && '
-    'date +%s > "$d/started" && ( boot ) > "$d/boot" || exit; s=setsid; command -v setsid >/dev/null 2>&1 || s=nohup; '
-    'x=$( $s sh -c "$3" sh "$d" "$2" "$u" </dev/null 2>"$d/err" & ); '
-    '[ "$x" = up ] || { cat "$d/err" >&2; rm -rf -- "$d"; exit 1; }; printf "detached as %s\n" "$1"'
+_START = _BOOT + (
+    f'set -- "$@" "$(umask)" "{_ROOT}" setsid; umask 077; command -v setsid >/dev/null 2>&1 || '
+    'set -- "$1" "$2" "$3" "$4" "$5" nohup; mkdir -p -- "$5" && mkdir -- "$5/$1" || exit; '
+    '{ printf "%s\n" "$2" > "$5/$1/command" && date +%s > "$5/$1/started" && ( boot ) > "$5/$1/boot" && '
+    '[ "$( "$6" sh -c "$3" sh "$5/$1" "$2" "$4" </dev/null 2>"$5/$1/err" & )" = up ]; } || '
+    '{ cat "$5/$1/err" >&2; rm -rf -- "$5/$1"; exit 1; }; printf "detached as %s\n" "$1"'
 )
 _ASKED = """said() { printf '%s %s\\n' "$n" "$*" >&2; exit 75; }; """
 _SHOWN = "said() { exit 75; }; "  # what was asked for has changed since
-_FIND = _COMMON + (
+_FIND = f'r="{_ROOT}"; {_BOOT}{_BORN}' + (
     "n=$1 w=$2 d= k=0; "
-    'if [ -z "$w" ]; then for x in "$r"/*/; do [ -d "$x" ] || continue; '
-    '[ "$d" ] && [ "$(cat "$x/started")" -lt "$(cat "$d/started")" ] 2>/dev/null || d=${x%/}; done; '
+    # The latest; one that never says when it was begun is none, and not in the way of the others.
+    'if [ -z "$w" ]; then for x in "$r"/*/; do t=; { read -r t < "$x/started"; } 2>/dev/null; '
+    '[ "$t" -ge "$k" ] 2>/dev/null && d=${x%/} k=$t; done; '
     'elif [ -d "$r/$w" ]; then d=$r/$w; '
     'else for x in "$r/$w".*; do [ -d "$x" ] && d=$x k=$((k+1)); done; [ $k -lt 2 ] || said several; fi; '
     '[ "$d" ] || said none; '

@@ -26,22 +26,25 @@ from pssh.ops.context import Context
 from pssh.ops.said import NOT_BEGUN, first_line, transfer_kind
 from pssh.ops.shellwords import exact, join, quote, shown
 
-_TRAPS = 'gone() { rm -rf -- "$d"; }; trap gone EXIT; trap "exit 129" HUP; trap "exit 130" INT; trap "exit 143" TERM; '
+# What removes a folder, however its shell ends. Where the user's script is run no variable is ours: one of that name
+# that the host or `--env` exports would have our value in the script.
+_TRAPS = "trap {} EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM; "
 # The size is compared because a connection that breaks looks to `cat` like the end of the script.
 _WRITE = (
-    'umask 077; LC_ALL=C; export LC_ALL; d=${TMPDIR:-/tmp}/$3; mkdir -- "$d" || exit; ' + _TRAPS + 'cat > "$d/$1" && '
+    'umask 077; LC_ALL=C; export LC_ALL; d=${TMPDIR:-/tmp}/$3; mkdir -- "$d" || exit; '
+    + _TRAPS.format("'rm -rf -- \"$d\"'")
+    + 'cat > "$d/$1" && '
     '[ $(wc -c < "$d/$1") -eq "$2" ] && chmod 700 "$d/$1" && printf "%s\\n" "$d" && trap - EXIT'
 )
-# `exit $?` keeps a shell from replacing itself with the script, and with that forgetting its traps.
-_RUN = "d=$1; shift; " + _TRAPS + '"$@"; exit $?'
 
 # The same for another user, in a shell that then runs the script. A line of input is what `printf %b` reads; `.` is the
 # last. `read` takes not a byte more than its line, so that what follows is the script's own input.
 _RECEIVE = (
-    "d=${TMPDIR:-/tmp}/%s; " + _TRAPS + "( umask 077; LC_ALL=C; export LC_ALL; "
-    'mkdir -- "$d" || exit; f=$d/%s; '
-    'while IFS= read -r x && [ "$x" != . ]; do printf %%b "$x" || exit; done > "$f"; '
-    '[ "$x" = . ] && [ $(wc -c < "$f") -eq %d ] && chmod 700 "$f" ) || { printf %%s%%s unwritten- %s >&2; exit 1; }; '
+    "{traps}( umask 077; LC_ALL=C; export LC_ALL; "
+    'd={place}; mkdir -- "$d" || exit; f=$d/{name}; '
+    'while IFS= read -r x && [ "$x" != . ]; do printf %b "$x" || exit; done > "$f"; '
+    '[ "$x" = . ] && [ $(wc -c < "$f") -eq {size} ] && chmod 700 "$f" ) || '
+    "{{ printf %s%s unwritten- {nonce} >&2; exit 1; }}; "
 )
 _LINE = 200  # bytes of the script in one line; a terminal carries 4095 characters
 _AS_THEY_ARE = frozenset(
@@ -98,12 +101,15 @@ class Script(Struct, frozen=True, omit_defaults=True, tag=True):
     async def _perform_as_another(self, session: Session) -> Reply:
         nonce = token_hex(16)
         folder = f"pssh-{nonce}"
-        before = _RECEIVE % (folder, quote(self.name), len(self.content), nonce)
+        removal, place = _place(folder)
+        before = _RECEIVE.format(
+            traps=_TRAPS.format(quote(removal)), place=place, name=quote(self.name), size=len(self.content), nonce=nonce
+        )
 
         async def left() -> str:
-            return await _left(session, self.context.bare, *_place(folder))
+            return await _left(session, self.context.bare, removal, place)
 
-        words = f'"$d"/{quote(self.name)}'
+        words = f'"{place}"/{quote(self.name)}'
         line = " ".join(filter(None, (self._interpreter, words, self._args))) + "; exit $?"
         reply = await _cleaned(self.context.exec(session, line, before=before, given=_lines(self.content)), left)
         return _written(reply, f"unwritten-{nonce}".encode())
@@ -121,7 +127,9 @@ class Script(Struct, frozen=True, omit_defaults=True, tag=True):
 
     def _run(self, folder: str) -> str:
         words = filter(None, (self._interpreter, f"{folder}/{self.name}"))
-        return " ".join(filter(None, (_sh(_RUN, folder, *words), self._args)))
+        # `exit $?` keeps a shell from replacing itself with the script, and with that forgetting its traps.
+        program = _TRAPS.format(quote(f"rm -rf -- {quote(folder)}")) + '"$@"; exit $?'
+        return " ".join(filter(None, (_sh(program, *words), self._args)))
 
 
 def _sh(program: str, *args: str) -> str:

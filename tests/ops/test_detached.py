@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     for file in tmp_path.glob("**/pssh/run/*/*/pid"):
         pid = int(file.read_text().split()[0])
-        if processes.alive([pid]):
+        if pid > 1 and processes.alive([pid]):  # the group 1 would be every process there is
             os.killpg(pid, 9)
 
 
@@ -87,6 +87,44 @@ async def test_while_it_runs_it_is_neither_collected_nor_removed(home: Path, she
     assert (found.cause, found.remote_end) == ("exec/running", "left running")
     assert folder(home).is_dir()
     assert (await look(there, "tail", "r1.aa")).stdout == b"up\n"
+
+
+@every_shell
+async def test_it_has_each_variable_as_it_was_exported(home: Path, shell: list[str]):
+    there = session(home, shell)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    there.env |= {letter: f"its own {letter}" for letter in letters}
+    await begin(there, "printf '%s\\n' " + " ".join(f'"${letter}"' for letter in letters))
+    await until_ended(home)
+    found = await look(there, "collect")
+    assert isinstance(found, Reply)
+    assert found.stdout.decode().splitlines() == [f"its own {letter}" for letter in letters]
+
+
+@every_shell
+async def test_the_latest_is_found_beside_one_that_never_began(home: Path, shell: list[str]):
+    there = session(home, shell)
+    for name, started in (("r1.aa", "200"), ("r2.bb", ""), ("r3.cc", "100")):
+        folder(home, name).mkdir(parents=True)
+        (folder(home, name) / "started").write_text(started)
+        for file, text in (("boot", "b\n"), ("code", "0\n"), ("out", name), ("err", "")):
+            (folder(home, name) / file).write_text(text)
+    (folder(home, "r4.dd")).mkdir()
+    assert await look(there, "collect", "", remove=True) == Reply(0, stdout=b"r1.aa")
+    assert {path.name for path in folder(home).parent.iterdir()} == {"r2.bb", "r3.cc", "r4.dd"}
+
+
+@every_shell
+async def test_where_its_files_cannot_be_made_nothing_is_called_detached(home: Path, shell: list[str]):
+    there = session(home, shell)
+    # A folder is in the way of the command's output.
+    (home / "bin/setsid").write_text('#!/bin/sh\nmkdir "$5/out"; exec "$@"\n')
+    (home / "bin/setsid").chmod(0o755)
+    reply = await Detach("touch ~/ran", run="r1", token="aa").perform(there)  # type: ignore[arg-type]
+    assert (reply.exit_code, reply.stdout) == (1, b"")
+    assert reply.stderr
+    assert not folder(home).exists()
+    assert not (home / "ran").exists()
 
 
 ENDS = [

@@ -42,7 +42,7 @@ async def test_a_script_is_two_commands_and_its_folder_goes_in_the_second():
 async def test_a_script_with_a_first_line_of_its_own_is_run_by_its_name():
     session = ScriptedSession({"mkdir -- ": MADE})
     await Script("x.py", b"#!/usr/bin/python3\n").perform(session)
-    assert session.asked[1].endswith(" sh '/run/x y' '/run/x y/x.py'")
+    assert session.asked[1].endswith(" sh '/run/x y/x.py'")
 
 
 async def test_a_shell_that_was_killed_leaves_the_removal_to_a_third_command():
@@ -84,7 +84,7 @@ async def test_a_script_that_cannot_be_written_says_why_and_is_not_run(written: 
 async def test_what_a_login_prints_first_is_passed_over():
     session = ScriptedSession({"mkdir -- ": Reply(0, stdout=b"Welcome!\n/tmp/x\n")})
     await Script("tidy.sh", b"").perform(session)
-    assert session.asked[-1].endswith(" sh /tmp/x sh /tmp/x/tidy.sh")
+    assert session.asked[-1].endswith(" sh sh /tmp/x/tidy.sh")
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
@@ -178,6 +178,21 @@ async def test_only_the_second_command_has_the_context(tmp_path: Path):
     assert (await script.perform(session)).stdout == b"b c/\n"
     assert (session.quietly, session.ttys, left(tmp_path)) == ([True, False], [False, True], [])
     assert "b c" not in session.asked[0]
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+EVERY_LETTER = tuple((letter, f"its own {letter}") for letter in LETTERS)
+SHOW = " ".join(f'"${letter}"' for letter in LETTERS)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+@pytest.mark.parametrize("become", ["", "sudo"])
+async def test_a_script_has_each_variable_as_it_was_exported(shell: list[str], become: Any, other: Shell):
+    use(shell, other)
+    context = Context(env=EVERY_LETTER, become=become, become_password="p" if become else "")
+    reply = await Script("t", f"printf '%s\\n' {SHOW}".encode(), context=context).perform(other)
+    assert reply.stdout.decode().splitlines() == [value for _, value in EVERY_LETTER]
+    assert left(other.folder) == []
 
 
 CONTENT = bytes(range(256)) + b"\\0101 \\n %s\n" + b"x" * 5000

@@ -65,7 +65,10 @@ def heard(reply: Reply, data: bytes) -> tuple[Reply, answer.Said]:
     except answer.Garbled as error:
         if reply.exit_code:
             return replace(reply, stdout=data[:1000]), answer.Said()
-        message = f"what the host says of its files cannot be read: {error}"
-        raise TransportError(
-            Failure(stage="transfer", kind="garbled", message=message, stdout=data[:1000], stderr=reply.stderr)
-        ) from None
+        raise garbled(error, reply, data[:1000]) from None
+
+
+def garbled(why: Exception, reply: Reply, said: bytes = b"") -> TransportError:
+    """Return the failure that an answer is that cannot be read."""
+    message = f"what the host says of its files cannot be read: {why}"
+    return TransportError(Failure(stage="transfer", kind="garbled", message=message, stdout=said, stderr=reply.stderr))

@@ -12,7 +12,7 @@ from pssh.model.outcome import Reply
 from pssh.model.work import Session
 from pssh.ops.context import Context
 from pssh.ops.fs import answer
-from pssh.ops.fs.asking import asked, asked_here
+from pssh.ops.fs.asking import asked, asked_here, garbled
 from pssh.ops.fs.paths import normal
 from pssh.ops.shellwords import join, shown
 
@@ -85,7 +85,10 @@ class FileOperation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
             reply, said = await asked(session, self.context, self.program())
         if not said.whole:
             return reply
-        found = list(self.answers(said))
+        try:
+            found = list(self.answers(said))
+        except (ValueError, OverflowError, LookupError) as error:
+            raise garbled(error, reply) from None
         return replace(reply, stdout=lines(found), **self.more(found))
 
     def more(self, found: list[Answer]) -> dict[str, Any]:

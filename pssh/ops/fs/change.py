@@ -319,8 +319,9 @@ class Link(Changing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             if self.overwrite
             else ('no "$1" "is there already (--overwrite replaces it)"; exit 1')
         )
-        made = f'ln {"" if self.hard else "-s "}-- {target} "$x/$n" && mv -f -- "$x/$n" "./$n"'
-        replaced = f'aside .; {{ [ ! -L "./$n" ] || rm -f -- "./$n"; }}; {made}'
+        # A link is removed first, since `mv` would go where it leads to; but only once there is what replaces it.
+        made = f'aside .; ln {"" if self.hard else "-s "}-- {target} "$x/$n" && '
+        replaced = made + '{ [ ! -L "./$n" ] || rm -f -- "./$n"; } && mv -f -- "$x/$n" "./$n"'
         return (
             f'if there "./$n"; then if {same}; then o d same "$1"; exit 0; fi; {over}; fi; '
             f'if [ "$D" ]; then o d "would link" "$1"; else {replaced} && o d linked "$1" || bad=1; fi'

@@ -121,7 +121,7 @@ class Find(Looking, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         return shell.program(body, self.paths, first='o d now "$(date +%s)"')
 
     def answers(self, said: Said) -> Iterable[Answer]:
-        now = float(next(path for word, path in said.acts if word == "now"))
+        (now,) = (int(path) for word, path in said.acts if word == "now")
         test = self.test(now)
         for tree in said.trees:
             held = {name.rpartition(b"/")[0] for name in tree.entries if name}

@@ -51,7 +51,10 @@ HASHES = (
 )
 
 # The same device and inode as before; a folder that was put in the place of another has others.
-_ID = 'id_of() { stat -c %d:%i "$1" 2>/dev/null || stat -f %d:%i "$1" 2>/dev/null || ls -di "$1" | tr -dc 0-9; }; '
+_ID = (
+    'id_of() { stat -c %d:%i "$1" 2>/dev/null || stat -f %d:%i "$1" 2>/dev/null || '
+    'ls -di "$1" | sed "s/^ *//;s/ .*//;q"; }; '
+)
 
 # `at PATH` goes to where a name lies, with all links on the way resolved once, and leaves it in $n; what is done then
 # is done to `./$n` from there, wherever else the path leads by that time. In a subshell.
