@@ -68,11 +68,11 @@ narrowing_but_exclude = together(
     option("Targets", "--first", type=COUNT, metavar="N", help="Take the first N hosts."),
     option("Targets", "--pick", type=COUNT, metavar="N", help="Take N hosts at random."),
     option("Targets", "--seed", type=NUMBER, metavar="N", help="Make chance choose the same again."),
-    option("Targets", "--slice", metavar="I:J", default="", help="Take hosts I to J, counted from 1, both included."),
+    named("Targets", "--slice", metavar="I:J", default="", help="Take hosts I to J, counted from 1, both included."),
     option("Targets", "--allow-empty", is_flag=True, help="Exit with 0 if no host matches."),
 )
 narrowing = together(
-    option("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
+    named("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
     narrowing_but_exclude,
 )
 config_file = named(
