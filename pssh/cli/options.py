@@ -178,7 +178,7 @@ stopping = together(
         help="At that stop, let what runs finish, or end it.  [soon]",
     ),
     option("Limits", "--kill-after", type=SECONDS, default=USUAL.kill_after, help="From TERM to KILL.  [2s]"),
-    option("Limits", "--drain", type=SECONDS, default=USUAL.drain, help="For output after the exit.  [2s]"),
+    option("Limits", "--drain", type=SECONDS, default=USUAL.drain, help="For output after the exit; 0: any.  [2s]"),
     option("Safety", "--leash", is_flag=True, help="End the command also when its connection is lost."),
     option("Failures", "--expect-disconnect", is_flag=True, help="A host that hangs up in mid-command is ok."),
     option("Failures", "--ok", type=CODES, default=USUAL.ok, metavar="N,...", help="Exit codes that are success.  [0]"),
