@@ -32,9 +32,9 @@ files = together(
 sending = together(
     option("Files", "--skip-links", is_flag=True, help="Leave symbolic links out."),
     option("Files", "--mkdir", is_flag=True, help="Make the folders above DEST."),
-    option("Files", "--mode", metavar="MODE", default="", help="Of files, such as 0644.  [the old file's, or SRC's]"),
-    option("Files", "--owner", metavar="USER", default="", help="Of files.  [the old file's, or ours]"),
-    option("Files", "--group", metavar="GROUP", default="", help="Of files.  [the old file's, or ours]"),
+    named("Files", "--mode", metavar="MODE", default="", help="Of files, such as 0644.  [the old file's, or SRC's]"),
+    named("Files", "--owner", metavar="USER", default="", help="Of files.  [the old file's, or ours]"),
+    named("Files", "--group", metavar="GROUP", default="", help="Of files.  [the old file's, or ours]"),
     option("Files", "--preserve", is_flag=True, help="Keep mode and times of SRC; as root owner and group too."),
     option("Files", "--backup", is_flag=True, help="Keep what is replaced as `NAME~`."),
     option("Files", "--in-place", "inplace", is_flag=True, help="Write into the old file: for what keeps its inode."),

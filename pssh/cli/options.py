@@ -68,11 +68,11 @@ narrowing_but_exclude = together(
     option("Targets", "--first", type=COUNT, metavar="N", help="Take the first N hosts."),
     option("Targets", "--pick", type=COUNT, metavar="N", help="Take N hosts at random."),
     option("Targets", "--seed", type=NUMBER, metavar="N", help="Make chance choose the same again."),
-    option("Targets", "--slice", metavar="I:J", default="", help="Take hosts I to J, counted from 1, both included."),
+    named("Targets", "--slice", metavar="I:J", default="", help="Take hosts I to J, counted from 1, both included."),
     option("Targets", "--allow-empty", is_flag=True, help="Exit with 0 if no host matches."),
 )
 narrowing = together(
-    option("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
+    named("Targets", "-x", "--exclude", metavar="TARGETS", default="", help="Leave these hosts out."),
     narrowing_but_exclude,
 )
 config_file = named(
@@ -178,7 +178,7 @@ stopping = together(
         help="At that stop, let what runs finish, or end it.  [soon]",
     ),
     option("Limits", "--kill-after", type=SECONDS, default=USUAL.kill_after, help="From TERM to KILL.  [2s]"),
-    option("Limits", "--drain", type=SECONDS, default=USUAL.drain, help="For output after the exit.  [2s]"),
+    option("Limits", "--drain", type=SECONDS, default=USUAL.drain, help="For output after the exit; 0: any.  [2s]"),
     option("Safety", "--leash", is_flag=True, help="End the command also when its connection is lost."),
     option("Failures", "--expect-disconnect", is_flag=True, help="A host that hangs up in mid-command is ok."),
     option("Failures", "--ok", type=CODES, default=USUAL.ok, metavar="N,...", help="Exit codes that are success.  [0]"),

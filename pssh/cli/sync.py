@@ -40,7 +40,7 @@ EXAMPLES = """
 @options.option("Files", "--pull", is_flag=True, help="DIR of each host to DEST/HOST here.")
 @via
 @options.option("Files", "--limit-rate", type=BYTES, default=0.0, metavar="SIZE", help="So much a second and host.")
-@options.option("Targets", "-x", "exclude", metavar="TARGETS", default="", help="Leave these hosts out.")
+@options.named("Targets", "-x", "exclude", metavar="TARGETS", default="", help="Leave these hosts out.")
 @options.together(
     options.inventory, options.narrowing_but_exclude, options.reach, options.login, options.pace, options.starting
 )

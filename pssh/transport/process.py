@@ -227,7 +227,7 @@ class Command(asyncio.SubprocessProtocol):
 
     async def _drain(self) -> None:
         """Wait for the streams to end, or until the drain time is over with nothing of ours held back."""
-        until = self._loop.time() + self._limits.drain
+        until = self._loop.time() + (self._limits.drain or math.inf)
         if self._prompting is not None:
             self._prompting.dismiss()
             self._ends.move()

@@ -85,6 +85,8 @@ RUN_HELP = "  `pssh run --help` shows how"
         ),
         (["run", "-i", "", "@web", "true"], ["Invalid value for `-i` / `--inventory`: it is empty", RUN_HELP]),
         (["run", "-l", "", "@web", "true"], ["Invalid value for `-l` / `--user`: it is empty", RUN_HELP]),
+        (["run", "-x", "", "@web", "true"], ["Invalid value for `-x` / `--exclude`: it is empty", RUN_HELP]),
+        (["run", "--slice", "", "@web", "true"], ["Invalid value for `--slice`: it is empty", RUN_HELP]),
         (
             ["run", "@web", "-t", "5", "true"],
             [

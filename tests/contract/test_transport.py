@@ -191,6 +191,12 @@ async def test_a_child_that_holds_a_stream_open_costs_the_drain_time_and_a_note(
         assert time.monotonic() - began < 2
 
 
+async def test_a_drain_time_of_0_waits_for_all_that_a_child_prints(opened: Open):
+    async with opened(drain=0.0) as session:
+        reply = await session.exec("(sleep 0.1; echo late) & echo out; exit 3")
+        assert (reply.exit_code, reply.stdout, reply.note) == (3, b"out\nlate\n", "")
+
+
 # ---- its streams
 
 
