@@ -17,11 +17,11 @@ help:  ## list the targets
 demo: $(VENV)/.ready  ## try pssh on a fleet of its own on this machine
 	@$(BIN)/pssh demo $(ARGS)
 
-# In three processes, because many tests wait more than they work. Some measure time: what fails beside others has to
+# In four processes, because many tests wait more than they work. Some measure time: what fails beside others has to
 # pass alone. Each of the three reads every test, so what pytest has made of them is kept, whatever the caller's wish.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.ready-test sshd  ## run the whole suite (TESTS=tests/model for a part)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS) || { \
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS) || { \
 	  echo "what failed beside others, once more and alone:"; \
 	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(TESTS) $(ARGS); }
 

@@ -77,7 +77,8 @@ def command(run: str, hosts: tuple[str, ...], failed: bool, host: tuple[str, ...
     replay(chosen, partial(_reporters, _still(how, whole), screen, shows), printed=printed)
     if not how.quiet:
         if not whole:
-            screen.say(f"\n{len(chosen.results):,} of {summary(report)}")
+            first, causes = summary(report).partition("\n")[0], summary(chosen).partition("\n")[2]
+            screen.say(f"\n{len(chosen.results):,} of {first}\n{causes}")
         if kept.state != "ended":
             screen.say(f"pssh: {_left(kept)}\n")
     return 0

@@ -21,7 +21,7 @@ def check(path: Path) -> None:
         os.close(_open(aside))
         aside.unlink()
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError) and not path.parent.is_dir()
         why = f"there is no folder `{path.parent}`" if missing else error.strerror
         raise UsageError(f"`{path}` cannot be written: {why}") from error
 

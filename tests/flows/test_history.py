@@ -1,6 +1,7 @@
 """Looking back and running the rest, as a user does it."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def test_show_takes_some_of_the_hosts(home: Path) -> None:
     wrong = pssh("show", "--host", "db1", cwd=home)
     assert (wrong.code, wrong.err.splitlines()[0]) == (2, "pssh: The run `r1` had no host `db1`")
     assert "there is no status `wrong`" in pssh("show", "--status", "wrong", cwd=home).err
+
+
+def test_show_gives_the_hints_of_those_that_it_shows(home: Path) -> None:
+    run(home, "web01,web02", "[ {host} = web01 ] || sleep 9", more=("-T", "-t", "0.2"))
+    assert re.search("^  exec/total  web02  ", pssh("show", cwd=home).err, re.MULTILINE)
+    some = pssh("show", "last", "web01", cwd=home).err
+    assert "1 of 2 hosts: 1 ok" in some and "web02" not in some
 
 
 def test_earlier_runs_are_targets(home: Path) -> None:

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from pssh.errors import UsageError
 from pssh.report.aside import check, save
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="no folder that is known to take no file")
 
 
 def test_a_file_is_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
@@ -53,6 +56,7 @@ def test_what_can_be_written_is_only_looked_at(tmp_path: Path) -> None:
         ("none/r.csv", "there is no folder `none`"),
         ("file/r.csv", "there is no folder `file`"),
         ("folder", "it is a folder"),
+        pytest.param("/proc/r.csv", "No such file or directory", marks=on_linux),
     ],
 )
 def test_a_place_where_nothing_can_be_written_is_refused(
