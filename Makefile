@@ -18,7 +18,7 @@ demo: $(VENV)/.ready  ## try pssh on a fleet of its own on this machine
 	@$(BIN)/pssh demo $(ARGS)
 
 # In four processes, because many tests wait more than they work. Some measure time: what fails beside others has to
-# pass alone. Each of the three reads every test, so what pytest has made of them is kept, whatever the caller's wish.
+# pass alone. Each of the four reads every test, so what pytest has made of them is kept, whatever the caller's wish.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.ready-test sshd  ## run the whole suite (TESTS=tests/model for a part)
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS) || { \

@@ -20,7 +20,7 @@ from pssh.report.hints import again
 from pssh.report.replay import Then, replay
 from pssh.report.safe import safe
 from pssh.report.screen import Screen
-from pssh.report.summary import summary
+from pssh.report.summary import ending, explained
 
 EXAMPLES = """
   pssh show
@@ -77,8 +77,7 @@ def command(run: str, hosts: tuple[str, ...], failed: bool, host: tuple[str, ...
     replay(chosen, partial(_reporters, _still(how, whole), screen, shows), printed=printed)
     if not how.quiet:
         if not whole:
-            first, causes = summary(report).partition("\n")[0], summary(chosen).partition("\n")[2]
-            screen.say(f"\n{len(chosen.results):,} of {first}\n{causes}")
+            screen.say(f"\n{len(chosen.results):,} of {ending(report)}\n{explained(chosen)}")
         if kept.state != "ended":
             screen.say(f"pssh: {_left(kept)}\n")
     return 0

@@ -53,6 +53,11 @@ class Summary:
 
 def summary(report: Report) -> str:
     """Return the last lines of a run."""
+    return f"{ending(report)}\n{explained(report)}"
+
+
+def ending(report: Report) -> str:
+    """Return the line that counts every host and says how the run ended."""
     run, total = report.run, len(report.results)
     parts = [
         f"{words.count(total)}: {counts(report)}",
@@ -63,13 +68,14 @@ def summary(report: Report) -> str:
         report.stopped and f"stopped: {safe(report.stopped)}",
         f"exit {report.exit_code}",
     ]
+    return "  ".join(filter(None, parts))
+
+
+def explained(report: Report) -> str:
+    """Return the lines that say why, with a hint each."""
+    run = report.run
     job = run.job.file if run.job else ""
-    lines = [
-        *causes(report.results, run.given, run.id, job),
-        *undone(report),
-        *_long(report.results, run.id),
-    ]
-    return "  ".join(filter(None, parts)) + "\n" + "".join(lines)
+    return "".join((*causes(report.results, run.given, run.id, job), *undone(report), *_long(report.results, run.id)))
 
 
 def counts(report: Report) -> str:

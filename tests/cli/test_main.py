@@ -49,6 +49,7 @@ def test_the_version_is_the_distributions(tmp_path: Path) -> None:
     assert settings["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "pssh.__version__"}
 
 
+PUT_HELP = "  `pssh put --help` shows how"
 RUN_HELP = "  `pssh run --help` shows how"
 
 
@@ -87,6 +88,14 @@ RUN_HELP = "  `pssh run --help` shows how"
         (["run", "-l", "", "@web", "true"], ["Invalid value for `-l` / `--user`: it is empty", RUN_HELP]),
         (["run", "-x", "", "@web", "true"], ["Invalid value for `-x` / `--exclude`: it is empty", RUN_HELP]),
         (["run", "--slice", "", "@web", "true"], ["Invalid value for `--slice`: it is empty", RUN_HELP]),
+        (
+            ["sync", "-x", "", "@web", "a", "b"],
+            ["Invalid value for `-x`: it is empty", "  `pssh sync --help` shows how"],
+        ),
+        *(
+            (["put", flag, "", "@web", "a", "b"], [f"Invalid value for `{flag}`: it is empty", PUT_HELP])
+            for flag in ("--mode", "--owner", "--group")
+        ),
         (
             ["run", "@web", "-t", "5", "true"],
             [

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
@@ -55,18 +56,20 @@ class Room:
     def __init__(self) -> None:
         self._names, self._bytes = MOST_FOUND, MOST_ANSWER
 
-    async def names(self, sftp: Sftp, path: bytes, bad: Callable[[bytes], object]) -> list[Name]:
-        """Return what is in a folder, by name; `bad` is told what is none. Raises TransportError for too much."""
+    async def names(self, sftp: Sftp, path: bytes, bad: Callable[[bytes], object] | None = None) -> list[Name]:
+        """Return what is in a folder, by name; raises TransportError for too much, and for what is no name.
 
-        def refused(name: bytes) -> None:
-            self._take(path, name)
-            bad(name)
-
+        `bad`: is told the latter instead.
+        """
         found = []
-        async for name in sftp.names(path, bad=refused):
+        async for name in sftp.names(path, bad=bad and partial(self._refuse, path, bad)):
             self._take(path, name.name)
             found.append(name)
         return sorted(found, key=lambda name: name.name)
+
+    def _refuse(self, path: bytes, bad: Callable[[bytes], object], name: bytes) -> None:
+        self._take(path, name)
+        bad(name)
 
     def _take(self, path: bytes, name: bytes) -> None:
         self._names -= 1

@@ -65,10 +65,10 @@ def heard(reply: Reply, data: bytes) -> tuple[Reply, answer.Said]:
     except answer.Garbled as error:
         if reply.exit_code:
             return replace(reply, stdout=data[:1000]), answer.Said()
-        raise garbled(error, reply, data[:1000]) from None
+        raise garbled(error, data[:1000], reply.stderr) from None
 
 
-def garbled(why: Exception, reply: Reply, said: bytes = b"") -> TransportError:
+def garbled(why: Exception, said: bytes = b"", stderr: bytes = b"") -> TransportError:
     """Return the failure that an answer is that cannot be read."""
     message = f"what the host says of its files cannot be read: {why}"
-    return TransportError(Failure(stage="transfer", kind="garbled", message=message, stdout=said, stderr=reply.stderr))
+    return TransportError(Failure(stage="transfer", kind="garbled", message=message, stdout=said, stderr=stderr))

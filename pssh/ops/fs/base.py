@@ -88,7 +88,7 @@ class FileOperation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
         try:
             found = list(self.answers(said))
         except (ValueError, OverflowError, LookupError) as error:
-            raise garbled(error, reply) from None
+            raise garbled(error, stderr=reply.stderr) from None
         return replace(reply, stdout=lines(found), **self.more(found))
 
     def more(self, found: list[Answer]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct, msgpack
 
 from pssh.errors import UsageError
+from pssh.ops.files.facts import There
 from pssh.ops.fs.answer import Brief, Garbled, Tree, checked
 
 Kind = Literal["file", "dir", "link", "other"]
@@ -45,6 +46,16 @@ def of_host(tree: Tree) -> Items:
         size = seen.size if kind == "file" else 0
         found[name] = Item(kind, seen.mode, size, seen.mtime, seen.target, tree.hashes.get(name, ""))
     return found
+
+
+_TYPES: dict[str, Kind] = {"file": "file", "folder": "dir", "link": "link"}
+
+
+def of_there(what: There) -> Item:
+    """Return an item as what moves files tells of it."""
+    kind = _TYPES.get(what.kind, "other")
+    size = what.size if kind == "file" else 0
+    return Item(kind, what.mode & 0o7777, size, what.mtime, what.target, what.digest.hex())
 
 
 _KINDS: dict[bytes, Kind] = {b"f": "file", b"d": "dir", b"l": "link"}

@@ -17,7 +17,7 @@ from pssh.model.outcome import Failure, Reply
 from pssh.model.placeholders import Places
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
-from pssh.ops.files.listing import Found, Listing
+from pssh.ops.files.listing import Listing
 from pssh.ops.files.names import Place
 from pssh.ops.files.pull import pull
 from pssh.ops.files.ways import Via
@@ -25,11 +25,9 @@ from pssh.ops.fs.paths import normal
 from pssh.ops.shellwords import exact, shown
 from pssh.ops.sync import ours
 from pssh.ops.sync.ground import Ground
-from pssh.ops.sync.items import Item, Items, Kind, Rules
+from pssh.ops.sync.items import PERMISSIONS, Item, Items, Rules, of_there
 from pssh.ops.sync.plan import Plan, plan
 from pssh.ops.sync.words import line, lines, refused, too_many
-
-_KINDS: dict[str, Kind] = {"file": "file", "folder": "dir", "link": "link"}
 
 
 class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -126,13 +124,14 @@ class _Work:
         if top is None or top.there.kind != "folder":
             message = f"`{shown(self._what.folder)}` is no folder there"
             raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
-        theirs, _ = self._rules.parted({path: _item(one) for path, one in found.items()})
+        theirs, _ = self._rules.parted({path: of_there(one.there) for path, one in found.items()})
         self.ours, out = self._here()
         self.plan = plan(theirs, self.ours, delete=self._what.delete, out=frozenset(out))
         refused(self.plan)
         self.over = too_many(self.plan, len(self.ours) - 1, self._what.max_delete, dry=self._what.dry)
-        modes = dict(self.plan.chmod) | {path: theirs[path].mode for path in self.plan.send}  # as they come, the umask
-        self.plan = replace(self.plan, chmod=tuple(sorted(modes.items())))  # or what they replace has had a say
+        # As they come, the umask or what they replace has had a say.
+        modes = dict(self.plan.chmod) | {path: theirs[path].mode & PERMISSIONS for path in self.plan.send}
+        self.plan = replace(self.plan, chmod=tuple(sorted(modes.items())))
         self.size = sum(theirs[path].size for path in self.plan.send)
         if not self._what.dry and (self.plan.clear or self.plan.link) and self.ours:
             self._clear()
@@ -168,9 +167,3 @@ class _Work:
             ground.settle(self.plan)
         finally:
             ground.close()
-
-
-def _item(found: Found) -> Item:
-    there = found.there
-    size = there.size if there.kind == "file" else 0
-    return Item(_KINDS[there.kind], there.permissions, size, there.mtime, there.target, there.digest.hex())

@@ -25,7 +25,7 @@ from pssh.ops.files.stream import Stream, no_shell
 from pssh.ops.files.ways import Via, Way, by_way
 from pssh.ops.fs import shell
 from pssh.ops.fs.answer import Garbled, Said
-from pssh.ops.fs.asking import Collected, asked
+from pssh.ops.fs.asking import Collected, asked, garbled
 from pssh.ops.fs.paths import is_kept, is_pattern, normal, word
 from pssh.ops.said import first_line, transfer_kind
 from pssh.ops.shellwords import shown
@@ -177,8 +177,7 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         try:
             return of_host(said.trees[0])
         except Garbled as error:
-            message = f"what the host says of its files cannot be read: {error}"
-            raise TransportError(Failure(stage="transfer", kind="garbled", message=message)) from None
+            raise garbled(error) from None
 
     async def _send(self, session: Session, way: Way, what: Plan, wanted: Items, theirs: Items, who: bytes) -> Plan:
         """Send what is missing, and return what is still to be done."""

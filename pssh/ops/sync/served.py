@@ -5,7 +5,6 @@ SFTP knows no "from here": between that look and the act a folder can still be r
 """
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Self
 
 from msgspec.structs import replace
@@ -20,10 +19,8 @@ from pssh.ops.files.served import Served, together
 from pssh.ops.files.ways import Way
 from pssh.ops.sftp.client import LSETSTAT
 from pssh.ops.sftp.packets import Attributes
-from pssh.ops.sync.items import Item, Items, Kind
+from pssh.ops.sync.items import Items, of_there
 from pssh.ops.sync.plan import Plan
-
-_KINDS: dict[str, Kind] = {"file": "file", "folder": "dir", "link": "link"}
 
 
 class Folder:
@@ -48,7 +45,7 @@ class Folder:
         if what.kind != "folder":
             raise TransportError(facts.refusal("is-file"))
         self._top = (await self._sftp.realpath(self._path)).rstrip(b"/")
-        found: Items = {b"": _item(what)}
+        found: Items = {b"": of_there(what)}
         await self._list(b"", found, reading.Room(), 0)
         if checksum:
             files = [path for path, item in found.items() if item.kind == "file"]
@@ -60,7 +57,7 @@ class Folder:
     async def _list(self, at: bytes, found: Items, room: reading.Room, depth: int) -> None:
         if depth > reading.MOST_DEEP:
             raise _failed(f"`{readable(at)}` lies too deep, or leads back into itself")
-        for name in await room.names(self._sftp, self._at(at), partial(_no_name, at)):
+        for name in await room.names(self._sftp, self._at(at)):
             path = at + b"/" + name.name if at else name.name
             what: There | None = reading.there(name.attributes)
             if not name.attributes.type:
@@ -69,7 +66,7 @@ class Folder:
                 continue
             if what.kind == "link":
                 what = replace(what, target=await self._sftp.readlink(self._at(path)))
-            found[path] = _item(what)
+            found[path] = of_there(what)
             if what.kind == "folder":
                 await self._list(path, found, room, depth + 1)
 
@@ -141,21 +138,6 @@ class Folder:
             path: replace(item, mtime=theirs[path].mtime) if item.kind == "link" and path in theirs else item
             for path, item in wanted.items()
         }
-
-
-def _item(what: There) -> Item:
-    kind = _KINDS.get(what.kind, "other")
-    return Item(kind, what.mode & 0o7777, what.size if kind == "file" else 0, what.mtime, what.target)
-
-
-def _no_name(at: bytes, name: bytes) -> None:
-    raise TransportError(
-        Failure(
-            stage="transfer",
-            kind="name-refused",
-            message=f"the host says that `{readable(at)}` holds `{readable(name)}`, which is no name of a file",
-        )
-    )
 
 
 def _failed(message: str) -> TransportError:

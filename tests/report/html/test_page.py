@@ -10,7 +10,7 @@ from typing import get_args
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -67,7 +67,7 @@ def drawn(hosts: int) -> ET.Element:
     return parsed(page(mixed(hosts)))
 
 
-@pytest.mark.parametrize("run", [report([]), report([ok("a")]), example(), 40, 700, 2200])
+@pytest.mark.parametrize("run", [report([]), report([ok("a")]), example(), 40, 700, 2500])
 def test_the_page_is_valid(run: Report | int) -> None:
     tree = drawn(run) if isinstance(run, int) else parsed(page(run))
     assert {local(element) for element in tree.iter()} <= _ELEMENTS
@@ -82,7 +82,6 @@ hostile = st.text() | st.sampled_from(
 )
 
 
-@settings(max_examples=40)  # a page is long
 @given(hostile, hostile, hostile.map(lambda said: said.encode("utf-8", "surrogatepass")), st.binary(), hostile)
 def test_nothing_that_comes_from_outside_is_more_than_text(
     name: str, message: str, stdout: bytes, stderr: bytes, said: str
@@ -119,7 +118,7 @@ def test_the_policy_allows_the_one_style_sheet_that_there_is() -> None:
     assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-@pytest.mark.parametrize("number", [3, 1500, 1501, 2200])
+@pytest.mark.parametrize("number", [3, 1500, 1501, 4000])
 def test_every_host_is_in_exactly_one_row_or_counted(number: int) -> None:
     tree = drawn(number)
     tables = [table for table in tree.iter("table") if table.attrib["class"].startswith("hosts")]

@@ -5,13 +5,12 @@ is the one that was seen, and other file systems are left alone.
 """
 
 import os
-import shutil
 import stat
 from collections.abc import Callable
 from typing import Any
 
 from pssh.ops.fs.here.copying import copy
-from pssh.ops.fs.here.folders import Refused, enter, hold, look, walk
+from pssh.ops.fs.here.folders import Refused, aside, enter, hold, look, walk
 from pssh.ops.fs.here.say import Out
 
 _KEPT_HERE = ("/", "/root", "/home")
@@ -223,16 +222,12 @@ def link(out: Out, path: bytes, options: dict[str, Any]) -> None:
                 return
             if not options.get("overwrite") or stat.S_ISDIR(seen.st_mode):
                 raise FileExistsError(0, "is there already (--overwrite replaces it)")
-        aside = b".pssh-" + os.urandom(8).hex().encode()
-        if options.get("hard"):
-            os.link(target, aside, dst_dir_fd=above, follow_symlinks=False)
-        else:
-            os.symlink(target, aside, dir_fd=above)
-        try:
-            os.rename(aside, name, src_dir_fd=above, dst_dir_fd=above)
-        except OSError:
-            os.unlink(aside, dir_fd=above)
-            raise
+        with aside(above) as made:
+            if options.get("hard"):
+                os.link(target, made, dst_dir_fd=above, follow_symlinks=False)
+            else:
+                os.symlink(target, made, dir_fd=above)
+            os.rename(made, name, src_dir_fd=above, dst_dir_fd=above)
         out.did("linked", path)
 
 
@@ -273,15 +268,11 @@ def _placed(
                 raise
     if stat.S_ISDIR(seen.st_mode) and _lies_in(there, seen):
         raise Refused("a folder cannot be copied into itself")
-    aside = b".pssh-" + os.urandom(8).hex().encode()
-    try:
-        whole = copy(out, path, (above, name, seen), (there, aside), follow=bool(options.get("follow")))
+    with aside(there) as made:
+        whole = copy(out, path, (above, name, seen), (there, made), follow=bool(options.get("follow")))
         if not whole and options.get("move"):
             raise OSError(0, "not all of it could be copied; it stays where it was")
-        os.rename(aside, new, src_dir_fd=there, dst_dir_fd=there)
-    except BaseException:
-        _remove(aside, there)
-        raise
+        os.rename(made, new, src_dir_fd=there, dst_dir_fd=there)
     if options.get("move"):
         rm(out, path, {"recursive": True})
     out.did("moved" if options.get("move") else "copied", path)
@@ -300,14 +291,3 @@ def _lies_in(folder: int, seen: os.stat_result) -> bool:
         return True
     finally:
         os.close(here)
-
-
-def _remove(name: bytes, above: int) -> None:
-    """Remove what we made ourselves."""
-    try:
-        if stat.S_ISDIR(look(name, above).st_mode):
-            shutil.rmtree(name, dir_fd=above)
-        else:
-            os.unlink(name, dir_fd=above)
-    except OSError:
-        return

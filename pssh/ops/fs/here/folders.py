@@ -8,7 +8,7 @@ followed only where it was let (`hold`).
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -125,6 +125,27 @@ def hold(path: bytes, *, links: bool = True) -> Iterator[tuple[int, bytes, bytes
         yield folder, parts[-1], at or b"/"
     finally:
         os.close(folder)
+
+
+@contextmanager
+def aside(above: int) -> Iterator[bytes]:
+    """Yield a name for what is made there to be renamed; whatever ends that, also a signal, leaves nothing of it."""
+    name = b".pssh-" + os.urandom(8).hex().encode()
+    try:
+        yield name
+    except BaseException:
+        with suppress(OSError):
+            _remove(name, above)
+        raise
+
+
+def _remove(name: bytes, above: int) -> None:
+    if stat.S_ISDIR(look(name, above).st_mode):
+        import shutil  # which who only looks does not wait for
+
+        shutil.rmtree(name, dir_fd=above, ignore_errors=True)
+    else:
+        os.unlink(name, dir_fd=above)
 
 
 def _changed(old: int, new: int) -> int:

@@ -11,7 +11,7 @@ import tarfile
 from contextlib import suppress
 from typing import Any
 
-from pssh.ops.fs.here.folders import FOLDER, Refused, enter, hold, look, open_file, walk
+from pssh.ops.fs.here.folders import FOLDER, Refused, aside, enter, hold, look, open_file, walk
 from pssh.ops.fs.here.say import Out
 
 KINDS = ((".tar.gz", "gz"), (".tgz", "gz"), (".tar.xz", "xz"), (".txz", "xz"), (".tar.bz2", "bz2"), (".tar", ""))
@@ -33,17 +33,13 @@ def archive(out: Out, path: bytes, options: dict[str, Any]) -> None:
         with hold(dest) as (there, new, _):
             if not options.get("overwrite") and _exists(new, there):
                 raise FileExistsError(0, f"`{os.fsdecode(dest)}` is there already (--overwrite replaces it)")
-            aside = b".pssh-" + os.urandom(8).hex().encode()
-            file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=there)
-            try:
+            with aside(there) as made:
+                file = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=there)
                 with os.fdopen(file, "wb") as target:
                     _pack(out, path, (above, name, seen), target, how)
                     target.flush()
                     os.fsync(target.fileno())
-                os.rename(aside, new, src_dir_fd=there, dst_dir_fd=there)
-            except BaseException:
-                os.unlink(aside, dir_fd=there)
-                raise
+                os.rename(made, new, src_dir_fd=there, dst_dir_fd=there)
     out.did("packed", dest)
 
 
@@ -123,20 +119,15 @@ def extract(out: Out, path: bytes, options: dict[str, Any]) -> None:
     with hold(path) as (above, name, _), hold(dest.rstrip(b"/")) as (there, new, _):
         if _exists(new, there):
             raise FileExistsError(0, f"`{os.fsdecode(dest)}` is there already")
-        aside = b".pssh-" + os.urandom(8).hex().encode()
-        os.mkdir(aside, 0o700, dir_fd=there)
         try:
-            with os.fdopen(open_file(name, above), "rb") as content:
-                _unpack(out, path, content, aside, there)
-            os.chmod(aside, 0o777 & ~_umask(), dir_fd=there)
-            os.rename(aside, new, src_dir_fd=there, dst_dir_fd=there)
-        except BaseException as error:
-            import shutil
-
-            shutil.rmtree(aside, dir_fd=there, ignore_errors=True)
-            if isinstance(error, tarfile.TarError):
-                raise OSError(0, f"is no archive that can be read: {error}") from None
-            raise
+            with aside(there) as made:
+                os.mkdir(made, 0o700, dir_fd=there)
+                with os.fdopen(open_file(name, above), "rb") as content:
+                    _unpack(out, path, content, made, there)
+                os.chmod(made, 0o777 & ~_umask(), dir_fd=there)
+                os.rename(made, new, src_dir_fd=there, dst_dir_fd=there)
+        except tarfile.TarError as error:
+            raise OSError(0, f"is no archive that can be read: {error}") from None
     out.did("unpacked", dest)
 
 

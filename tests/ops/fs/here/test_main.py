@@ -49,6 +49,32 @@ def test_what_is_half_made_when_it_is_told_to_end_is_removed(
     assert os.listdir(tmp_path) == ["data"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "options", "made"),
+    [("archive", {}, "open"), ("extract", {"to": "out"}, "mkdir"), ("link", {"target": "x"}, "symlink")],
+)
+def test_a_signal_right_behind_the_making_of_something_leaves_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, options: dict[str, str], made: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with tarfile.open("data.tar", "w"):
+        pass
+    make = getattr(os, made)
+
+    def makes(*args: Any, **more: Any) -> Any:
+        done = make(*args, **more)
+        if any(isinstance(arg, bytes) and arg.startswith(b".pssh-") for arg in args):
+            raise SystemExit(143)
+        return done
+
+    monkeypatch.setattr(os, made, makes)
+    module, name = VERBS[verb]
+    path = "new" if verb == "link" else "data.tar"
+    with pytest.raises(SystemExit):
+        getattr(import_module(f"pssh.ops.fs.here.{module}"), name)(Out(), str(tmp_path / path).encode(), options)
+    assert os.listdir(tmp_path) == ["data.tar"]
+
+
 def test_it_imports_nothing_but_the_standard_library() -> None:
     code = f"import sys;sys.path.insert(0,{ROOT!r});import pssh.ops.fs.here.main;print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)

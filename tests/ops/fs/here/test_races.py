@@ -31,15 +31,17 @@ class Silent(Out):
 class Swapper(threading.Thread):
     """Puts a link to somewhere else in a folder's place and takes it away again, as often as it can."""
 
-    def __init__(self, folder: Path, outside: Path) -> None:
+    def __init__(self, folder: Path, outside: Path, ground: Path) -> None:
         super().__init__()
         self.folder, self.outside, self.times = folder, outside, 0
+        self.ground = ground  # where what waits for its turn lies, and nobody removes anything
 
     def run(self) -> None:
-        name, aside, link = (os.fspath(self.folder) + end for end in ("", ".aside", ".link"))
-        os.symlink(self.outside, link)
+        name, aside, link = (os.fspath(path) for path in (self.folder, self.ground / "aside", self.ground / "link"))
         while self.times < SWAPS:
             self.times += 1
+            with suppress(OSError):
+                os.symlink(self.outside, link)  # the one before was removed in its place
             with suppress(OSError):
                 os.rename(name, aside)
             with suppress(OSError):
@@ -76,7 +78,7 @@ def test_rm_touches_nothing_outside_while_links_come_and_go(tmp_path: Path, outs
     before = content(outside)
     data = tmp_path / "data"
     tree(data / "inner")
-    swapper = Swapper(tmp_path / where, outside)
+    swapper = Swapper(tmp_path / where, outside, tmp_path)
     swapper.start()
     rounds = 0
     while swapper.is_alive():
@@ -93,7 +95,7 @@ def test_modes_are_set_of_nothing_outside_while_links_come_and_go(tmp_path: Path
     before = content(outside)
     data = tmp_path / "data"
     tree(data / "inner")
-    swapper = Swapper(data / "inner" / "deep", outside / "deep")
+    swapper = Swapper(data / "inner" / "deep", outside / "deep", tmp_path)
     swapper.start()
     modes = ("700", "755")
     rounds = 0
