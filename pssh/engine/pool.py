@@ -76,7 +76,8 @@ class _PoolCourse(Course):
             text = f"{parallel} instead of {options.parallel} hosts at once: too few open files are allowed"
             self.mail.put(Notice(text, hint="`ulimit -Hn` shows the limit"))
         self._warm = warm
-        self._lanes = base.share(parallel, count)
+        # Shared out by what there is to do: else who is ready first takes all of it.
+        self._lanes = base.share(min(parallel, max(len(jobs), count)), count)
         self._files = [base.files_for(lanes) for lanes in base.share(most, count)]
         self._handshakes = base.share(options.connect_limit, count)
         names = {job.connection.transport for job in jobs}

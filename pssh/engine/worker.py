@@ -14,14 +14,13 @@ import resource
 import signal
 import socket
 import sys
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from pssh import plugins
+from pssh import lean, plugins
 from pssh.engine import endings, given, wire
 from pssh.engine.clock import Clock
 from pssh.engine.given import Given
@@ -247,22 +246,6 @@ def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         os._exit(1)
 
 
-@contextlib.contextmanager
-def _lightly(transport: str) -> Iterator[None]:
-    """Spare two imports of paramiko's: `invoke`, to guess at what runs it, and what tells it its own version."""
-    sys.modules["invoke"] = None  # type: ignore[assignment]  # which says that there is none
-    spared = transport == "ssh" and "importlib.metadata" not in sys.modules
-    if spared:
-        unversioned = types.ModuleType("importlib.metadata")
-        vars(unversioned)["version"] = lambda name: ""
-        sys.modules["importlib.metadata"] = unversioned
-    try:
-        yield
-    finally:
-        if spared:
-            del sys.modules["importlib.metadata"]
-
-
 async def _serve(sock: socket.socket, input: Given | None) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_fail)
@@ -278,7 +261,7 @@ def main(arguments: list[str]) -> None:
     _bind_to_parent()
     descriptor, preload = arguments
     for name in filter(None, preload.split(",")):
-        with contextlib.suppress(*UNUSABLE), _lightly(name):  # the job that asks for it is told
+        with contextlib.suppress(*UNUSABLE), lean.without("invoke"):  # the job that asks for it is told
             if "." in name:
                 importlib.import_module(name)
             else:

@@ -1,27 +1,36 @@
 """The seam to tabulate: cells of text in, aligned lines out.
 
 Cells must have passed `safe`; a cell is shown as it is, so `1.10` stays `1.10`. Widths are counted in terminal columns,
-two for a wide character. tabulate and wcwidth are imported when the first grid is made, or when there is time for it:
-they take longer than the first connection, and the hosts need not wait for them.
+two for a wide character. tabulate is imported when the first grid is made, or when there is time for it, and wcwidth,
+which takes longer than the first connections, when the first letter comes that may be wide.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
+
+from pssh import lean
 
 GAP = 2  # blanks between columns, and what tabulate adds to a header
 
 
 def ready() -> None:
     """Import what a grid needs, while there is nothing else to do."""
-    import_module("tabulate")
+    _tabulate()
+
+
+def _tabulate() -> ModuleType:
+    with lean.without("wcwidth"):
+        return import_module("tabulate")
 
 
 def grid(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> str:
     """Return a table with a final newline; the columns named in `right` are aligned there."""
-    from tabulate import tabulate
-
-    text = tabulate(
+    tabulate = _tabulate()
+    if not tabulate.WIDE_CHARS_MODE and not all(cell.isascii() for cells in (headers, *rows) for cell in cells):
+        vars(tabulate).update(wcwidth=import_module("wcwidth"), WIDE_CHARS_MODE=True)  # as if it had found it itself
+    text: str = tabulate.tabulate(
         rows,
         headers=headers,
         tablefmt="simple",

@@ -1,5 +1,8 @@
 """Cells in, aligned lines out."""
 
+import subprocess
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
@@ -19,6 +22,19 @@ def test_cells_are_shown_as_they_are() -> None:
 def test_wide_characters_keep_columns_aligned() -> None:
     lines = grid(["A", "B"], [["漢字漢字", "x"], ["abc", "x"]]).splitlines()[2:]
     assert [wcswidth(line) for line in lines] == [11, 11]
+
+
+def test_what_knows_wide_letters_is_imported_with_the_first_of_them() -> None:
+    code = """
+import sys
+from pssh.report.grid import grid
+
+grid(["A", "B"], [["abc", "x"]])
+print(*{"tabulate", "wcwidth", "importlib.metadata", "email"} & set(sys.modules))
+print(grid(["A", "B"], [["\u6f22\u5b57", "x"], ["abcde", "x"]]), end="")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.splitlines() == ["tabulate", "A      B", "-----  ---", "\u6f22\u5b57   x", "abcde  x"]
 
 
 def test_no_line_ends_with_blanks() -> None:

@@ -16,6 +16,7 @@ MOST_LINES = 400
 # room: floor. A module belongs to the longest room that its name begins with.
 FLOORS = {
     "pssh.errors": 0,
+    "pssh.lean": 0,
     "pssh.plugins": 0,
     "pssh.model": 0,
     "pssh.inventory": 1,

@@ -18,8 +18,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 import pssh
-from pssh import plugins
-from pssh.engine import worker
+from pssh import lean, plugins
 
 _STREAMS = 3
 _APART = ("pssh.testing", "pssh.__main__", "pssh.demo")
@@ -30,7 +29,7 @@ def main(descriptor: int) -> None:
     for module in pkgutil.walk_packages(pssh.__path__, "pssh."):
         if not module.name.startswith(_APART):
             importlib.import_module(module.name)
-    with worker._lightly("ssh"):
+    with lean.without("invoke"):
         plugins.find("pssh.transports", "ssh")
     asked = socket.socket(fileno=descriptor)
     while True:

@@ -204,19 +204,21 @@ printf '%s\0' "$@"
 exit 0
 """
 )
-# Archives one behind the other, each followed by our mark, the names of what was to be in it, and their hashes. Where
-# not all of them are files that can be read, each is looked at by itself. TAR_OPTIONS is for GNU's tar alone, which
-# would take `\n` in a name for a line's end. Much is read and written in pieces as large as a pipe: the usual 10 KiB
-# cost tar and sshd more calls than anything else.
+# Archives one behind the other, each followed by our mark, the names of what was to be in it, and their hashes, which
+# are worked out while it is on its way. Where not all of them are files that can be read, each is looked at by itself.
+# TAR_OPTIONS is for GNU's tar alone, which would take `\n` in a name for a line's end. Much is read and written in
+# pieces as large as a pipe: the usual 10 KiB cost tar and sshd more calls than anything else.
 _PACK = r"""m=$1 h=$2; shift 2
-tar -cf - ${TAR_WIDE:+"$TAR_WIDE"} ${TAR_FOLLOW:+-h} "$@"
-printf '%s\n%s\n' "$m" $#
-printf '%s\0' "$@"
+tar -cf - ${TAR_WIDE:+"$TAR_WIDE"} ${TAR_FOLLOW:+-h} "$@" &
 all=$h nl='
 '
 for x do [ -f "$x" ] || all=; done
 case "$*" in *"$nl"*) all= ;; esac
-if [ "$all" ] && $h "$@"; then printf 'all\n'
+[ "$all" ] && hs=$($h "$@") || all=
+wait
+printf '%s\n%s\n' "$m" $#
+printf '%s\0' "$@"
+if [ "$all" ]; then printf '%s\nall\n' "$hs"
 else
   printf 'each\n'
   i=0 k= hs=

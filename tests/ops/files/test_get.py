@@ -243,18 +243,20 @@ async def test_where_the_disk_here_is_full_no_file_of_a_tree_gets_its_name(
 def tool(home: Path, name: str, code: str) -> dict[str, str]:
     """Return an environment in which a tool is a script; `$REAL` is what it is otherwise."""
     folder = home.parent / "tools"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / name).write_text(f"#!/bin/sh\nREAL={shutil.which(name)}\n{code}\n")
     (folder / name).chmod(0o755)
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 @pytest.mark.parametrize("instead", ["", "mkfifo"])
-async def test_a_file_that_goes_away_behind_the_archive_is_refused_and_so_is_the_rest(
+async def test_a_file_that_goes_away_before_it_is_hashed_is_refused_and_so_is_the_rest(
     home: Path, here: Path, instead: str
 ):
-    tree = small(home)
-    shell = Shell(home, env=tool(home, "tar", f'$REAL "$@"; rm -f {tree}/f3; {instead} {tree}/f3'))
+    tree, gone, asked = small(home), home / "gone", home / "asked"
+    tool(home, "tar", f'$REAL "$@"; rm -f {tree}/f3; {instead} {tree}/f3; : > {gone}')
+    late = f"[ -e {asked} ] || {{ : > {asked}; until [ -e {gone} ]; do sleep 0.01; done; exit 1; }}"
+    shell = Shell(home, env=tool(home, "sha256sum", f'[ $# -gt 0 ] && {late}\nexec $REAL "$@"'))
     with pytest.raises(TransportError) as caught:
         await Get((str(tree),), str(here), host="web1").perform(shell)
     assert (caught.value.failure.cause, files(here)) == ("transfer/remote-denied", [])
