@@ -14,7 +14,7 @@ _CONNECTING = {"run", "script", "put", "get", "sync", "fs", "ping"}
 _OPERATIONS = {"put": "pssh.ops.files.put", "get": "pssh.ops.files.get", "sync": "pssh.ops.sync.push"}
 _LOOKING = {"--help", "-n", "--dry-run"}
 _LOCAL = "@local"  # alone, this machine: what it takes to reach others would be imported for nothing
-_spawned: list[Any] = []  # at most one, until a run takes it
+_spawned: list[Any] = []  # until a run takes them
 
 
 def main() -> NoReturn:
@@ -27,7 +27,8 @@ def main() -> NoReturn:
 
         with suppress(OSError):  # the engine tries again, and says why
             way = "local" if _LOCAL in words else "ssh"
-            _spawned.append(Spawned.first(tuple(filter(None, (way, _OPERATIONS.get(words[0]))))))
+            moves = _OPERATIONS.get(words[0])  # content, which is work for two; what is only said is none
+            _spawned.extend(Spawned.first((way, moves), spare=True) if moves else Spawned.first((way,)))
     from pssh.cli.main import main as run
 
     run()
@@ -44,9 +45,9 @@ def _open_closed() -> None:
 
 
 def launch(operation: Any, targets: str, flags: dict[str, Any]) -> int:
-    """Run an operation as the flags say, with the worker that was started first."""
+    """Run an operation as the flags say, with the workers that were started first."""
     gc.disable()
     from pssh.cli import start
 
     gc.enable()
-    return start.launch(operation, targets, flags, _spawned.pop() if _spawned else None)
+    return start.launch(operation, targets, flags, _spawned)

@@ -70,7 +70,7 @@ def command(run: str, only: str, unknown: bool, everything: bool, yes: bool, **f
         )
     _enter(again.folder)
     given = {**_NOTHING, "inventory": again.inventory, **flags}
-    return start.launch(operation, targets, given, None, again=replace(again.options, yes=yes), first=first)
+    return start.launch(operation, targets, given, again=replace(again.options, yes=yes), first=first)
 
 
 _NOTHING = {"exclude": "", "first": None, "pick": None, "slice": "", "seed": None, "allow_empty": False, **past.FILES}

@@ -47,11 +47,11 @@ def launch(
     operation: Operation,
     targets: str,
     flags: dict[str, Any],
-    worker: Spawned | None,
+    workers: Sequence[Spawned] = (),
     again: RunOptions | None = None,
     first: int = 0,
 ) -> int:
-    """Run an operation as the flags say, show it, and return the exit code; `worker` was started before.
+    """Run an operation as the flags say, show it, and return the exit code; `workers` were started before.
 
     `again` are the options of an earlier run, in the place of those among the flags; `first` is its number.
     """
@@ -73,7 +73,7 @@ def launch(
     screen = Screen(*terminal.streams(), terminal.size)
     hears, attend = attended(reporters(how, screen, shows=shows), screen, how, wanted)
     tables = how.format in _TEXTS
-    finished = carried_out(operation, targets, flags, wanted, hears, worker, attend, first, tables=tables)
+    finished = carried_out(operation, targets, flags, wanted, hears, workers, attend, first, tables=tables)
     return finished[1].exit_code if finished else 0
 
 
@@ -168,7 +168,7 @@ def carried_out(
     flags: dict[str, Any],
     wanted: RunOptions,
     hear: Sequence[Reporter],
-    worker: Spawned | None = None,
+    workers: Sequence[Spawned] = (),
     attend: Attend = nullcontext,
     first: int = 0,
     *,
@@ -190,7 +190,7 @@ def carried_out(
     secrets: dict[str, Secret] = {}  # filled in once they are known: the workers are given them with their first job
     engine = pool(wanted, secrets)
     try:
-        if worker:
+        for worker in workers:
             engine.adopt(worker)
         engine.warm()
         sources = flags.get("sources") or Sources.found(flags["inventory"], wanted.config_file)

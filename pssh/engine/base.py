@@ -28,6 +28,7 @@ from pssh.model.work import Job
 
 _LANES_PER_WORKER = 32  # below so many in flight a second process costs more than it brings
 _ONE_WORKER_HOSTS = 150  # a run this short is over before a second process has done its imports
+_WARM_WORKER_HOSTS = 4  # with so many each is a process that waits for work put to it
 _OWN_FILES = 32  # what a worker holds open beside its lanes
 _SPARE = 4  # times as many lanes as asked for may be had while a run goes on
 _LANE_FILES = 4  # a raced connection, or a local command's three pipes, and one to spare
@@ -103,13 +104,17 @@ class EngineOptions:
             raise ValueError("parallel, connect_limit and jump_limit are at least 1, workers at least 0")
 
 
-def worker_count(options: EngineOptions, jobs: int, cores: int) -> int:
-    """Return how many processes to use: never more than there are lanes, handshakes or jobs to share out."""
+def worker_count(options: EngineOptions, jobs: int, cores: int, warm: int = 0) -> int:
+    """Return how many processes to use: never more than there are lanes, handshakes or jobs to share out.
+
+    `warm`: how many were started before it was known what there is to do.
+    """
     wanted = options.workers
     if not wanted:
         # One processor is left to this process and to whatever else runs here: on two of them, a second worker took
         # 0.3 ms of CPU per host more and was no faster.
-        wanted = 1 if jobs < _ONE_WORKER_HOSTS else min(cores - 1, options.parallel // _LANES_PER_WORKER)
+        many = min(cores - 1, options.parallel // _LANES_PER_WORKER) if jobs >= _ONE_WORKER_HOSTS else 1
+        wanted = max(many, min(warm, jobs // _WARM_WORKER_HOSTS))
     return max(1, min(wanted, options.parallel, options.connect_limit, jobs))
 
 

@@ -64,7 +64,7 @@ class _PoolCourse(Course):
     def __init__(self, jobs: Sequence[Job], options: EngineOptions, clock: Clock, warm: list[Process]) -> None:
         if options.rollout.barrier:  # all of them log in and wait for each other
             options = replace(options, parallel=max(len(jobs), 1))
-        count = base.worker_count(options, len(jobs), base.cores())
+        count = base.worker_count(options, len(jobs), base.cores(), len(warm))
         files = base.open_files()
         parallel = base.fitting(options.parallel, count, files)
         most = base.fitting(base.most(options.parallel, len(jobs)), count, files)
@@ -135,7 +135,7 @@ class _PoolCourse(Course):
 
     def _start(self, number: int) -> None:
         try:
-            worker = self._warm.pop() if self._warm else Process(Spawned.new(tuple(self._transports)))
+            worker = self._warm.pop(0) if self._warm else Process(Spawned.new(tuple(self._transports)))
         except OSError as error:
             self._barren = _BARREN
             self._despair(str(error))

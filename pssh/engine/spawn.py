@@ -56,13 +56,18 @@ class Spawned:
         return cls._connected(start)
 
     @classmethod
-    def first(cls, preload: Sequence[str] = ("ssh",)) -> "Spawned":
-        """Start one before this process has opened anything, by a fork if nothing speaks against it. Raises OSError."""
-        alone = sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
-        return cls.forked(preload) if alone else cls.new(preload)
+    def first(cls, preload: Sequence[str] = ("ssh",), *, spare: bool = False) -> "list[Spawned]":
+        """Start one before this process has opened anything, by a fork if nothing speaks against it. Raises OSError.
+
+        Then there may be a spare one too, where there is a processor for it; until it is wanted it costs little.
+        """
+        if sys.platform != "linux" or len(list(Path("/proc/self/task").iterdir())) > 1:
+            return [cls.new(preload)]
+        spares = [True] if spare and len(os.sched_getaffinity(0)) > 1 else []
+        return [cls.forked(preload, spare=spare) for spare in (False, *spares)]
 
     @classmethod
-    def forked(cls, preload: Sequence[str] = ("ssh",)) -> "Spawned":
+    def forked(cls, preload: Sequence[str] = ("ssh",), *, spare: bool = False) -> "Spawned":
         """Fork, which only a process with one thread may; the child never returns. Raises OSError."""
         from pssh.engine import worker  # what both will need, and what takes its time
 
@@ -73,7 +78,7 @@ class Spawned:
             try:
                 if number := os.fork():
                     return Forked(number)
-                _become(lambda: worker.main([str(theirs.fileno()), ",".join(preload)]), theirs, errors)
+                _become(lambda: worker.main([str(theirs.fileno()), ",".join(preload)], spare=spare), theirs, errors)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, held)
 

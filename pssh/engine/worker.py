@@ -254,18 +254,29 @@ async def _serve(sock: socket.socket, input: Given | None) -> None:
     del worker
 
 
-def main(arguments: list[str]) -> None:
-    """Run a worker; `arguments`: the socket's descriptor, and the transports and modules to import before all else."""
+def main(arguments: list[str], *, spare: bool = False) -> None:
+    """Run a worker; `arguments`: the socket's descriptor, and the transports and modules to import before all else.
+
+    A `spare` one imports nothing until the parent wants it.
+    """
     signal.signal(signal.SIGINT, _ignore)
     gc.disable()
     _bind_to_parent()
     descriptor, preload = arguments
+    sock = socket.socket(fileno=int(descriptor))
+    if not spare:
+        _import(preload)
+    with contextlib.suppress(EOFError):  # the parent is gone before it had any work
+        input = given.receive(sock)
+        if spare:
+            _import(preload)
+        asyncio.run(_serve(sock, input))
+
+
+def _import(preload: str) -> None:
     for name in filter(None, preload.split(",")):
         with contextlib.suppress(*UNUSABLE), lean.without("invoke"):  # the job that asks for it is told
             if "." in name:
                 importlib.import_module(name)
             else:
                 plugins.find("pssh.transports", name)
-    sock = socket.socket(fileno=int(descriptor))
-    with contextlib.suppress(EOFError):  # the parent is gone before it had any work
-        asyncio.run(_serve(sock, given.receive(sock)))

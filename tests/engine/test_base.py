@@ -30,6 +30,16 @@ def test_a_process_is_added_where_it_pays_for_itself(jobs: int, cores: int, more
     assert worker_count(EngineOptions(**more), jobs, cores) == count  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("jobs", "warm", "more", "count"),
+    [(7, 2, {}, 1), (8, 2, {}, 2), (20, 1, {}, 1), (20, 2, {"workers": 1}, 1), (1000, 2, {"parallel": 1000}, 7)],
+)
+def test_processes_that_wait_are_used_where_there_is_something_to_do_for_each(
+    jobs: int, warm: int, more: dict[str, int], count: int
+) -> None:
+    assert worker_count(EngineOptions(**more), jobs, 8, warm) == count  # type: ignore[arg-type]
+
+
 @given(st.integers(1, 10_000), st.integers(1, 64))
 def test_shares_are_whole_equal_and_add_up(total: int, parts: int) -> None:
     shares = share(total, parts)

@@ -120,6 +120,20 @@ async def test_e2_handshakes_to_one_address_are_bounded_over_all_workers() -> No
     assert {int(result.end.stdout.split()[1]) for result in ended} == {3}
 
 
+async def test_e2_a_short_run_is_shared_out_and_not_taken_by_the_process_that_is_ready_first():
+    engine = pool(workers=2, parallel=64)
+    engine.warm()  # one is ready before the other
+    seen = await events(engine, jobs(*["early 0.1;exit 0"] * 6))
+    most, held = 0, Counter[int]()
+    for event in seen:
+        if isinstance(event, JobStarted):
+            held[event.worker] += 1
+        elif isinstance(event, JobEnded):
+            held[event.result.worker] -= 1
+        most = max(most, *held.values(), 0)
+    assert (most, len(results(seen))) == (3, 6)
+
+
 async def test_e2_parallel_is_lowered_to_the_open_files_allowed_with_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pssh.engine.base.open_files", lambda: 64)
     seen = await events(pool(workers=1, parallel=64), jobs(*["exit 0"] * 20))

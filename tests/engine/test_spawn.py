@@ -25,7 +25,7 @@ from pssh.engine import spawn, worker
 shared = os.open("/dev/null", os.O_RDONLY)
 os.set_inheritable(shared, True)
 def forked(main):
-    worker.main = main
+    worker.main = lambda arguments, *, spare: main(arguments)
     return spawn.Spawned.forked(())
 {text}
 """
@@ -106,19 +106,50 @@ except OSError as error:
     assert said == "Resource temporarily unavailable True set()\n"
 
 
-@pytest.mark.parametrize(("threads", "way"), [(0, "forked"), (1, "new")])
-def test_only_a_process_with_one_thread_forks(threads: int, way: str) -> None:
+@pytest.mark.parametrize(
+    ("threads", "processors", "found"),
+    [(0, 2, ["forked", "forked spare"]), (0, 1, ["forked"]), (1, 2, ["new"])],
+)
+def test_only_a_process_with_one_thread_forks_and_once_more_where_there_is_a_processor_for_it(
+    threads: int, processors: int, found: list[str]
+) -> None:
     said = forks(f"""
 import threading
 for name in ("forked", "new"):
-    setattr(spawn.Spawned, name, lambda preload, name=name: name)
+    setattr(spawn.Spawned, name, lambda preload, name=name, spare=False: name + " spare" * spare)
 end = threading.Event()
 for _ in range({threads}):
     threading.Thread(target=end.wait).start()
-print(spawn.Spawned.first(()))
+os.sched_getaffinity = lambda number: set(range({processors}))
+print(spawn.Spawned.first((), spare=True), len(spawn.Spawned.first(())))
 end.set()
 """)
-    assert said == f"{way}\n"
+    assert said == f"{found} 1\n"
+
+
+def test_a_spare_one_imports_nothing_until_it_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    for name in ("first", "spare"):
+        (tmp_path / f"marks/{name}.py").write_text(f"open({str(tmp_path / name)!r}, 'w').close()\n")
+    said = forks(f"""
+import time
+from pssh.engine import given
+sys.path.insert(0, {str(tmp_path)!r})
+def imported(name):
+    return (Path({str(tmp_path)!r}) / name).exists()
+def wait_for(name):
+    for _ in range(2000):
+        if imported(name):
+            return
+        time.sleep(0.01)
+children = [spawn.Spawned.forked((f"marks.{{name}}",), spare=name == "spare") for name in ("spare", "first")]
+wait_for("first")
+print(imported("first"), imported("spare"))
+given.send(children[0].sock, None, 0)
+wait_for("spare")
+print(imported("spare"))
+""")
+    assert said == "True False\nTrue\n"
 
 
 def test_the_two_ways_are_the_same_to_whoever_waits() -> None:

@@ -124,7 +124,7 @@ def _run(
         wanted = structs.replace(wanted, say=how.says)
         hears, attend = start.attended(reporters(how, screen), screen, how, wanted)
         given = running.flags(sources, quiet=how.quiet) | {"job": go.of(job.path)}
-        finished = start.carried_out(job.steps, text, given, wanted, hears, None, watch.over(attend), first)
+        finished = start.carried_out(job.steps, text, given, wanted, hears, (), watch.over(attend), first)
         report, code = (finished[1], finished[1].exit_code) if finished else (None, 0)
     except PsshError as error:
         if error.exit_code == 2 and not scheduled:
