@@ -7,6 +7,7 @@ left, and the next run, undisturbed, completes and leaves none. `PSSH_CUTS=10000
 import asyncio
 import os
 import random
+import shutil
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -57,6 +58,30 @@ class Cut(Shell):
             await process.stdin.drain()
             os.killpg(process.pid, signal.SIGKILL)
         await process.communicate(b"" if self.dies else data)
+        raise TransportError(GONE)
+
+
+class Torn(Shell):
+    """A host whose answers end after so many bytes, which come in pieces: it is gone, or its command was killed."""
+
+    left: int = 1 << 60
+    dies: bool = False
+    chance: random.Random
+
+    async def exec(self, command: str, **how: Any) -> Reply:
+        sink = how.pop("sink")
+        reply = await super().exec(command, **how)
+        data = reply.stdout
+        while data and self.left:
+            size = min(self.chance.randrange(1, 20_000), self.left)
+            if (wait := sink.write(data[:size])) is not None:
+                await wait
+            self.left -= len(data[:size])
+            data = data[size:]
+        if not data:
+            return Reply(reply.exit_code, stderr=reply.stderr)
+        if self.dies:
+            return Reply(signal="KILL")
         raise TransportError(GONE)
 
 
@@ -150,6 +175,35 @@ async def test_what_a_file_server_cuts_or_lies_about_is_not_fetched(tmp_path: Pa
             path = got / "h/tree" / name
             assert not path.exists() or path.read_bytes() == (ours / name).read_bytes()
         assert leftovers(got) == []
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["its answer ends", "it is killed"])
+async def test_a_pull_that_is_cut_at_any_byte_leaves_old_or_new(tmp_path: Path, dies: bool):
+    ours, _ = trees(tmp_path)
+    for name in ("d", "sub/e"):
+        (ours / name).write_bytes(NEW[:2000] + name.encode())  # small enough to come with the listing
+    new = {path.relative_to(ours): path.read_bytes() for path in ours.rglob("*") if path.is_file()}
+    chance = random.Random(17)
+    for number in range(max(CUTS // 9, 2)):
+        got = tmp_path / f"got{number}"
+        there = got / "h/tree"
+        operation = Get((str(ours),), str(got), host="h", via="stream")
+        old = number % 3 > 0
+        if old:
+            (there / "sub").mkdir(parents=True)
+            for name in chance.sample(sorted(new), 3):
+                (there / name).write_bytes(OLD)
+        shell = Torn(tmp_path)
+        shell.left, shell.dies, shell.chance = chance.randrange(3 * len(NEW)), dies, chance
+        with pytest.raises(TransportError):
+            await operation.perform(shell)
+        files = [path for path in got.rglob("*") if path.is_file()]
+        assert [path for path in files if path.read_bytes() not in (new[path.relative_to(there)], OLD)] == []
+        assert old or files == []
+        assert leftovers(got) == []
+        await operation.perform(Shell(tmp_path))
+        assert {path.relative_to(there): path.read_bytes() for path in there.rglob("*") if path.is_file()} == new
+        shutil.rmtree(got)
 
 
 def files_only(duplex: BadDuplex) -> ScriptedSession:
