@@ -61,6 +61,8 @@ class Passage:
             message = f"jump host `{self._name}`: {error}"
             raise TransportError(Failure(stage="connect", kind=kind, message=message)) from None
         except TransportError as error:
+            if error.failure.stage == "local":
+                raise
             raise TransportError(self._behind(error.failure)) from None
         except Exception:  # noqa: BLE001  whatever ended the connection to the jump host
             message = f"jump host `{self._name}`: the connection ended"

@@ -11,10 +11,12 @@ from contextlib import suppress
 
 from paramiko import common
 
+from pssh.model.work import TransportError
 from pssh.transport.duplex import Inbox, Outbox
 from pssh.transport.feed import Feed
-from pssh.transport.ssh.channel import MAX_DATA, WINDOW, Window, refusal
+from pssh.transport.ssh.channel import MAX_DATA, WINDOW, OpenRefused, Window, refusal
 from pssh.transport.ssh.driver import Driver
+from pssh.transport.ssh.failures import unconnected
 from pssh.transport.ssh.stdin import Stdin
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
 
@@ -62,6 +64,7 @@ class Tunnel:
         elif kind == common.MSG_CHANNEL_CLOSE:
             self._close()
             del self._driver.channels[self.number]
+            self._refuse(OpenRefused("no connection: it was closed at once"))
             self._end()
         elif kind == common.MSG_CHANNEL_REQUEST:
             fields.string()
@@ -84,7 +87,12 @@ class Tunnel:
         if self.opened.done():  # nobody waits any more
             self._close()
             return
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:  # of this host alone: the connection serves others
+            self._refuse(TransportError(unconnected(error, "")))
+            self._close()
+            return
         for end in (ours, theirs):
             end.setblocking(False)
         self._stdin.begin(self._remote)

@@ -1,6 +1,7 @@
 """Hosts that are reached through jump hosts, or by a command of this machine: on real sshds."""
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,10 @@ from msgspec.structs import replace
 from pssh.model.host import Connection, Hop
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Limits, TransportError
+from pssh.transport.ssh.channel import OpenRefused
 from pssh.transport.ssh.connect import SSHTransport
+from pssh.transport.ssh.tunnel import Tunnel
+from pssh.transport.ssh.wire import Fields, ProtocolError, u32
 from tests.support.peer import Silent
 from tests.support.processes import descendants
 from tests.support.sshd import Sshd
@@ -164,6 +168,76 @@ async def test_a_key_of_a_jump_host_that_is_accepted_is_learned(ways: Ways, star
     async with ways(8).open("web1", reach(daemon, via=via), Limits(), ear) as session:
         assert (await session.exec("true")).exit_code == 0
     assert [line.split()[0] for line in ear.lines] == [f"[127.0.5.9]:{daemon.port}"]
+
+
+# ---- what a jump host may send
+
+
+class Heard:
+    """As much of a driver as a tunnel needs; keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.channels: dict[int, Any] = {}
+        self.senders: list[Any] = []
+        self.sent: list[bytes] = []
+        self.active, self.remote_version, self.held = True, "SSH-2.0-x", None
+
+    def add(self, channel: Any) -> int:
+        self.channels[0] = channel
+        return 0
+
+    def send(self, payload: bytes) -> None:
+        self.sent.append(payload)
+
+    def flush(self) -> None: ...
+
+    def round_trip(self) -> float:
+        return 0.0
+
+
+def numbers(*values: int) -> Fields:
+    return Fields(b"".join(map(u32, values)))
+
+
+async def test_a_tunnel_that_is_closed_before_it_is_open_is_refused() -> None:
+    driver: Any = Heard()
+    tunnel = Tunnel(driver, "10.0.0.1", 22)
+    tunnel.on(97, numbers())
+    with pytest.raises(OpenRefused, match="closed at once"):
+        await tunnel.opened
+    assert driver.channels == {}
+
+
+async def test_a_tunnel_for_which_there_is_no_file_left_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver: Any = Heard()
+    tunnel = Tunnel(driver, "10.0.0.1", 22)
+
+    def none_left() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("pssh.transport.ssh.tunnel.socket.socketpair", none_left)
+    tunnel.on(91, numbers(7, 1 << 20, 1 << 15))
+    with pytest.raises(TransportError) as caught:
+        await tunnel.opened
+    assert (caught.value.failure.cause, driver.sent) == ("local/descriptors", [b"\x61" + u32(7)])
+
+
+async def test_a_tunnel_that_nobody_waits_for_any_more_is_closed() -> None:
+    driver: Any = Heard()
+    tunnel = Tunnel(driver, "10.0.0.1", 22)
+    tunnel.opened.cancel()
+    tunnel.on(91, numbers(7, 1 << 20, 1 << 15))
+    assert driver.sent == [b"\x61" + u32(7)]
+
+
+async def test_more_than_the_window_allows_is_not_taken() -> None:
+    driver: Any = Heard()
+    tunnel = Tunnel(driver, "10.0.0.1", 22)
+    data = u32(128 << 10) + bytes(128 << 10)
+    with pytest.raises(ProtocolError, match="more than its window"):
+        for _ in range(17):
+            tunnel.on(94, Fields(data))
+    tunnel.opened.cancel()
 
 
 # ---- ProxyCommand
