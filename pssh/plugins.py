@@ -16,6 +16,7 @@ _OURS = {
         ".toml": "pssh.inventory.sources.toml:load",
         ".txt": "pssh.inventory.sources.plain:load",
         ".list": "pssh.inventory.sources.plain:load",
+        ".ini": "pssh.inventory.sources.ini:load",
     },
 }
 

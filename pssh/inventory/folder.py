@@ -4,6 +4,7 @@ A format that is known by its suffix but has no source is an error and never lef
 inventory is worse than none.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,14 +14,15 @@ from pssh.errors import InventoryError
 from pssh.inventory.document import Document
 
 POINT = "pssh.inventory"
+INI = ".ini"
 _FOREIGN = {
     ".yaml": "YAML",
     ".yml": "YAML",
-    ".ini": "INI",
     ".cfg": "ClusterShell",
     ".conf": "ClusterShell",
     ".json": "JSON",
 }
+_SECTION = re.compile(rb"^[ \t]*+\[", re.MULTILINE)
 _NOTES = {"", ".md", ".rst", ".bak", ".old", ".orig"}  # nobody's inventory; else each would be a look at all plugs
 
 
@@ -40,11 +42,10 @@ def _read_by_us(suffix: str) -> bool:
 def source(path: Path) -> Callable[[Path], Document]:
     """Return the function that reads this file; raises InventoryError if the format has none."""
     with suppress(KeyError):
-        found: Callable[[Path], Document] = plugins.find(POINT, path.suffix)
+        found: Callable[[Path], Document] = plugins.find(POINT, INI if _bare_ini(path) else path.suffix)
         return found
     hint = f"this version reads {', '.join(f'`{suffix}`' for suffix in plugins.names(POINT))}"
-    if path.suffix in _FOREIGN or _bare_ini(path):
-        form = _FOREIGN.get(path.suffix, "INI")
+    if form := _FOREIGN.get(path.suffix):
         raise InventoryError(f"`{path}` is an inventory in {form} form, and this version cannot read it", hint=hint)
     raise InventoryError(f"`{path}` is no inventory by its name", hint=hint)
 
@@ -55,6 +56,8 @@ def _bare_ini(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return any(line.strip().startswith(b"[") for line in file.read(1 << 20).splitlines())
+            start = file.read(1 << 20)
     except OSError:
         return False
+    # A program may hold such lines too.
+    return not start.startswith(b"#!") and b"\0" not in start and bool(_SECTION.search(start))

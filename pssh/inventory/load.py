@@ -161,6 +161,8 @@ class _Union:
         """Return the group's expressions with the key and the document each stands in."""
         if name in RESERVED or is_run(name):
             self.wrong(name, "", f"`@{name}` has a meaning of its own, and no group may be named so")
+        if all(said.adds_only for _, said in self.said[name]):
+            self.wrong(name, "", f"variables for a group `{name}` that is defined nowhere")
         found = []
         for place, (_, said) in enumerate(self.said[name]):
             for key, texts in (("hosts", said.hosts), ("groups", said.groups), ("exclude", said.exclude)):
@@ -187,18 +189,20 @@ class _Union:
     def evaluate(self, name: str, expressions: list[tuple[str, int, Chain]]) -> dict[str, Any]:
         members: dict[str, Any] = {}
         excluded: dict[str, Any] = {}
+        for _, said in self.said[name]:
+            members.update(dict.fromkeys(said.members))
         for key, place, chain in expressions:
             try:
                 found = Evaluator(self).chain(chain)
             except PsshError as error:
-                self.wrong(name, key, also(error.message, error.hint), place)
+                self.wrong(name, key, also(error.message, error.hint), place, str(chain))
                 continue
             (excluded if key == "exclude" else members).update(found)
         for host in excluded.keys() & members.keys():
             del members[host]
         return dict.fromkeys(members)
 
-    def wrong(self, group: str, key: str, text: str, place: int = 0) -> None:
+    def wrong(self, group: str, key: str, text: str, place: int = 0, expression: str = "") -> None:
         number, _ = self.said[group][place]
-        keys = ("groups", group, key) if key else ("groups", group)
+        keys = ("groups", group, key, expression) if key else ("groups", group)
         self.found[number].append(Finding(self.documents[number].line(*keys), text))
