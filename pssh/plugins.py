@@ -17,6 +17,8 @@ _OURS = {
         ".txt": "pssh.inventory.sources.plain:load",
         ".list": "pssh.inventory.sources.plain:load",
         ".ini": "pssh.inventory.sources.ini:load",
+        ".yaml": "pssh.inventory.sources.yaml:load",
+        ".yml": "pssh.inventory.sources.yaml:load",
     },
 }
 

@@ -16,8 +16,6 @@ from pssh.inventory.document import Document
 POINT = "pssh.inventory"
 INI = ".ini"
 _FOREIGN = {
-    ".yaml": "YAML",
-    ".yml": "YAML",
     ".cfg": "ClusterShell",
     ".conf": "ClusterShell",
     ".json": "JSON",

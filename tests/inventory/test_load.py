@@ -69,8 +69,6 @@ def test_no_path_is_no_inventory() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "form"),
     [
-        ("a.yaml", "", "YAML"),
-        ("a.yml", "", "YAML"),
         ("groups.conf", "", "ClusterShell"),
         ("a.json", "", "JSON"),
     ],
@@ -83,7 +81,7 @@ def test_a_known_format_without_a_source_is_never_left_out_in_silence(
     for given in (path, tmp_path):
         with pytest.raises(InventoryError, match=f"{form} form, and this version cannot read it") as caught:
             load([given])
-        assert caught.value.hint == "this version reads `.ini`, `.list`, `.toml`, `.txt`"
+        assert caught.value.hint == "this version reads `.ini`, `.list`, `.toml`, `.txt`, `.yaml`, `.yml`"
 
 
 def test_a_file_of_no_known_name_is_refused_when_named(tmp_path: Path) -> None:
@@ -126,11 +124,11 @@ def test_everything_wrong_is_listed_with_file_and_line(tmp_path: Path) -> None:
 def test_the_findings_of_all_files_are_listed_together(tmp_path: Path) -> None:
     one = written(tmp_path, "version = 2", "1.toml")
     two = written(tmp_path, "a$b\n", "2.txt")
-    three = written(tmp_path, "", "3.yaml")
+    three = written(tmp_path, "", "3.json")
     with pytest.raises(InventoryError, match="3 things are wrong in the inventory") as caught:
         load([one, two, three])
     assert [finding.partition(": ")[0] for finding in caught.value.findings] == [
-        f"`{three}` is an inventory in YAML form, and this version cannot read it",
+        f"`{three}` is an inventory in JSON form, and this version cannot read it",
         f"{one}:1",
         f"{two}:1",
     ]
