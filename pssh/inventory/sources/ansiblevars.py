@@ -6,7 +6,7 @@ followed, is refused and never passed over. Secrets and vaulted values have no p
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ _PLAIN = {
 }
 _SSH = ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.builtin.paramiko_ssh")
 _LOCAL = ("local", "ansible.builtin.local")
-_BECOMING = ("ansible_become", "ansible_become_method")
 _WAYS = ("sudo", "su", "doas")
 _TRUE = ("yes", "on", "1", "true", "t", "y", "1.0")
 _FALSE = ("no", "off", "0", "false", "f", "n", "0.0")
@@ -56,6 +55,7 @@ class Variables:
         """Return settings, plain variables, and what is wrong as pairs of key and text."""
         found: dict[str, Any] = {}
         plain: dict[str, Any] = {}
+        becoming: dict[str, Any] = {}
         wrong: list[tuple[str, str]] = []
         for key, value in said.items():
             try:
@@ -63,16 +63,15 @@ class Variables:
                     self.join(found, self.settled(name, value))
                 elif (way := self.ways_to_read.get(key)) is not None:
                     self.join(found, way(value))
-                elif key not in _BECOMING:
+                elif (settle := _BECOMING.get(key)) is not None:
+                    becoming[key] = settle(value)
+                else:
                     self.refuse(key, value)
                     plain[key] = value
             except ValueError as error:
                 wrong.append((key, f"`{key}`: {error}"))
-        if any(key in said for key in _BECOMING):
-            try:
-                found |= self.become(said, where)
-            except ValueError as error:
-                wrong.append(("ansible_become", str(error)))
+        if becoming:
+            found |= self.become(becoming, where)
         return found, plain, wrong
 
     def join(self, found: dict[str, Any], settled: dict[str, Any]) -> None:
@@ -99,7 +98,7 @@ class Variables:
         jumps = list(_jumps(value))
         if len(jumps) > 1:
             raise ValueError("more than one jump is said; join them by `,`")
-        return self.settled("jump", jumps[0]) if jumps else {}
+        return self.settled("jump", jumps[0] if jumps else "none")  # said without one, it ends what a group says
 
     def refuse(self, key: str, value: Any) -> None:
         _refuse_vaulted(value)
@@ -108,22 +107,17 @@ class Variables:
         if key in _MORE_ARGS and isinstance(value, str) and _PROXY.search(value):
             raise ValueError("is not understood; say `-J HOST` in `ansible_ssh_common_args`")
 
-    def become(self, said: Mapping[str, Any], where: Any) -> dict[str, Any]:
+    def become(self, said: dict[str, Any], where: Any) -> dict[str, Any]:
         """Return the way to become another user; what stands alone is noted for `disputes`."""
         way = said.get("ansible_become_method")
-        if way is not None:
-            _refuse_written(way)
-            way = str(way).removeprefix("ansible.builtin.")
-            if way not in _WAYS:
-                raise ValueError(f"`ansible_become_method`: `{way}` is none of `sudo`, `su`, `doas`")
+        if way:
             self.ways.add(way)
         if "ansible_become" not in said:
-            if way:
-                self.halves.append((where, "ansible_become"))
+            self.halves.append((where, "ansible_become"))
             return {}
-        if not truth("ansible_become", said["ansible_become"]):
+        if not said["ansible_become"]:
             return {"become": ""}
-        if way is None:
+        if not way:
             self.halves.append((where, "ansible_become_method"))
         return {"become": way or "sudo"}
 
@@ -135,13 +129,24 @@ class Variables:
                 yield where, f"`{other}` stands here without `{missing}`, say both in one place"
 
 
-def truth(key: str, value: Any) -> bool:
-    """Return what Ansible takes a value for where it wants true or false; raises ValueError."""
+def _truth(value: Any) -> bool:
+    """Return what Ansible takes a value for where it wants true or false."""
     _refuse_written(value)
     word = str(value).lower()
     if word not in _TRUE and word not in _FALSE:
-        raise ValueError(f"`{key}`: `{value}` is neither true nor false")
+        raise ValueError(f"`{value}` is neither true nor false")
     return word in _TRUE
+
+
+def _way(value: Any) -> str:
+    _refuse_written(value)
+    way = str(value).removeprefix("ansible.builtin.")
+    if way not in _WAYS:
+        raise ValueError(f"`{way}` is none of `sudo`, `su`, `doas`")
+    return way
+
+
+_BECOMING: dict[str, Callable[[Any], Any]] = {"ansible_become": _truth, "ansible_become_method": _way}
 
 
 def _transport(value: Any) -> dict[str, Any]:

@@ -37,7 +37,6 @@ def split(**said: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         ({"ansible_become": 0}, {"become": ""}),
         ({"ansible_become_method": "sudo"}, {}),
         ({"ansible_become_user": "postgres"}, {"become_user": "postgres"}),
-        ({"ansible_ssh_common_args": ""}, {}),
         ({"ansible_user": "a", "ansible_ssh_user": "a"}, {"user": "a"}),
     ],
 )
@@ -62,6 +61,12 @@ def test_a_jump_is_what_the_setting_would_be(arguments: str) -> None:
     said = split(ansible_ssh_common_args=arguments)
     assert said[0] == found
     assert said[2] == [f"`ansible_ssh_common_args`: {text}" for _, text in wrong]
+
+
+def test_no_arguments_end_what_a_group_says_of_a_jump() -> None:
+    found, wrong = schema.settings({"jump": "none"}, BASE)
+    assert not wrong
+    assert split(ansible_ssh_common_args="") == (found, {}, [])
 
 
 @pytest.mark.parametrize(

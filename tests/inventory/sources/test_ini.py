@@ -147,6 +147,8 @@ def test_a_group_may_be_defined_in_another_file(tmp_path: Path) -> None:
         ("[g]\n[g:vars]\nx", "3: `x` is no `key=value`"),
         ("[g]\n[g:vars]\nx=1\ny=1\nx=2", "5: `x` is said twice, in line 3 too"),
         ("[g]\n[g:vars]\nx=1\nansible_port=x", "4: `ansible_port`: `x` is no port"),
+        ("[g]\n[g:vars]\nx=1\nansible_become_method=x", "4: `ansible_become_method`: `x` is none of"),
+        ("[g]\n[g:vars]\nx=1\nansible_become_method=su", "3: `ansible_become_method` stands here without"),
         ("[g:children]\nh\nk\n[h]", "3: No group `@k`"),
         ("[g:children]\nx y", "2: `x y` is no group"),
         ("[g:children]\nall", "2: `all` cannot be in a group"),
