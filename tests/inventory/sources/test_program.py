@@ -143,12 +143,27 @@ def test_errors_without_end_do_not_block_a_program(tmp_path: Path) -> None:
     assert list(load([script(tmp_path, 'yes | head -c 300000 >&2; echo \'{"g": ["a"], "_meta": {}}\'')]).hosts) == ["a"]
 
 
-def test_its_input_is_empty_and_its_environment_loads_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_input_is_empty_whatever_ours_is(tmp_path: Path) -> None:
+    theirs, ours = os.pipe()
+    os.write(ours, b"typed")
+    os.close(ours)
+    kept = os.dup(0)
+    os.dup2(theirs, 0)
+    try:
+        load([script(tmp_path, f"cat > {tmp_path}/in.txt; echo '{{}}'")])
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        os.close(theirs)
+    assert (tmp_path / "in.txt").read_bytes() == b""
+
+
+def test_its_environment_loads_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_AUDIT", "x")
     monkeypatch.setenv("PYTHONPATH", "x")
     monkeypatch.setenv("AWS_PROFILE", "kept")
     monkeypatch.setenv("PATH", f".::bin:{os.environ['PATH']}")
-    load([script(tmp_path, f"cat; env > {tmp_path}/env.txt; echo '{{}}'")])
+    load([script(tmp_path, f"env > {tmp_path}/env.txt; echo '{{}}'")])
     said = dict(line.split("=", 1) for line in (tmp_path / "env.txt").read_text().splitlines() if "=" in line)
     assert said["AWS_PROFILE"] == "kept"
     assert not {"LD_AUDIT", "PYTHONPATH"} & said.keys()
@@ -172,6 +187,13 @@ def test_nothing_is_run_unless_it_is_named_on_the_command_line(tmp_path: Path) -
     path.chmod(0o700)
     assert load(find([str(path)], environ={}, cwd=tmp_path, config_home=tmp_path)).hosts == {}
     assert mark.exists()
+
+
+def test_a_program_in_a_folder_is_not_run_by_the_name_of_json_either(tmp_path: Path) -> None:
+    script(tmp_path / "inventory", f"touch {tmp_path}/ran.txt; echo '{{}}'", "prog.json")
+    with pytest.raises(InventoryError, match="is JSON, which is read from programs only"):
+        load([tmp_path / "inventory"])
+    assert not (tmp_path / "ran.txt").exists()
 
 
 @pytest.mark.parametrize("place", ["top/mid/prog", "top/mid", "top"])

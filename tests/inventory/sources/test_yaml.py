@@ -183,6 +183,7 @@ def bomb(levels: int) -> str:
     "text",
     [
         bomb(9),
+        "a: &a 1\nb: &b [" + "*a," * 40 + "]\nc: [" + "*b," * 40 + "]",
         "a: &a 1\nb: [" + "*a," * 1001 + "]",
         "a: &a [" + "1," * 2000 + "]\nb: [" + "*a," * 900 + "]",
         "".join(f"a{n}: &a{n} {'[' * 30}{f'*a{n - 1}' if n else 1}{']' * 30}\n" for n in range(40)),
