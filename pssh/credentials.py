@@ -54,7 +54,7 @@ def settle(
 def _logins(
     jobs: Sequence[Job], usual: Collection[str], ask: Ask, options: RunOptions
 ) -> tuple[list[Job], dict[str, Secret]]:
-    over_ssh = [job.connection for job in jobs if job.connection.transport == "ssh"]
+    over_ssh = [stage for job in jobs if job.connection.transport == "ssh" for stage in job.connection.stages]
     if not over_ssh:
         return list(jobs), {}
     secrets: dict[str, Secret] = {}
@@ -154,7 +154,15 @@ def _first_line(data: bytes, what: str) -> Secret:
 
 
 def _without(job: Job, unused: set[str]) -> Job:
-    if unused.isdisjoint(job.connection.identity):
+    if all(unused.isdisjoint(stage.identity) for stage in job.connection.stages):
         return job
-    kept = tuple(path for path in job.connection.identity if path not in unused)
-    return structs.replace(job, connection=structs.replace(job.connection, identity=kept))
+    return structs.replace(job, connection=_kept(job.connection, unused))
+
+
+def _kept(connection: Connection, unused: set[str]) -> Connection:
+    via = connection.via
+    return structs.replace(
+        connection,
+        identity=tuple(path for path in connection.identity if path not in unused),
+        via=structs.replace(via, connection=_kept(via.connection, unused)) if via else None,
+    )

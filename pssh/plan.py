@@ -53,6 +53,7 @@ def connection(host: Host, config: Settings, options: RunOptions, defaults: Sett
     }
     for files in ("identity", "known_hosts"):
         said[files] = tuple(map(expanduser, said.get(files, ())))
+    said["jump"] = tuple(said.get("jump", ()))
     if options.become_user and not said.get("become"):
         said["become"] = "sudo"  # who names a user wants to be that user
     if options.ask_become_pass and said.get("become"):

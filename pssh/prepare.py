@@ -38,6 +38,7 @@ from pssh.ops.command import Command
 from pssh.ops.ping import Ping
 from pssh.ops.script import Script
 from pssh.plan import Plan, jobs_for
+from pssh.route import Routes
 from pssh.settings import defaults
 from pssh.transport.ssh.userconfig import UserConfig
 
@@ -143,7 +144,9 @@ def prepare(
     """
     usual = defaults(os.environ, Path.home())
     began = time.time()
-    reached, hosts = parted(jobs_for(operation, selection.hosts, options, sources.lookup, usual), selection.hosts)
+    jobs = jobs_for(operation, selection.hosts, options, sources.lookup, usual)
+    jobs = Routes(sources.inventory.host, sources.lookup, options, usual).jobs(jobs)
+    reached, hosts = parted(jobs, selection.hosts)
     name = number or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(began))}-{os.getpid()}"
     jobs = fitted(
         reached,
@@ -196,14 +199,16 @@ def _taken() -> str:
 
 def _notices(selection: Selection, sources: Sources, jobs: Sequence[Job]) -> list[Notice]:
     said = [Notice(text) for text in (*selection.notices, *sources.config.notices)]
-    unchecked = any(job.connection.transport == "ssh" and job.connection.host_keys == "off" for job in jobs)
+    over_ssh = (job.connection for job in jobs if job.connection.transport == "ssh")
+    unchecked = any(stage.host_keys == "off" for connection in over_ssh for stage in connection.stages)
     return [*said, UNCHECKED] if unchecked else said
 
 
 def _given(sources: Sources, options: RunOptions) -> str:
     """Return the options that every subcommand needs again to reach the same hosts in the same way."""
     said = [("-i", path) for path in sources.explicit]
-    said += [("-F", options.config_file), ("-l", options.user), ("--port", str(options.port or ""))]
+    said += [("-F", options.config_file), ("-J", options.jump), ("-l", options.user)]
+    said += [("--port", str(options.port or ""))]
     return join(chain.from_iterable((flag, value) for flag, value in said if value))
 
 

@@ -16,6 +16,7 @@ from pssh.cli.types import (
     CODES,
     COUNT,
     HANDSHAKES,
+    HOPS,
     LAUNCH,
     LOCK,
     NUMBER,
@@ -81,6 +82,14 @@ config_file = named(
 reach = together(
     named("Connection", "-l", "--user", metavar="USER", default="", help="Log in as USER."),
     option("Connection", "--port", type=Number(1, 65535), metavar="PORT", help="Connect to PORT."),
+    named(
+        "Connection",
+        "-J",
+        "--jump",
+        type=HOPS,
+        metavar="HOST[,HOST]",
+        help="Go through these jump hosts, each `[user@]host[:port]`; `none`: directly.",
+    ),
     config_file,
     option("Limits", "--connect-timeout", type=SECONDS, default=0.0, help="From the name to the host's key.  [10s]"),
 )

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from pssh.inventory.expr import hops
 from pssh.model.duration import seconds
 from pssh.model.options import LockOption
 from pssh.model.rollout import Launch, Pace, Share, Tail
@@ -158,6 +159,7 @@ COUNT = Number(min=1)
 CODES = Codes()
 OUTPUT = Output()
 HANDSHAKES = Handshakes()
+HOPS = Readable("hops", hops)
 BATCH = Readable("shares", _shares)
 SHARE = Readable("share", Share.read)
 PAUSE = Readable("pause", _pause)

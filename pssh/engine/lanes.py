@@ -364,6 +364,12 @@ class Transports:
             found = self._made[name] = self._make(name)
         return found
 
+    def close(self) -> None:
+        """Let go of what outlives sessions, where a transport has such things: nothing is opened any more."""
+        for made in self._made.values():
+            if (close := getattr(made, "close", None)) is not None:
+                close()
+
     def _make(self, name: str) -> Transport | Failure:
         try:
             path = self._paths.get(name)

@@ -100,6 +100,7 @@ class _SerialCourse(Course):
         self.cancel(running=True)
         if self._lanes:
             await asyncio.wait(self._lanes.values(), timeout=_LAST)
+        self._transports.close()
         self._marks.close()
 
     def tell(self, event: FromLane) -> None:

@@ -152,6 +152,21 @@ def parse_host(word: str) -> Named:
     return Named(host, user, _port(word, port) if colon else 0)
 
 
+def hops(text: str) -> list[str]:
+    """Read jump hosts, the nearest first, each `[user@]host[:port]`; `none` is none. Raises ValueError."""
+    found = [hop.strip() for hop in text.split(",")]
+    if found == ["none"]:
+        return []
+    for hop in found:
+        try:
+            name = parse_host(hop).name
+        except TargetsError as error:
+            raise ValueError(f"{error}: {error.hint}" if error.hint else str(error)) from None
+        if not names.plain(name):  # a range, or a pattern
+            raise ValueError(f"`{hop}` is not one machine, `[user@]host[:port]`")
+    return found
+
+
 def _port(word: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
         raise TargetsError(f"`{word}` has `{text}` where a port from 1 to 65535 belongs")

@@ -1,19 +1,21 @@
 """Connection settings as an inventory writes them: which keys there are, what each may hold, and what it becomes.
 
 The one table for every format. A key that later versions will serve is refused rather than passed over: whoever wrote
-`jump` must not find the host reached without it.
+`certificate` must not find the host reached without it.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pssh.inventory.expr import hops
 from pssh.inventory.nearest import also, meant
 from pssh.model import duration, names
 from pssh.model.host import Settings
 
 _MOST_SECONDS = 7 * 24 * 3600.0
-_LATER = ("jump", "certificate", "forward_agent", "proxy_command", "shell")
+_LATER = ("certificate", "forward_agent", "shell")
+_WAYS = ("jump", "proxy_command")  # a host is reached by one of them, so whoever says one takes back the other
 
 
 def settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[tuple[str, str]]]:
@@ -22,12 +24,16 @@ def settings(said: dict[str, Any], base: Path) -> tuple[Settings, list[tuple[str
     wrong = []
     for key, value in said.items():
         try:
-            if key in _KEYS:
-                found[key] = _KEYS[key](value, base)
-            elif not (key == "jump" and value == "none"):
+            if key not in _KEYS:
                 raise ValueError(_unknown(key))
+            found[key] = _KEYS[key](value, base)
         except ValueError as error:
             wrong.append((key, str(error)))
+    said_ways = [key for key in _WAYS if key in said]
+    if len(said_ways) > 1:
+        wrong.append((said_ways[1], "a host is reached by `jump` or by `proxy_command`, not by both"))
+    elif any(key in found for key in said_ways):
+        found = {"jump": [], "proxy_command": "", **found}
     return found, wrong  # type: ignore[return-value]  # the keys of _KEYS are those of Settings
 
 
@@ -102,6 +108,15 @@ def _files(value: Any, base: Path) -> list[str]:
     return [_file(path, base) for path in value]
 
 
+def _jump(value: Any, base: Path) -> list[str]:
+    """Return the jump hosts, the nearest first; `none` ends what a group above says."""
+    return hops(",".join(map(_text, value if isinstance(value, list) else [value])))
+
+
+def _proxy_command(value: Any, base: Path) -> str:
+    return "" if value == "none" else _text(value)
+
+
 def _agent(value: Any, base: Path) -> str:
     return "" if value == "none" else _file(value, base)
 
@@ -133,6 +148,8 @@ _KEYS: dict[str, Callable[[Any, Path], Any]] = {
     "identity": _files,
     "identities_only": _flag,
     "agent": _agent,
+    "jump": _jump,
+    "proxy_command": _proxy_command,
     "host_keys": _one_of("strict", "accept-new", "off"),
     "host_key_alias": _name,
     "known_hosts": _files,

@@ -4,6 +4,7 @@ A `Host` holds only what was said about it, a `Settings` mapping; what ssh_confi
 say together is a `Connection`, in which nothing is left open. Only the latter crosses the process border.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypedDict
 
 from msgspec import Struct
@@ -23,6 +24,8 @@ class Settings(TypedDict, total=False):
     identities_only: bool
     agent: str
     host_keys: HostKeys
+    jump: list[str]
+    proxy_command: str
     host_key_alias: str
     known_hosts: list[str]
     keepalive: float
@@ -45,6 +48,9 @@ class Connection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     identity: tuple[str, ...] = ()  # private key files, tried in this order
     identities_only: bool = False  # of the agent's keys, offer only those named in `identity`
     agent: str = ""  # the agent's socket, empty: no agent
+    jump: tuple[str, ...] = ()  # the jump hosts as they were written, until `via` is known
+    via: "Hop | None" = None  # the jump host from which it is reached
+    proxy_command: str = ""  # a command whose streams are the connection, for a shell of this machine
     host_keys: HostKeys = "strict"
     host_key_alias: str = ""  # stands for the address in known_hosts, port left aside
     known_hosts: tuple[str, ...] = ()  # read in this order; accept-new writes to the first
@@ -56,6 +62,21 @@ class Connection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     become: Become = ""  # how a command becomes another user's; empty: it stays the login's
     become_user: str = ""  # empty: root
     become_password: str = ""  # the name of a secret, as above; empty: none was given
+
+    @property
+    def stages(self) -> "Iterator[Connection]":
+        """This one, and those to the jump hosts, the nearest of us last."""
+        stage: Connection | None = self
+        while stage is not None:
+            yield stage
+            stage = stage.via.connection if stage.via else None
+
+
+class Hop(Struct, frozen=True, omit_defaults=True):
+    """A jump host: what it is called, and how it is reached itself."""
+
+    name: str
+    connection: Connection
 
 
 class Host(Struct, frozen=True, omit_defaults=True):

@@ -53,6 +53,7 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     connect_limit: int = 64
     user: str = ""
     port: int = 0
+    jump: str = ""  # jump hosts, joined by commas; `none`: there are none
     identity: tuple[str, ...] = ()
     config_file: str = ""
     jump_limit: int = 8
@@ -112,6 +113,9 @@ class RunOptions(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def settings(self) -> Settings:
         """The connection settings among the options, as far as they were said."""
         said = cast(Settings, {name: value for name in _SETTINGS if (value := getattr(self, name))})
+        if self.jump:
+            hops = self.jump.split(",") if self.jump != "none" else []
+            said |= {"jump": [hop.strip() for hop in hops], "proxy_command": ""}
         if self.keepalive is not None:
             said["keepalive"] = self.keepalive
         if self.ask_pass or self.password_file or self.password_command:

@@ -24,10 +24,18 @@ def test_a_worker_is_started_for_what_will_need_one_and_imports_what_it_will_nee
     monkeypatch: pytest.MonkeyPatch, line: str, preloaded: list[tuple[str, ...]]
 ) -> None:
     started: list[Any] = []
-    monkeypatch.setattr(spawn.Spawned, "first", lambda names: started.append(names) or "worker")
+    spares: list[bool] = []
+
+    def first(names: tuple[str, ...], *, spare: bool = False) -> list[str]:
+        started.append(names)
+        spares.append(spare)
+        return ["worker"]
+
+    monkeypatch.setattr(spawn.Spawned, "first", first)
     monkeypatch.setattr("pssh.cli.main.main", lambda: None)
     monkeypatch.setattr(sys, "argv", ["pssh", *line.split()])
     monkeypatch.setattr(early, "_spawned", [])
     early.main()
     assert started == preloaded
     assert early._spawned == ["worker"] * len(preloaded)
+    assert spares == [len(names) > 1 for names in preloaded]  # only what moves content has work for two

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from pssh.model.work import TransportError
 from pssh.ops.files.get import Get
+from pssh.ops.files.names import LEFT, tag
 from pssh.ops.files.put import Put
 from pssh.ops.files.ways import Via
 from pssh.ops.sync.pull import Pull
@@ -79,6 +80,31 @@ async def test_a_folder_becomes_the_same_and_is_then_left_alone(
     assert (pulled.changed, again.changed) == (True, False)
     assert differences(tree, home / "there") == differences(tree, tmp_path / "got/h") == ""
     assert leftovers(home) == []
+
+
+@everywhere
+@by_every_way
+async def test_what_a_run_left_that_was_cut_behind_its_last_file_goes_though_nothing_is_to_be_sent(
+    opened: Open, home: Path, tmp_path: Path, via: Via
+):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/x").write_bytes(b"x")
+    ours = [Put((str(tmp_path / "tree/x"),), f"{home}/there/x", mkdir=True, via=via)]
+    ours += [Sync(folder=str(tmp_path / "tree"), dest=f"{home}/there", via=via)]
+    (home / "there").mkdir()
+    other = home / "there" / f"{LEFT} x"  # no name of ours: a shell would read two words, the second a file's
+    for operation in ours:
+        async with opened() as session:
+            await operation.perform(session)
+            left = home / "there" / f"{tag(b'x')}{'0' * 32}"
+            for folder in (left, other):
+                folder.mkdir(exist_ok=True)
+            await replace(operation, dry=True).perform(session)
+            assert left.exists()
+            same = await operation.perform(session)
+        assert (left.exists(), other.exists()) == (False, True)
+        assert same.stdout in (b"same\n", b"modes and times of 1\n")  # a folder is newer for what was put into it
+        assert (home / "there/x").read_bytes() == b"x"
 
 
 @everywhere

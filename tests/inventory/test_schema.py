@@ -65,10 +65,14 @@ def test_a_setting_is_taken(key: str, value: Any, settled: Any) -> None:
         ("keepalive", float("nan"), "is not between"),
         ("keepalive", True, "is no duration"),
         ("connect_timeout", 0, "would let nothing connect"),
-        ("jump", "ops@bastion", "`jump` is not supported by this version"),
+        ("certificate", "c", "`certificate` is not supported by this version"),
+        ("jump", "a[1-2]", "`a[1-2]` is not one machine"),
+        ("jump", "-oProxyCommand=x", "is refused"),
+        ("jump", "a,,b", "`` is refused"),
+        ("jump", 5, "is not a text of one line"),
+        ("proxy_command", "", "is not a text of one line"),
         ("certificate", "x", "not supported"),
         ("forward_agent", True, "not supported"),
-        ("proxy_command", "x", "not supported"),
         ("become", "root", "none of `sudo`, `su`, `doas`, `none`"),
         ("become", True, "`true` is none of"),
         ("become_user", "-x", "is refused"),
@@ -85,8 +89,23 @@ def test_a_wrong_setting_is_named_and_never_passed_over(key: str, value: Any, sa
     assert says in text
 
 
-def test_no_jump_is_what_there_is_anyway() -> None:
-    assert settings({"jump": "none"}, BASE) == ({}, [])
+@pytest.mark.parametrize(
+    ("said", "settled"),
+    [
+        ({"jump": "ops@bastion:2222, b"}, {"jump": ["ops@bastion:2222", "b"], "proxy_command": ""}),
+        ({"jump": ["a", "[::1]:22"]}, {"jump": ["a", "[::1]:22"], "proxy_command": ""}),
+        ({"jump": "none"}, {"jump": [], "proxy_command": ""}),
+        ({"proxy_command": "nc %h %p"}, {"jump": [], "proxy_command": "nc %h %p"}),
+        ({"proxy_command": "none"}, {"jump": [], "proxy_command": ""}),
+    ],
+)
+def test_whoever_says_one_way_takes_back_the_other(said: dict[str, Any], settled: dict[str, Any]) -> None:
+    assert settings(said, BASE) == (settled, [])
+
+
+def test_a_host_is_reached_by_one_of_them() -> None:
+    wrong = ("proxy_command", "a host is reached by `jump` or by `proxy_command`, not by both")
+    assert settings({"jump": "a", "proxy_command": "nc"}, BASE)[1] == [wrong]
 
 
 def test_every_setting_but_the_secrets_can_be_written() -> None:

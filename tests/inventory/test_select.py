@@ -70,7 +70,13 @@ def test_what_was_typed_stays_apart_from_what_the_inventory_says(fleet: Inventor
     (host,) = select("root@web01:2022", fleet).hosts
     assert host == Host(
         name="web01",
-        settings={"user": "www-admin", "identity": ["/keys/all"], "address": "10.0.1.1"},
+        settings={
+            "user": "www-admin",
+            "identity": ["/keys/all"],
+            "address": "10.0.1.1",
+            "jump": [],
+            "proxy_command": "",
+        },
         typed={"user": "root", "port": 2022},
         groups=("prod", "edge", "web"),
         vars={"region": "eu", "env": "prod", "http_port": 8080, "os": "debian12", "rack": "r1"},

@@ -31,6 +31,7 @@ FLOORS = {
     "pssh.credentials": 2,
     "pssh.fit": 2,
     "pssh.loaded": 2,
+    "pssh.route": 2,
     "pssh.prepare": 3,
     "pssh.keeping": 3,
     "pssh.runner": 3,

@@ -53,6 +53,7 @@ class Facts(Struct, frozen=True):
     gid: int = -1
     hashes: bool = False  # whether it has a tool for SHA-256
     writable: bool = True  # whether we may put something into the folder
+    left: bool = False  # whether something of an earlier run may be in it
 
 
 def read(answer: bytes, asked: int, mark: bytes) -> Facts:
@@ -66,17 +67,18 @@ def read(answer: bytes, asked: int, mark: bytes) -> Facts:
         raise garbled()
     folder, name, rest = parts
     said, _, rest = rest.partition(b"\n")
+    said, left = said.removesuffix(b" left"), said.endswith(b" left")
     if said == b"shut":
         raise TransportError(refusal("denied", folder))
     if said == b"none":
         return Facts(folder, name, False, (None,) * asked, int(words[0]), int(words[1]), words[2] == b"yes")
     hashes, writable = words[2] == b"yes", said == b"there"
     if rest == b"empty\n":
-        return Facts(folder, name, True, (None,) * asked, int(words[0]), int(words[1]), hashes, writable)
+        return Facts(folder, name, True, (None,) * asked, int(words[0]), int(words[1]), hashes, writable, left)
     found = groups(rest.removesuffix(b"end " + mark + b"\n"))
     if len(found) != asked:
         raise garbled()
-    return Facts(folder, name, True, tuple(found), int(words[0]), int(words[1]), hashes, writable)
+    return Facts(folder, name, True, tuple(found), int(words[0]), int(words[1]), hashes, writable, left)
 
 
 def groups(data: bytes) -> list["There | None"]:

@@ -1,5 +1,6 @@
 """Paths on a host as bytes, split and joined as its kernel does; and the names of what is there for a moment only."""
 
+import re
 from hashlib import sha256
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from pssh.ops.shellwords import exact, shown
 Place = tuple[bytes, ...]  # below a folder, part by part
 
 LEFT = ".pssh-"  # what every temporary name of ours begins with
+_TAG = re.compile(rb"\.pssh-[0-9a-f]{8}-")  # and nothing else: a shell reads it as a pattern
 
 
 class Where(Struct, frozen=True):
@@ -46,6 +48,12 @@ def where(dest: str) -> Where:
 def tag(name: bytes) -> str:
     """Return what the temporary names for a target have in common, so that the next run finds what one left."""
     return f"{LEFT}{sha256(name).hexdigest()[:8]}-"
+
+
+def tag_of(path: bytes) -> str:
+    """Return the tag of a temporary name of ours, or of what lies below it; empty for any other name."""
+    found = _TAG.match(path)
+    return found[0].decode() if found else ""
 
 
 def refused(name: bytes) -> bool:

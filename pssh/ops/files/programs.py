@@ -8,6 +8,7 @@ Why lists on standard input, each name ended by NUL: a command line is bounded, 
 Why `xargs -0` in groups: one process for many files.
 """
 
+from pssh.ops.files.remains import GONE
 from pssh.ops.shellwords import join, quote
 
 
@@ -40,8 +41,6 @@ ME = """g=
 while read -r k x y z; do case $k in Uid:) u=$y ;; Gid:) g=$y; break ;; esac; done \\
   2>/dev/null </proc/self/status
 [ "$g" ] || { u=$(id -u); g=$(id -g); }
-"""
-_HERE = """{ read -r u; } 2>/dev/null </proc/sys/kernel/hostname || u=$(uname -n)
 """
 # GNU's sha256sum is often built without the processor's instructions for it, and then takes six times as long as
 # openssl, which takes longer to begin. It is taken for much, and where it is seen to work.
@@ -103,7 +102,9 @@ fi
 printf '%s\\0%s\\0' "$c" "$n"
 if [ ! -d "$c" ]; then printf 'none\\n'; exit 0; fi
 cd "$c/" 2>/dev/null || { printf 'shut\\n'; exit 0; }
-[ -w . ] && printf 'there\\n' || printf 'fixed\\n'
+[ -w . ] && s=there || s=fixed
+for x in ./.pssh-*; do [ ! -e "$x" ] || s="$s left"; break; done
+printf '%s\\n' "$s"
 p=./; [ "$only" ] && p=./$n
 if [ "$only" ] && [ ! -e "$p" ] && [ ! -h "$p" ]; then printf 'empty\\n'; exit 0; fi  # nor is what would be in it
 xargs -0 -n 500 sh -c '"""
@@ -112,16 +113,9 @@ xargs -0 -n 500 sh -c '"""
 printf 'end %s\\n' "$1"
 """
 )
-# What an earlier run left for the same target, unless the process that made it is still at work there.
 _SWEEP = (
-    _HERE
-    + """for x in ./$tag*; do
-  [ -e "$x" ] || [ -h "$x" ] || continue
-  case $x in *".$u."*) p=${x##*.}; kill -0 "$p" 2>/dev/null && continue; [ -d "/proc/$p" ] && continue ;;
-  "./$tag"*.*) continue ;; esac
-  rm -rf "$x"
-done
-t=./$tag$hex.$u.$$
+    GONE
+    + """t=./$tag$hex.$u.$$
 o=
 w=
 trap '[ -z "$o" ] || rm -rf "$o"; [ -z "$w" ] || cd -P "$w"; rm -rf "$t"' EXIT
@@ -323,9 +317,6 @@ set -- "$3" $(df -P -k . | tail -n 1)
 )
 # A file whose size the kernel makes up.
 CAT = _BEGIN + """printf '%s\\n' "$1"; cat "$2" || exit"""
-REMOVE = """if [ "$5" ]; then cd || exit; fi
-cd "$1/" 2>/dev/null || exit 0
-for x in ./"$2$3".*; do [ -e "$x" ] && rm -rf "$x"; done; :"""
 
 
 # A tree comes as one archive: `f/` is what is to be placed, `c/do` the program that does it, in words of these.

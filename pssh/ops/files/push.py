@@ -12,7 +12,7 @@ from pssh.ops.files import preview
 from pssh.ops.files.decide import USUAL, Attributes, Plan, decided
 from pssh.ops.files.facts import Facts
 from pssh.ops.files.listing import Found
-from pssh.ops.files.names import Where, readable, where
+from pssh.ops.files.names import Where, readable, tag, where
 from pssh.ops.files.streams import aside
 from pssh.ops.files.tree import Tree
 from pssh.ops.files.ways import Via, Way, by_way
@@ -60,6 +60,8 @@ async def push(
         plan = await aside(len(tree.entries), decided, tree, there, wanted, force=force, follow=follow)
         if plan.changes and not dry:
             await way.send(plan, place, wanted, backup=backup, inplace=inplace)
+        elif there.left and not dry:  # a run that was cut behind its last file
+            await way.sweep(there.folder, tag(there.name), place)
         shown = await _preview(way, plan, place, diff=diff) if dry else ()
         return Sent(plan, shown, UNCHECKED if plan.size and not there.hashes else "")
 

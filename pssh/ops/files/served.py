@@ -71,7 +71,8 @@ class Served:
             return Facts(folder, name, False, (None,) * len(ours.entries), hashes=True)
         paths = [path_in(folder, entry, name) for entry in ours.entries]
         found = await together(partial(self._there, follow), zip(ours.entries, paths, strict=True))
-        return Facts(folder, name, True, tuple(await self._hashed(ours.entries, paths, found)), hashes=True)
+        known = await self._hashed(ours.entries, paths, found)
+        return Facts(folder, name, True, tuple(known), hashes=True, left=True)  # to ask whether is to list the folder
 
     async def _followed(self, folder: bytes, name: bytes) -> tuple[bytes, bytes]:
         path = folder.rstrip(b"/") + b"/" + name
@@ -131,9 +132,9 @@ class Served:
         folder = plan.facts.folder.rstrip(b"/") or b"/"
         if self._mkdir and not plan.facts.present:
             await self._make_all(folder)
-        begins = tag(plan.facts.name).encode()
-        await self._sweep(folder, begins)
-        with makers.name(begins) as name:
+        begins = tag(plan.facts.name)
+        await self.sweep(folder, begins, where)
+        with makers.name(begins.encode()) as name:
             sending = _Sending(self, plan, folder, name, wanted, backup, inplace)
             try:
                 await sending.all()
@@ -155,13 +156,13 @@ class Served:
                     if (await reading.looked(self._sftp, path)) is None:
                         raise
 
-    async def _sweep(self, folder: bytes, begins: bytes) -> None:
+    async def sweep(self, folder: bytes, begins: str, where: Where) -> None:
         """Remove what an earlier run left for the same target by this way, unless somebody is still at it."""
         left = []
         with suppress(TransportError):  # a folder may be written to and not read
-            left = [name.name async for name in self._sftp.names(folder) if makers.left(name.name, begins)]
+            left = [name.name async for name in self._sftp.names(folder) if makers.left(name.name, begins.encode())]
         for name in left:
-            await self.remove(folder + b"/" + name)
+            await self.remove(folder.rstrip(b"/") + b"/" + name)
 
     async def remove(self, path: bytes, depth: int = 0) -> None:
         """Remove a file, or a folder with all that is in it, if it is no deeper than we go; raises nothing."""

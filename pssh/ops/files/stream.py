@@ -6,6 +6,7 @@ where. What the shell prints first is passed over; what its tools say becomes th
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from secrets import token_hex
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Session, TransportError
 from pssh.ops.context import Context
-from pssh.ops.files import facts, programs, tree
+from pssh.ops.files import facts, programs, remains, tree
 from pssh.ops.files.archive import archived
 from pssh.ops.files.decide import Attributes, Plan, Step, path_of
 from pssh.ops.files.facts import Facts, There
@@ -226,9 +227,15 @@ class Stream:
         words = "no space is left" if kind == "remote-disk-full" else "it may not be written to"
         return replace(failure, kind=kind, message=f"`{readable(folder)}`: {words}")
 
+    async def sweep(self, folder: bytes, begins: str, where: Where) -> None:
+        """Remove what an earlier run left for a target; what cannot be removed, the next run removes."""
+        command = programs.line(remains.SWEEP, _text(folder), begins, _flag(where.home))
+        with suppress(TransportError):
+            await self._context.bare.exec(self._session, command, quiet=True)
+
     async def _remove(self, plan: Plan, where: Where, tagged: str, hexes: str) -> None:
         """Remove what a program that was cut off may have left; what cannot be removed, the next run removes."""
-        command = programs.line(programs.REMOVE, _text(plan.facts.folder), tagged, hexes, "", _flag(where.home))
+        command = programs.line(remains.REMOVE, _text(plan.facts.folder), tagged, hexes, "", _flag(where.home))
         try:
             await self._context.bare.exec(self._session, command, quiet=True)
         except TransportError:

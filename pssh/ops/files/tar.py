@@ -58,9 +58,13 @@ def header(
         split = (b"", name[:100])
     if len(target) > 100:
         records.append((b"linkpath", target))
-    for key, value, most in ((b"uid", uid, 0o7777777), (b"gid", gid, 0o7777777), (b"size", size, _OCTAL_SIZE)):
-        if value > most:
-            records.append((key, b"%d" % value))
+    numbers = (
+        (b"uid", uid, 0o7777777),
+        (b"gid", gid, 0o7777777),
+        (b"size", size, _OCTAL_SIZE),
+        (b"mtime", mtime, _OCTAL_SIZE),
+    )
+    records += [(key, b"%d" % value) for key, value, most in numbers if value > most]
     block = _block(*split, _TYPES[kind], mode, size, mtime, uid, gid, target)
     return _extended(records) + block if records else block
 

@@ -31,6 +31,9 @@ class Way(Protocol):
     async def send(self, plan: Plan, where: Where, wanted: Attributes, *, backup: bool, inplace: bool) -> None:
         """Do what was planned; what could not be finished is removed again."""
 
+    async def sweep(self, folder: bytes, begins: str, where: Where) -> None:
+        """Remove what an earlier run left in a folder by such names, unless somebody is still at it; raises nothing."""
+
     async def listing(
         self, paths: Sequence[bytes], *, home: bool, follow: bool, links: bool, at_once: AtOnce | None = None
     ) -> Listing:

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from pssh.model.outcome import Failure
 from pssh.transport import terminal
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.wire import Fields, ProtocolError, text, u32
@@ -40,11 +41,15 @@ def expect(true: bool, words: str) -> None:
 class OpenRefused(Exception):
     """The host logged us in but opens no further session on this connection (MaxSessions)."""
 
+    @property
+    def failure(self) -> Failure:
+        return Failure(stage="exec", kind="denied", message=str(self))
 
-def refusal(fields: Fields) -> OpenRefused:
-    """Read why no session was opened (RFC 4254 section 5.1)."""
+
+def refusal(fields: Fields, what: str = "session") -> OpenRefused:
+    """Read why no channel was opened (RFC 4254 section 5.1)."""
     code, words = fields.u32(), fields.words()[:200]
-    return OpenRefused(f"no session: {_REFUSED.get(code, code)}: {words}")
+    return OpenRefused(f"no {what}: {_REFUSED.get(code, code)}: {words}")
 
 
 class Window:

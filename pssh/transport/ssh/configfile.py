@@ -80,7 +80,7 @@ class Files(Struct):
                     raise ConfigError(f"{where}: there is no keyword")
                 continue
             keyword, rest = found[1] or found[2], found[3]
-            arguments = _arguments(rest, where)
+            arguments = [rest] if keyword.lower() == "proxycommand" else _arguments(rest, where)
             if not arguments or not all(arguments):
                 raise ConfigError(f"{where}: `{keyword}` has no value")
             match keyword.lower():
@@ -122,7 +122,7 @@ class Files(Struct):
             return []
         if harmless := UNSUPPORTED.get(name):
             changes = rest.strip("\"'").lower() not in harmless
-            return [Entry("proxy" if name.startswith("proxy") else name, changes, keyword, where)]
+            return [Entry(name, changes, keyword, where)]
         if name not in _READ:
             if not matches(name, self.ignored):
                 self.notices.append(f"{where}: `{keyword}` is not known, it is left out")
@@ -232,6 +232,15 @@ def _files(arguments: list[str]) -> list[str]:
     return [] if none else arguments
 
 
+def _command(arguments: list[str]) -> tuple[str, str]:
+    """Read a line for a shell, as it stands."""
+    return "proxy_command", "" if arguments[0].lower() == "none" else arguments[0]
+
+
+def _jump(arguments: list[str]) -> tuple[str, str]:
+    return "jump", "" if arguments[0].lower() == "none" else arguments[0]
+
+
 _READ: dict[str, tuple[str, Callable[[list[str]], Any]]] = {
     "connecttimeout": ("connect_timeout", _seconds),
     "globalknownhostsfile": ("global_files", _files),
@@ -242,6 +251,8 @@ _READ: dict[str, tuple[str, Callable[[list[str]], Any]]] = {
     "identityfile": ("identity", _one),
     "identityfile2": ("identity", _one),
     "port": ("port", _port),
+    "proxycommand": ("way", _command),
+    "proxyjump": ("way", _jump),
     "serveraliveinterval": ("keepalive", _seconds),
     "stricthostkeychecking": ("host_keys", _host_keys),
     "user": ("user", _one),
@@ -275,8 +286,6 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "permitlocalcommand": _NO,
     "pkcs11provider": _NONE,
     "preferredauthentications": _NEVER,
-    "proxycommand": _NONE,
-    "proxyjump": _NONE,
     "pubkeyacceptedalgorithms": _NEVER,
     "pubkeyacceptedkeytypes": _NEVER,
     "pubkeyauthentication": _YES,

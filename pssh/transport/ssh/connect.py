@@ -8,29 +8,34 @@ allows one channel per connection refuses goes over another connection, as soon 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 from msgspec.structs import replace
 
-from pssh.model.host import Connection
+from pssh.model.host import Connection, Hop
 from pssh.model.outcome import Failure, Phase, Reply
 from pssh.model.secret import Secret
 from pssh.model.work import Duplex, Input, Limits, Listener, Prompt, Sink, TransportError
 from pssh.transport.duplex import Piped
 from pssh.transport.hiding import given
+from pssh.transport.ssh.approach import Approach
 from pssh.transport.ssh.auth import Login
 from pssh.transport.ssh.channel import OpenRefused
 from pssh.transport.ssh.credentials import Keyring
 from pssh.transport.ssh.driver import Channel, Driver
 from pssh.transport.ssh.exec import Exec
-from pssh.transport.ssh.failures import Closed, timed_out
+from pssh.transport.ssh.failures import Closed, ended, timed_out
+from pssh.transport.ssh.hearing import Once, OnTheWay
 from pssh.transport.ssh.hostkeys import HostKeys
-from pssh.transport.ssh.link import Link, prepare
-from pssh.transport.ssh.resolve import Resolver, connect
+from pssh.transport.ssh.link import Link
+from pssh.transport.ssh.passage import Passage, Passages
+from pssh.transport.ssh.resolve import Resolver
 from pssh.transport.ssh.slots import PER_ADDRESS, Slots
+from pssh.transport.ssh.tunnel import Tunnel
 from pssh.transport.ssh.verify import Scan, Verifier
 from pssh.transport.ssh.watch import Watch
 from pssh.transport.unveil import unveiled
@@ -48,6 +53,8 @@ class SSHTransport:
         self.slots = Slots(connect_limit, jump_limit)
         self.watch = Watch()
         self._host_keys: dict[tuple[str, ...], HostKeys] = {}
+        self._passages = Passages()
+        self.close = self._passages.close
 
     def open(self, host: str, connection: Connection, limits: Limits, listener: Listener) -> "SSHSession":
         return SSHSession(self, host, connection, limits, listener)
@@ -57,6 +64,11 @@ class SSHTransport:
         if files not in self._host_keys:
             self._host_keys[files] = HostKeys.load(files)
         return self._host_keys[files]
+
+    async def passage(self, hop: Hop, learned: Callable[[str], None]) -> Passage:
+        """Return the way through a jump host; raises TransportError."""
+        hears = OnTheWay(learned)
+        return await self._passages.ready(hop, lambda: SSHSession(self, hop.name, hop.connection, Limits(), hears))
 
 
 class SSHSession:
@@ -72,9 +84,11 @@ class SSHSession:
         # Whoever is on the way to a host that is not checked would read them.
         self._secrets = transport.secrets if connection.host_keys != "off" else {}
         self._limits = limits
-        self._listener = _Once(listener)
+        self._listener = Once(listener)
         self._verifier = Verifier(host, connection, transport.host_keys(connection.known_hosts), listener.learned)
-        self._destination = f"{connection.address}:{connection.port}"
+        self._approach = Approach(transport, connection, listener.learned)
+        self._telling: asyncio.Task[None] | None = None
+        self._up: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._driver: Driver | None = None
         self._link: Link | None = None
@@ -95,7 +109,7 @@ class SSHSession:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._drop()
+        self.leave()
         for piped in self._piped:
             await piped.abandon()
         if self._beside is not None:
@@ -154,7 +168,7 @@ class SSHSession:
 
     async def again(self) -> None:
         """Leave the connection, whatever became of it: the next command makes a new one."""
-        self._drop()
+        self.leave()
         if self._beside is not None:
             await self._beside.again()
 
@@ -165,6 +179,25 @@ class SSHSession:
         scan.attach(driver)
         await self._dial(driver)
         return await scan.done
+
+    async def up(self) -> None:
+        """Connect and log in, and run nothing; raises TransportError."""
+        self._up = self._loop.create_future()
+        await self._dial(await self._prepare())
+        await self._up
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is connected."""
+        return self._link is not None
+
+    async def tunnel(self, address: str, port: int) -> socket.socket:
+        """Have the host connect to an address, once it is `up`; raises OpenRefused, or what ended the connection."""
+        if self._driver is None or self._link is None:
+            raise self._gone
+        tunnel = Tunnel(self._driver, address, port)
+        self._driver.open(tunnel)
+        return await tunnel.opened
 
     def end(self, why: Failure) -> None:
         """End what runs; its `exec` raises `why`, completed by what was printed and what became of the command."""
@@ -184,7 +217,7 @@ class SSHSession:
                 return await self._run(make, phase, who)
             except OpenRefused as error:
                 if fresh:
-                    raise TransportError(_denied(error)) from None
+                    raise TransportError(error.failure) from None
                 if self._running:
                     return await self._aside(make, phase)
             except TransportError as error:
@@ -193,7 +226,7 @@ class SSHSession:
                 self._cautious = True
             # Either the host allows one session per connection, or it hung up over what came behind the login request:
             # both mean that nothing was run, and another connection may do.
-            self._drop()
+            self.leave()
             return await self._again(make, phase)
         finally:
             self._admit(who)
@@ -202,7 +235,7 @@ class SSHSession:
         try:
             return await self._run(make, phase, None)
         except OpenRefused as error:
-            raise TransportError(_denied(error)) from None
+            raise TransportError(error.failure) from None
 
     async def _aside(self, make: Callable[[Driver], Exec], phase: Phase) -> Reply:
         if self._beside is None:
@@ -262,19 +295,7 @@ class SSHSession:
         return self._driver
 
     async def _dial(self, driver: Driver) -> None:
-        connection, transport = self._connection, self._transport
-        await transport.slots.take(self._destination)
-        self._slot = True
-        deadline = self._loop.time() + connection.connect_timeout
-        try:
-            async with asyncio.timeout_at(deadline):
-                self._enter("dns")
-                addresses = await transport.resolver.addresses(connection.address, connection.port)
-                self._enter("connect")
-                sock = await connect(addresses, partial(prepare, keepalive=connection.keepalive))
-        except TimeoutError:
-            failure = timed_out(self._phase, connection.connect_timeout, self._destination, [])
-            raise TransportError(failure) from None
+        sock, deadline = await self._approach.go(self._enter)
         self._enter("banner")
         self._timer = self._loop.call_at(deadline, self._late)
         driver.on_phase = self._on_phase
@@ -292,16 +313,18 @@ class SSHSession:
         else:
             self._enter("")
             self._arm(0)
-            self._free_slot()
+            self._approach.free()
             self._transport.watch.add(self._link, self._driver, self._connection.keepalive)
             for running in self._running:
                 running.logged_in()
+            if self._up is not None:
+                self._up.set_result(None)
             self._admit()
 
     def _late(self) -> None:
         if self._link is not None and self._driver is not None:
             seconds = self._connection.auth_timeout if self._phase == "auth" else self._connection.connect_timeout
-            failure = timed_out(self._phase, seconds, self._destination, self._driver.before_banner)
+            failure = timed_out(self._phase, seconds, self._approach.destination, self._driver.before_banner)
             if any(running.sent for running in self._running):
                 failure = Failure(stage="exec", kind="no-answer", message=failure.message)
             self._link.fail(TransportError(failure))
@@ -309,37 +332,54 @@ class SSHSession:
     def _ended(self, error: Exception) -> None:
         """The connection is no more; whoever waits for it is told."""
         self._arm(0)
-        self._free_slot()
+        self._approach.free()
         assert self._driver is not None and self._link is not None
         self._transport.watch.remove(self._link)
         self._link = None
+        why = None
+        if self._phase == "banner" and not isinstance(error, TransportError):  # nothing has come: whose fault is it?
+            why = self._approach.explains()
+        if why is None:
+            self._tell(error)
+            self._approach.left()
+        else:
+            self._telling = asyncio.ensure_future(self._tell_why(why))
+
+    async def _tell_why(self, why: Awaitable[Failure]) -> None:
+        self._tell(TransportError(await why))
+        self._approach.left()
+
+    def _tell(self, error: Exception) -> None:
+        driver = self._driver
+        if driver is None:  # it was left meanwhile
+            return
         if isinstance(error, TransportError):
             self._gone = error
-        channels: list[Channel] = list(self._driver.channels.values())
+        if self._up is not None and not self._up.done():
+            failure = ended(error, driver.phase, driver.before_banner, sent=False)
+            self._up.set_exception(error if isinstance(error, TransportError) else TransportError(failure))
+        channels: list[Channel] = list(driver.channels.values())
         for channel in channels:
             channel.fail(error)
 
-    def _drop(self) -> None:
+    def leave(self) -> None:
+        """Leave the connection at once, if there is one."""
         self._arm(0)
-        self._free_slot()
+        self._approach.free()
         if self._link is not None:
             self._transport.watch.remove(self._link)
             self._link.close()
         if self._driver is not None:
             self._driver.dissolve()
+        self._approach.left()
         self._driver = self._link = None
 
     def _was_piped(self, failure: Failure) -> bool:
         """The host hung up over a channel that was opened behind a login request, without having answered that."""
         if failure.kind == "throttled":
-            self._transport.slots.throttled(self._destination)
+            self._approach.throttled()
         driver = self._driver
         return driver is not None and driver.piped and not driver.refused and failure.cause == "auth/closed"
-
-    def _free_slot(self) -> None:
-        if self._slot:
-            self._slot = False
-            self._transport.slots.free(self._destination)
 
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:
@@ -354,25 +394,3 @@ class SSHSession:
 
     def _add(self, phase: str, seconds: float) -> None:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + max(0.0, seconds)
-
-
-def _denied(error: OpenRefused) -> Failure:
-    return Failure(stage="exec", kind="denied", message=str(error))
-
-
-class _Once:
-    """Tells the listener once that a command is about to be requested, however many a session runs."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._told = False
-        self._listener = listener
-        self.said = listener.said
-        self.ready = listener.ready
-        self.input = listener.input
-        self.learned = listener.learned
-        self.moved = listener.moved
-
-    def connected(self) -> None:
-        if not self._told:
-            self._told = True
-            self._listener.connected()

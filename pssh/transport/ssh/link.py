@@ -40,6 +40,7 @@ class Link:
         self._on_end = on_end
         self._writing = False
         self._open = True
+        self._acks = sock.family != socket.AF_UNIX
         self._flows = False  # the host has filled a small piece, and may be read in large ones
         self.heard = self._loop.time()  # when the host last sent anything
         self.misses = 0  # signs of life asked for and not answered
@@ -121,7 +122,7 @@ class Link:
             else:
                 data = self._sock.recv(_FIRST_READ)
                 self._flows = len(data) == _FIRST_READ and self._driver.packetizer.flows
-            if _QUICKACK is not None and not self._flows:
+            if _QUICKACK is not None and self._acks and not self._flows:
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel clears it after each
             self.heard = self._loop.time()
             self._driver.feed(data)

@@ -15,6 +15,7 @@ from pwd import getpwuid
 from typing import Any, Self
 
 from pssh.errors import ConfigError
+from pssh.model import names
 from pssh.model.host import Settings
 from pssh.transport.ssh.configfile import UNSUPPORTED, Block, Entry, Files, tilde
 from pssh.transport.ssh.patterns import matches, plain
@@ -115,7 +116,7 @@ class UserConfig:
 
     def _note(self, name: str, said: dict[str, Entry]) -> None:
         for slot, entry in said.items():
-            if (slot in UNSUPPORTED or slot == "proxy") and entry.value:
+            if slot in UNSUPPORTED and entry.value:
                 self._left_out.setdefault(entry.where, (entry.keyword, {}))[1][name] = None
 
 
@@ -138,6 +139,8 @@ class _Answer:
             found["identity"] = list(dict.fromkeys(paths))
         if "agent" in self.said:
             found["agent"] = self._agent(self.said["agent"])
+        if "way" in self.said:
+            found |= self._way(self.said["way"])
         if "host_key_alias" in self.said:
             found["host_key_alias"] = self.said["host_key_alias"].value.lower()
         if "user_files" in self.said or "global_files" in self.said:
@@ -151,6 +154,19 @@ class _Answer:
         address = self._expand(entry, entry.value, {"h": self.name}) if entry else self.name
         literal = ":" in address or "%" in address or not address.strip("0123456789.")
         return address if literal else address.lower()
+
+    def _way(self, entry: Entry) -> dict[str, Any]:
+        """Return by what the host is reached: the jump hosts, or a command; not both (ssh_config(5))."""
+        slot, text = entry.value
+        if "%" in text:
+            tokens = self._tokens()
+            for name in (self.address, tokens["r"]):
+                if not names.plain(name):  # a shell might read it, or a program take it for an option
+                    raise ConfigError(f"{entry.where}: `{name}` is not fit for `{entry.keyword}`", hint=names.NAME_RULE)
+            text = self._expand(entry, text, tokens)
+        if slot == "proxy_command":
+            return {"proxy_command": text, "jump": []}
+        return {"jump": [hop.strip() for hop in text.split(",")] if text else [], "proxy_command": ""}
 
     def _agent(self, entry: Entry) -> str:
         text: str = entry.value

@@ -71,7 +71,7 @@ def test_a_bracket_is_text_where_one_host_is_named(tmp_path: Path) -> None:
         ("version = 1\n[groups.a]\nprotected = 1", "3: `protected` is a number and should be true or false"),
         ("version = 1\n[groups.a]\nhots = 'x'", "3: unknown key `hots`; did you mean `hosts`?"),
         ("version = 1\n[connection]\nuser = 'a b'", "3: `a b` is refused"),
-        ("version = 1\n[groups.a.connection]\njump = 'x'", "3: `jump` is not supported by this version"),
+        ("version = 1\n[groups.a.connection]\ncertificate = 'x'", "3: `certificate` is not supported by this version"),
         ("version = 1\nvars = { " + "a = { " * 3000 + "} " * 3000 + "}", "nested too deeply"),
     ],
 )

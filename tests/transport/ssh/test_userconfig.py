@@ -162,16 +162,39 @@ def test_match_is_never_taken_for_true(tmp_path):
 
 
 def test_what_is_not_supported_is_named_once_for_the_hosts_it_applies_to(tmp_path):
-    read = config(tmp_path, "Host web*\n ProxyJump bastion\nHost *\n ProxyCommand nc %h\n Frobnicate 1\n")
+    read = config(tmp_path, "Host web*\n BindAddress ::1\nHost *\n RemoteCommand id\n Frobnicate 1\n")
     unknown = f"{tmp_path}/config:5: `Frobnicate` is not known, it is left out"
     assert read.notices == [unknown]
     for name in ("web1", "web1", "web2", "web3", "web4", "web5", "db1"):
         read.lookup(name)
     assert read.notices == [
         unknown,
-        f"{tmp_path}/config:2: `ProxyJump` is not supported, it is left out for `web1`, `web2`, `web3` and 2 more",
-        f"{tmp_path}/config:4: `ProxyCommand` is not supported, it is left out for `db1`",
+        f"{tmp_path}/config:2: `BindAddress` is not supported, it is left out for `web1`, `web2`, `web3` and 2 more",
+        f"{tmp_path}/config:4: `RemoteCommand` is not supported, it is left out for `web1`, `web2`, `web3` and 3 more",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ProxyJump ops@a:22,b\nProxyCommand nc %h %p", {"jump": ["ops@a:22", "b"], "proxy_command": ""}),
+        ('ProxyCommand nc -X 5 "%h" %p # x\nProxyJump a', {"jump": [], "proxy_command": 'nc -X 5 "w.x" 22 # x'}),
+        ("ProxyCommand=none\nProxyJump a", {"jump": [], "proxy_command": ""}),
+        ("ProxyJump none\nProxyCommand nc", {"jump": [], "proxy_command": ""}),
+        ("ProxyCommand it's %n %r %%h", {"jump": [], "proxy_command": "it's web1 me %h"}),
+        ("ProxyJump %r@gate-%h", {"jump": ["me@gate-w.x"], "proxy_command": ""}),
+    ],
+)
+def test_of_jump_and_command_the_first_is_the_way(tmp_path, text: str, said: dict[str, object]):
+    found = config(tmp_path, f"{text}\nHostName w.x\nUser me\n").lookup("web1")
+    assert {key: found[key] for key in ("jump", "proxy_command")} == said  # type: ignore[literal-required]
+
+
+@pytest.mark.parametrize("address", ["-oProxyCommand=x", "a;touch x", "$(x)"])
+def test_nothing_that_a_shell_would_read_is_put_into_a_command(tmp_path, address: str):
+    read = config(tmp_path, f'HostName "{address}"\nProxyCommand nc %h %p\n')
+    with pytest.raises(ConfigError, match="is not fit for `ProxyCommand`"):
+        read.lookup("web1")
 
 
 def test_what_changes_nothing_is_silent(tmp_path):
