@@ -16,6 +16,9 @@ _OURS = {
         ".toml": "pssh.inventory.sources.toml:load",
         ".txt": "pssh.inventory.sources.plain:load",
         ".list": "pssh.inventory.sources.plain:load",
+        ".ini": "pssh.inventory.sources.ini:load",
+        ".yaml": "pssh.inventory.sources.yaml:load",
+        ".yml": "pssh.inventory.sources.yaml:load",
     },
 }
 

@@ -4,7 +4,7 @@ A file is read to its end whatever is wrong in it, so that every finding can be 
 is never used for a run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class GroupSaid(Struct, frozen=True, kw_only=True):
     """A group as one file defines it: expressions still unread."""
 
     name: str
+    members: Sequence[str] = ()  # hosts of the same file by name, with nothing to be read in them
     hosts: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()  # here a bare word is a group
     exclude: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class GroupSaid(Struct, frozen=True, kw_only=True):
     vars: dict[str, Any] = {}
     priority: int = 0
     protected: bool = False
+    adds_only: bool = False  # to a group that must be defined elsewhere
 
 
 class Document(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pssh.errors import InventoryError
-from pssh.inventory.folder import files
+from pssh.inventory.folder import files, program
 from pssh.inventory.safety import check
 
 SYSTEM = Path("/etc/pssh/inventory")
@@ -42,14 +42,17 @@ def find(
 def _named(path: Path, shown: str, *, asked: bool) -> Path:
     source = "-i" if asked else "PSSH_INVENTORY"
     if not path.exists():
-        hint = f"`{source}` names a file such as `fleet.toml`, or a folder of such files"
+        hint = f"`{source}` names a file such as `fleet.toml` or `hosts.yml`, or a folder of such files"
         raise InventoryError(f"There is no inventory `{shown}`", hint=hint)
     check(path)
+    if not asked and program(path):
+        hint = f"`-i {shown}` runs it: no environment decides what is run"
+        raise InventoryError(f"`{shown}` of `PSSH_INVENTORY` is a program", hint=hint)
     if path.is_dir():
         found = files(path)
         if not found:
             raise InventoryError(
-                f"The folder `{shown}` holds no inventory", hint="inventories end in `.toml` or `.txt`"
+                f"The folder `{shown}` holds no inventory", hint="inventories end in `.toml`, `.yaml`, `.ini` or `.txt`"
             )
         for each in found:
             check(each)

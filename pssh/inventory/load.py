@@ -4,7 +4,7 @@ A host or group that several files or tables name is one; of what they say of it
 settled in the order of their dependencies, without recursion, so that no depth of nesting can end the program.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from pssh.inventory.document import MOST_HOSTS, Document, Finding, GroupSaid
 from pssh.inventory.evaluate import Evaluator, terms
 from pssh.inventory.expr import Chain, Named, is_run, parse
 from pssh.inventory.expr import Group as GroupTerm
-from pssh.inventory.model import RESERVED, Group, Inventory, Place, text_of
+from pssh.inventory.model import RESERVED, Group, Inventory, Place, short, text_of
 from pssh.inventory.nearest import also
 from pssh.model import names
 
@@ -23,12 +23,16 @@ _MOST_MEMBERS = 3_000_000  # of all groups together
 
 
 def load(paths: Sequence[Path]) -> Inventory:
-    """Return the union of inventory files and folders; raises InventoryError with all that is wrong in them."""
-    files = [file for path in paths for file in (folder.files(path) if path.is_dir() else [path])]
+    """Return the union of inventory files and folders; raises InventoryError with all that is wrong in them.
+
+    A program is run if it is one of `paths` itself, never for lying in a folder.
+    """
+    named = {path for path in paths if not path.is_dir()}
+    files = [file for path in paths for file in ([path] if path in named else folder.files(path))]
     documents, refused = [], []
     for file in dict.fromkeys(files):
         try:
-            documents.append(folder.source(file)(file))
+            documents.append(folder.source(file, named=file in named)(file))
         except InventoryError as error:
             refused.append(error)
     if len(refused) == 1 and not any(document.findings for document in documents):
@@ -41,7 +45,15 @@ def load(paths: Sequence[Path]) -> Inventory:
     if findings:
         many = f"{len(findings)} things are" if len(findings) > 1 else "One thing is"
         raise InventoryError(f"{many} wrong in the inventory", findings=tuple(findings))
-    return union.inventory()
+    return union.inventory(_unread(files))
+
+
+def _unread(files: Sequence[Path]) -> Iterator[str]:
+    """Yield what Ansible would read beside the files and we do not, each with a word about it."""
+    for parent in dict.fromkeys(file.parent for file in files):
+        if unread := [name for name in ("group_vars", "host_vars") if (parent / name).is_dir()]:
+            shown = " and ".join(f"`{short(parent / name)}`" for name in unread)
+            yield f"{shown} {'is' if len(unread) == 1 else 'are'} not read: what is said there has no effect here"
 
 
 class _Union:
@@ -73,7 +85,7 @@ class _Union:
         for document, findings in zip(self.documents, self.found, strict=True):
             yield from (finding.at(document.path) for finding in sorted(set(findings)))
 
-    def inventory(self) -> Inventory:
+    def inventory(self, notices: Iterable[str]) -> Inventory:
         settings: Any = {}
         variables: dict[str, Any] = {}
         for document in self.documents:
@@ -85,7 +97,7 @@ class _Union:
             groups={name: self.group(name) for name in self.said},
             settings=settings,
             vars=variables,
-            notices=tuple(notice for document in self.documents for notice in document.notices),
+            notices=(*(notice for document in self.documents for notice in document.notices), *notices),
         )
 
     def group(self, name: str) -> Group:
@@ -161,6 +173,8 @@ class _Union:
         """Return the group's expressions with the key and the document each stands in."""
         if name in RESERVED or is_run(name):
             self.wrong(name, "", f"`@{name}` has a meaning of its own, and no group may be named so")
+        if all(said.adds_only for _, said in self.said[name]):
+            self.wrong(name, "", f"variables for a group `{name}` that is defined nowhere")
         found = []
         for place, (_, said) in enumerate(self.said[name]):
             for key, texts in (("hosts", said.hosts), ("groups", said.groups), ("exclude", said.exclude)):
@@ -187,18 +201,20 @@ class _Union:
     def evaluate(self, name: str, expressions: list[tuple[str, int, Chain]]) -> dict[str, Any]:
         members: dict[str, Any] = {}
         excluded: dict[str, Any] = {}
+        for _, said in self.said[name]:
+            members.update(dict.fromkeys(said.members))
         for key, place, chain in expressions:
             try:
                 found = Evaluator(self).chain(chain)
             except PsshError as error:
-                self.wrong(name, key, also(error.message, error.hint), place)
+                self.wrong(name, key, also(error.message, error.hint), place, str(chain))
                 continue
             (excluded if key == "exclude" else members).update(found)
         for host in excluded.keys() & members.keys():
             del members[host]
         return dict.fromkeys(members)
 
-    def wrong(self, group: str, key: str, text: str, place: int = 0) -> None:
+    def wrong(self, group: str, key: str, text: str, place: int = 0, expression: str = "") -> None:
         number, _ = self.said[group][place]
-        keys = ("groups", group, key) if key else ("groups", group)
+        keys = ("groups", group, key, expression) if key else ("groups", group)
         self.found[number].append(Finding(self.documents[number].line(*keys), text))

@@ -15,10 +15,14 @@ MOST_BYTES = 64 << 20
 MOST_LINE = 1 << 20
 
 
-def check(path: Path) -> None:
-    """Raise InventoryError if the file or folder, or the folder it lies in, may not be trusted."""
-    real = path.resolve()
-    for place in dict.fromkeys((path, path.absolute().parent, real, real.parent)):
+def check(path: Path, *, all_above: bool = False) -> None:
+    """Raise InventoryError if the file or folder, or the folder it lies in, may not be trusted.
+
+    `all_above`: every folder above it is looked at too, as for what is run and not only read.
+    """
+    real, above = path.resolve(), path.absolute()
+    far = (*above.parents, *real.parents) if all_above else ()
+    for place in dict.fromkeys((path, above.parent, real, real.parent, *far)):
         try:
             seen = [place.lstat(), place.stat()]
         except OSError as error:

@@ -9,7 +9,7 @@ from pssh.inventory.load import load
 from pssh.inventory.select import groups, select
 
 FOLDER = Path(__file__).parents[2] / "inventory"
-FILES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".toml", ".txt", ".list"))
+FILES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".toml", ".ini", ".txt", ".list"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -69,12 +69,8 @@ def test_no_path_is_no_inventory() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "form"),
     [
-        ("a.yaml", "", "YAML"),
-        ("a.yml", "", "YAML"),
-        ("a.ini", "", "INI"),
-        ("hosts", "web1\n[db]\ndb1\n", "INI"),
         ("groups.conf", "", "ClusterShell"),
-        ("a.json", "", "JSON"),
+        ("groups.cfg", "", "ClusterShell"),
     ],
 )
 def test_a_known_format_without_a_source_is_never_left_out_in_silence(
@@ -85,7 +81,27 @@ def test_a_known_format_without_a_source_is_never_left_out_in_silence(
     for given in (path, tmp_path):
         with pytest.raises(InventoryError, match=f"{form} form, and this version cannot read it") as caught:
             load([given])
-        assert caught.value.hint == "this version reads `.list`, `.toml`, `.txt`"
+        assert caught.value.hint == "this version reads `.ini`, `.list`, `.toml`, `.txt`, `.yaml`, `.yml`"
+
+
+def test_json_that_lies_there_is_refused_with_what_would_read_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "{}", "a.json")
+    for given in (path, tmp_path):
+        with pytest.raises(InventoryError, match="is JSON, which is read from programs only") as caught:
+            load([given])
+        assert "`-i ./program` runs" in caught.value.hint
+
+
+def test_what_ansible_would_read_beside_an_inventory_is_named_as_not_read(tmp_path: Path) -> None:
+    written(tmp_path, "x: 1\n", "group_vars/all.yml")
+    written(tmp_path, "[defaults]\n", "ansible.cfg")
+    path = written(tmp_path, "[web]\na\n", "hosts")
+    (notice,) = load([path]).notices
+    assert notice == f"`{tmp_path}/group_vars` is not read: what is said there has no effect here"
+    (tmp_path / "host_vars").mkdir()
+    (notice,) = load([tmp_path]).notices
+    assert "and" in notice
+    assert "are not read" in notice
 
 
 def test_a_file_of_no_known_name_is_refused_when_named(tmp_path: Path) -> None:
@@ -128,11 +144,11 @@ def test_everything_wrong_is_listed_with_file_and_line(tmp_path: Path) -> None:
 def test_the_findings_of_all_files_are_listed_together(tmp_path: Path) -> None:
     one = written(tmp_path, "version = 2", "1.toml")
     two = written(tmp_path, "a$b\n", "2.txt")
-    three = written(tmp_path, "", "3.yaml")
+    three = written(tmp_path, "", "3.conf")
     with pytest.raises(InventoryError, match="3 things are wrong in the inventory") as caught:
         load([one, two, three])
     assert [finding.partition(": ")[0] for finding in caught.value.findings] == [
-        f"`{three}` is an inventory in YAML form, and this version cannot read it",
+        f"`{three}` is an inventory in ClusterShell form, and this version cannot read it",
         f"{one}:1",
         f"{two}:1",
     ]

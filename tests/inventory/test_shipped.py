@@ -15,8 +15,9 @@ LOOPBACK = ip_network("127.0.0.0/8")
 
 
 def test_every_inventory_is_tried_here() -> None:
-    assert [path.name for path in files(FOLDER)] == ["fleet.toml", "lab.toml", "plain.txt"]
-    assert {path.name for path in FOLDER.iterdir()} == {"fleet.toml", "lab.toml", "plain.txt", "README.md"}
+    assert [path.name for path in files(FOLDER)] == ["classic.ini", "fleet.toml", "lab.toml", "plain.txt"]
+    known = {"classic.ini", "fleet.toml", "lab.toml", "plain.txt", "README.md"}
+    assert {path.name for path in FOLDER.iterdir()} == known
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,8 @@ def test_every_inventory_is_tried_here() -> None:
         ("fleet.toml", "@all!@prod", "backup,web06"),
         ("fleet.toml", "@ungrouped", "backup"),
         ("lab.toml", "@lab", "here,loopback"),
+        ("classic.ini", "@backend!@api", "queue-a,queue-b,queue-c"),
+        ("classic.ini", "@ungrouped", "cache.classic"),
         ("plain.txt", "@all!127.0.4.*", "127.0.5.1"),
     ],
 )
