@@ -157,11 +157,11 @@ class _Reader:
         for key, value in said.items():
             paired = self.pair(value, hosts, *path, key)
             if isinstance(paired, Paired):
-                each = [schema.settings({key: own}, self.base) for own in paired]
+                each: list[Any] = [schema.settings({key: own}, self.base) for own in paired]
                 if wrong := next((wrong for _, wrong in each if wrong), None):
                     self.wrong(wrong[0][1], *path, key)
                 else:
-                    found[key] = Paired(value for own, _ in each for value in own.values())
+                    found |= {name: Paired(own[name] for own, _ in each) for name in each[0][0]}
             elif paired is not None:
                 found |= self.settings({key: paired}, *path)
         return found

@@ -28,6 +28,16 @@ def test_a_range_in_a_value_pairs_with_the_hosts_one_to_one(tmp_path: Path) -> N
     assert host.vars == {"rack": "r3", "deep": {"list": ["x7", 1]}, "same": "[not a range]", "one": "a[7]"}
 
 
+def test_each_of_many_hosts_may_be_behind_a_jump_host_of_its_own(tmp_path: Path) -> None:
+    text = 'version = 1\n[hosts."db[1-2]".connection]\njump = "ops@gate[1-2]"\n'
+    (tmp_path / "fleet.toml").write_text(text)
+    found = load([tmp_path / "fleet.toml"])
+    assert [found.host(name).settings for name in ("db1", "db2")] == [
+        {"jump": ["ops@gate1"], "proxy_command": ""},
+        {"jump": ["ops@gate2"], "proxy_command": ""},
+    ]
+
+
 def test_a_bracket_is_text_where_one_host_is_named(tmp_path: Path) -> None:
     inventory = loaded(tmp_path, "version = 1\n[hosts.x]\nvars = { pattern = '[a-z]+' }\naddress = '[::1]'\n")
     assert inventory.host("x").vars == {"pattern": "[a-z]+"}
