@@ -22,7 +22,7 @@ _SHARED = ("identity", "host_keys", "connect_timeout", "auth_timeout", "keepaliv
 
 
 class Routes:
-    """What is known of the jump hostss of one run."""
+    """What is known of the jump hosts of one run."""
 
     def __init__(
         self, host: Callable[[str, Settings], Host], config: Lookup, options: RunOptions, defaults: Settings

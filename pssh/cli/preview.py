@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pssh.model.host import Connection
 from pssh.model.options import RunOptions
 from pssh.model.work import Job
 from pssh.plan import Plan
@@ -73,6 +74,14 @@ def _table(jobs: Sequence[Job]) -> str:
     return grid(headers, [_row(job, become) for job in jobs], right=["PORT"])
 
 
+def _by(how: Connection) -> str:
+    """Return how a host is reached: `ssh`, and through what, the nearest first."""
+    *_, nearest = stages = list(how.stages)
+    hops = [stage.via.name for stage in reversed(stages) if stage.via]
+    command = ["ProxyCommand"] if nearest.proxy_command else []
+    return " via ".join(["ssh", *(", ".join(part) for part in [command + hops] if part)])
+
+
 def _row(job: Job, become: bool) -> list[str]:
     how = job.connection
     whose = [safe(f"{how.become_user or 'root'} by {how.become}") if how.become else ""] if become else []
@@ -80,7 +89,7 @@ def _row(job: Job, become: bool) -> list[str]:
         return [safe(job.host), safe(how.transport), "", "", "", *whose, ""]
     return [
         safe(job.host),
-        "ssh",
+        safe(_by(how)),
         safe(how.user),
         safe(how.address),
         str(how.port),

@@ -1,6 +1,7 @@
 """Hosts behind a jump host, as the inventory, ssh_config and the command line say it: on a real sshd."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_the_way_is_that_of_the_highest_source(
         "db2": "here\n",
     }
     assert (done.code, accepted) == (0, logins)
+
+
+def test_a_dry_run_shows_the_way(site: Callable[..., tuple[Done, int]]) -> None:
+    done, logins = site(
+        "run", "-n", "-J", "bastion,inner", "@db", "true", config="Host bastion\nProxyCommand nc %h %p\n"
+    )
+    rows = [re.split(" {2,}", line)[1] for line in done.out.splitlines() if line.startswith("db")]
+    assert (rows, logins) == (["ssh via ProxyCommand, bastion, inner"] * 2, 0)
 
 
 def test_files_go_through_it_as_well(site: Callable[..., tuple[Done, int]], tmp_path: Path) -> None:
