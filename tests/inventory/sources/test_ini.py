@@ -113,6 +113,16 @@ def test_a_port_stands_after_the_name_and_gives_way_to_the_variable(tmp_path: Pa
     assert [inventory.host(name).settings["port"] for name in inventory.hosts] == [2222, 23, 24, 25, 25]
 
 
+def test_a_jump_is_the_same_as_in_our_own_form(tmp_path: Path) -> None:
+    ours = 'version = 1\n[connection]\njump = "ops@b:2222,c"\n[hosts.a]\n[hosts.n]\nconnection = { jump = "none" }\n'
+    wanted = loaded(tmp_path, ours)
+    theirs = "a\nn ansible_ssh_common_args=\n[all:vars]\nansible_ssh_common_args='-o ProxyJump=\"ops@b:2222,c\"'\n"
+    inventory = loaded(tmp_path, theirs, "hosts.ini")
+    assert inventory.host("a").settings == wanted.host("a").settings
+    assert inventory.host("n").settings == wanted.host("n").settings
+    assert inventory.host("a").settings["jump"]
+
+
 def test_a_group_may_be_defined_in_another_file(tmp_path: Path) -> None:
     written(tmp_path, "[web:vars]\nx=1\n[p:children]\nweb\n", "1.ini")
     written(tmp_path, "[web]\na\n", "2.ini")
