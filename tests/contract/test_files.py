@@ -151,6 +151,35 @@ async def test_what_may_not_be_replaced_stays_and_has_its_cause(opened: Open, ho
 
 @everywhere
 @by_every_way
+async def test_a_backup_and_a_write_in_place_never_lose_what_was_there(
+    opened: Open, home: Path, tmp_path: Path, via: Via
+):
+    (tmp_path / "x").write_bytes(b"new")
+    (home / "x").write_bytes(b"old")
+    kept = "x~"
+    async with opened() as session:
+        try:
+            await Put((str(tmp_path / "x"),), f"{home}/x", backup=True, inplace=True, via=via).perform(session)
+        except TransportError as error:
+            assert (via, error.failure.hint) == ("sftp", "leave out `--in-place`, or `--backup`")
+            kept = "x"
+    assert ((home / kept).read_bytes(), leftovers(home)) == (b"old", [])
+
+
+@pytest.mark.parametrize("opened", [local, sshd], indirect=True, ids=lambda way: way.__name__)
+async def test_what_a_file_server_refuses_is_told_by_the_name_that_all_hosts_share(opened: Open, tmp_path: Path):
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t/x").write_bytes(b"x")
+    proc = "/proc/sys"  # where nobody may make anything
+    async with opened() as session:
+        for source, shown in (("t/x", f"{proc}/x"), ("t", proc)):
+            with pytest.raises(TransportError) as caught:
+                await Put((str(tmp_path / source),), f"{proc}/", via="sftp").perform(session)
+            assert f"`{shown}`: " in caught.value.failure.message
+
+
+@everywhere
+@by_every_way
 async def test_patterns_find_what_a_shell_would(opened: Open, home: Path, tmp_path: Path, via: Via):
     for name in ("a1", "a2", "b1", ".a3"):
         (home / name).write_bytes(name.encode())

@@ -120,7 +120,7 @@ def _program(plan: Plan, moved: list[Step], backup: bool, inplace: bool) -> byte
         lines += _lines(f"chown {quote(owner)}", paths)
     lines += _lines("store", [step.path for step in files], " || :")
     old = [step.path for step in files if step.there is not None and step.there.kind == "file"]
-    lines += _lines("keep", map(_final, old)) if backup else ()
+    lines += _lines("keep 1" if inplace else "keep ''", map(_final, old)) if backup else ()
     lines += _lines("over", old) if inplace else ()
     into = dict(moves(moved, set(old) if inplace else set()))
     if any(folder != b"." for folder in into):

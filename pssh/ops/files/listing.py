@@ -14,6 +14,7 @@ from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
 from pssh.ops.files.facts import There, garbled, there
 from pssh.ops.files.names import readable, refused
+from pssh.ops.said import transfer_kind
 
 MOST_FOUND = 1_000_000
 _PRINTED = re.compile(rb"(.) ([0-7]{1,5}) (\d{1,18}) (-?\d{1,11})(?:\.\d*)?\0([^\0]*)\0([^\0]*)\0")
@@ -127,21 +128,33 @@ class Reader:
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
 
-    def roots(self, end: bytes) -> tuple[list[Root], list[bytes], bool]:
-        """Return what was found, the patterns of which nothing was, and whether the host has a tool for SHA-256."""
+    def roots(self, end: bytes) -> tuple[list[Root], bool]:
+        """Return what was found, and whether the host has a tool for SHA-256.
+
+        Raises TransportError for a pattern of which nothing was found, and for what the host may not look into.
+        """
         hashes = self._until(b"\n") == b"yes"
         roots: list[Root] = []
         missing: list[bytes] = []
+        shut: list[bytes] = []  # what the host's tools say of that
         while not self._data.startswith(end + b"\n", self._at):
             word, path = self._until(b"\0"), self._until(b"\0")
             if word == b"none":
                 missing.append(path)
+            elif word == b"shut":
+                shut.append(path)
             elif word == b"root":
                 printed = self._printed(path)
                 roots.append(Root(path, tuple(self._below() if printed is None else printed)))
             else:
                 raise garbled()
-        return roots, missing, hashes
+        if shut:
+            words = readable(shut[0].partition(b"\n")[0])
+            raise TransportError(Failure(stage="transfer", kind=transfer_kind(words), message=words))
+        if missing:
+            message = f"there is no `{readable(missing[0])}`"
+            raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
+        return roots, hashes
 
     def _printed(self, root: bytes) -> list[tuple[bytes, There]] | None:
         """Return what GNU's find said; None where another find could not say it."""

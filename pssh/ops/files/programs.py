@@ -158,11 +158,10 @@ if [ "$owner" ]; then chown "$owner" "$t" || exit; fi
 if [ "$mode" ]; then chmod "$mode" "$t" || exit; fi
 if [ "$when" ]; then TZ=UTC0 touch -m -t "$when" "$t" || exit; fi
 store "$t"
-[ ! -d "./$n" ] || no is-directory
-[ ! -h "./$n" ] || no symlink
+[ ! -d "./$n" ] || no is-directory; [ ! -h "./$n" ] || no symlink
 if [ "$backup" ] && [ -e "./$n" ]; then
   [ ! -d "./$n~" ] || no is-directory
-  rm -f "./$n~"; ln "./$n" "./$n~" 2>/dev/null || cp -p "./$n" "./$n~" || exit
+  rm -f "./$n~"; { [ -z "$inplace" ] && ln "./$n" "./$n~" 2>/dev/null; } || cp -p "./$n" "./$n~" || exit
 fi
 if [ "$inplace" ] && [ -e "./$n" ]; then
   cat "$t" > "./$n" || exit
@@ -208,7 +207,7 @@ all=$h nl='
 '
 for x do [ -f "$x" ] || all=; done
 case "$*" in *"$nl"*) all= ;; esac
-[ "$all" ] && hs=$($h "$@") || all=
+[ "$all" ] && hs=$($h "$@" 2>/dev/null) || all=
 wait
 printf '%s\n%s\n' "$m" $#
 printf '%s\0' "$@"
@@ -247,20 +246,28 @@ found='"""
 """
     + """below() {
   printf 'root\\0%s\\0' "$1"
-  if find ${follow:+-L} "$1" -printf '%y %m %s %T@\\0%P\\0%l\\0' || find . -prune -printf x >/dev/null 2>&1; then
+  if { e=$(find ${follow:+-L} "$1" -printf '%y %m %s %T@\\0%P\\0%l\\0' 2>&1 >&3); } 3>&1 ||
+    find . -prune -printf x >/dev/null 2>&1; then
     printf '.\\0'
   else
     printf -- '-\\0'
-    find ${follow:+-L} "$1" -print0 | xargs -0 -n 200 sh -c "$found" sh "$follow"
+    { e=$({ find ${follow:+-L} "$1" -print0 2>&4 | xargs -0 -n 200 sh -c "$found" sh "$follow" >&3 2>&5; } 4>&1
+    ); } 3>&1 5>&2
     printf '.\\n'
   fi
+  shut "$e"
+}
+# What goes away meanwhile is not missed; what may not be looked into is.
+shut() {
+  case $1 in *'ermission denied'* | *'nput/output error'* | *'I/O error'*) ;; *) return 1 ;; esac
+  printf 'shut\\0%.500s\\0' "$1"; small=
 }
 there() { [ -e "$1" ] || [ -h "$1" ]; }
 for p do
   if there "$p"; then set -f; else set +f; fi
   IFS=; for x in $p; do
     unset IFS
-    if there "$x"; then below "$x"; else printf 'none\\0%s\\0' "$p"; fi
+    if there "$x"; then below "$x"; elif ! shut "$(ls -d "$x" 2>&1)"; then printf 'none\\0%s\\0' "$p"; small=; fi
   done
   unset IFS; set +f
 done
@@ -268,8 +275,7 @@ printf 'end %s\\n' "$mark"
 [ "$small" ] || exit 0
 for p do
   shift
-  if there "$p"; then set -f; else set +f; fi
-  IFS=; set -- "$@" $p; unset IFS; set +f
+  if there "$p"; then set -f; else set +f; fi; IFS=; set -- "$@" $p; unset IFS; set +f
 done
 TAR_FOLLOW=$follow TAR_OPTIONS=--no-unquote; export TAR_FOLLOW TAR_OPTIONS
 find ${follow:+-L} "$@" -type f -size -@SMALL@ -exec sh -c '"""
@@ -342,18 +348,17 @@ TREE = (
   esac
 }
 sum() { [ -z "$H" ] || { got=$($H < "$2"); [ "${got%% *}" = "$1" ] || no verify; }; }
-keep() {
-  for x do
+keep() {  # as a second name, or as a copy: `$1`
+  copy=$1; shift; for x do
     if [ -d "$x~" ]; then echo "$x~ is a directory" >&2; exit 1; fi
-    rm -f "$x~"; ln "$x" "$x~" 2>/dev/null || cp -p "$x" "$x~" || exit
+    rm -f "$x~"; { [ -z "$copy" ] && ln "$x" "$x~" 2>/dev/null; } || cp -p "$x" "$x~" || exit
   done
 }
 over() { for x do cat "$x" > "../../$x" && rm -f "$x" || exit; done; }
 # A rename to another file system is a copy, which a cut leaves half done: what goes there is first brought beside it.
 far= here=
 near() {
-  set -- $(device "$@")
-  here=$1
+  set -- $(device "$@"); here=$1
   for x do [ "$x" = "$here" ] || far=1; done
 }
 beside() {
@@ -363,13 +368,11 @@ beside() {
   rmdir "$o" && o=
 }
 into() {
-  d=$1; shift
-  [ -d "$d" ] || no is-file
+  d=$1; shift; [ -d "$d" ] || no is-file
   if [ "$far" ] && [ "$(device "$d/.")" != "$here" ]; then beside "$@"; else mv -f "$@" "$d/"; fi || exit
 }
 mode() {
-  m=$1; shift
-  for x do [ ! -h "$x" ] || { bare "$@"; return; }; done
+  m=$1; shift; for x do [ ! -h "$x" ] || { bare "$@"; return; }; done
   chmod "$m" "$@" || exit
 }
 bare() { for x do [ -h "$x" ] || chmod "$m" "$x" || exit; done; }

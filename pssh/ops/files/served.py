@@ -29,7 +29,7 @@ from pssh.ops.files.unpack import AtOnce, Taker
 from pssh.ops.sftp.client import HARDLINK, POSIX_RENAME, Sftp
 from pssh.ops.sftp.packets import Attributes as Set
 from pssh.ops.sftp.packets import Flags
-from pssh.ops.sftp.refused import Refused
+from pssh.ops.sftp.refused import Refused, shown
 
 AT_ONCE = 16  # files under way
 _Any = TypeVar("_Any")
@@ -140,7 +140,7 @@ class Served:
                 await sending.all()
             except Refused as error:
                 await sending.undo()
-                raise TransportError(await self._explained(error, folder, plan.size)) from None
+                raise TransportError(sending.named(await self._explained(error, folder, plan.size))) from None
             except BaseException:
                 await sending.undo()
                 raise
@@ -328,13 +328,21 @@ class _Sending:
             await self._sftp.rename(made, final)
 
     async def _keep(self, final: bytes) -> None:
-        if HARDLINK not in self._sftp.extensions:
-            message = "the host's file server cannot keep a backup"
-            raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message))
+        if HARDLINK not in self._sftp.extensions or self._inplace:  # a second name of what is written into is no backup
+            message = "the host's file server cannot keep a backup" + " of what is written in place" * self._inplace
+            hint = "leave out `--in-place`, or `--backup`" if self._inplace else "leave out `--backup`"
+            raise TransportError(Failure(stage="transfer", kind="remote-failed", message=message, hint=hint))
         old = await reading.looked(self._sftp, final + b"~", follow=False)
         if old is not None:
             await self._sftp.remove(final + b"~")
         await self._sftp.hardlink(final + b"~", final)
+
+    def named(self, failure: Failure) -> Failure:
+        """Return a failure by the names that things were to get, which are the same on all hosts."""
+        steps = self._plan.steps
+        alone = len(steps) == 1 and steps[0].entry.kind == "file"
+        final = self._folder.rstrip(b"/") + steps[0].path[1:] if alone else self._folder
+        return replace(failure, message=failure.message.replace(shown(self._made), shown(final)))
 
     async def undo(self) -> None:
         """Remove what is not finished; raises nothing."""

@@ -130,11 +130,7 @@ class Stream:
             at_once = None
 
         def read(answer: bytes) -> tuple[list[Root], bool]:
-            roots, missing, hashes = Reader(answer).roots(end)
-            if missing:
-                message = f"there is no `{readable(missing[0])}`"
-                raise TransportError(Failure(stage="transfer", kind="remote-missing", message=message))
-            return roots, hashes
+            return Reader(answer).roots(end)
 
         if at_once is not None:
             return await self._listed(parts[0], mark, read, at_once, home=home, follow=follow, links=links)
@@ -162,9 +158,14 @@ class Stream:
     ) -> Listing:
         """Return a listing behind which small files came, as far as that says that they are wanted."""
         listings: list[Listing] = []
+        wrong: list[TransportError] = []  # behind which nothing comes: the program ends by itself
 
-        def wanted(answer: bytes) -> tuple[Sequence[Found], Taker]:
-            roots, hashes = read(answer)
+        def wanted(answer: bytes) -> tuple[Sequence[Found], Taker] | None:
+            try:
+                roots, hashes = read(answer)
+            except TransportError as error:
+                wrong.append(error)
+                return None
             listings.append(settled(roots, hashes=hashes, links=links))
             return at_once(listings[0])
 
@@ -172,6 +173,8 @@ class Stream:
         command = programs.line(programs.LIST, mark, _flag(follow), _flag(home), "1", *map(_text, paths))
         with Sending([]) as given:
             reply = await self._exec(command, given, sink)
+        if wrong:
+            raise wrong[0]
         if not sink.over:
             raise failed(reply)
         return listings[0]

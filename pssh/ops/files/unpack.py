@@ -204,8 +204,8 @@ class Fetched(Marked):
 class Listed(Answer):
     """The sink of a listing behind which small files come, of which those that it shows to be wanted are handed on."""
 
-    def __init__(self, mark: bytes, read: Callable[[bytes], tuple[Sequence[Found], Taker]]) -> None:
-        """`read` is given the listing with its last line; where that is long, in a thread."""
+    def __init__(self, mark: bytes, read: Callable[[bytes], tuple[Sequence[Found], Taker] | None]) -> None:
+        """`read` is given the listing with its last line; where that is long, in a thread. None: nothing is wanted."""
         super().__init__(mark)
         self.over = False  # the listing is
         self._bare, self._end, self._read = mark, b"end " + mark + b"\n", read
@@ -226,14 +226,16 @@ class Listed(Answer):
         del self.data[: at + len(self._end)]
         if len(listing) > _LONG:
             return self._aside(listing)
-        return self._go_on(*self._read(listing))
+        return self._go_on(self._read(listing))
 
     async def _aside(self, listing: bytes) -> None:
-        if wait := self._go_on(*await asyncio.to_thread(self._read, listing)):
+        if wait := self._go_on(await asyncio.to_thread(self._read, listing)):
             await wait
 
-    def _go_on(self, wanted: Sequence[Found], taker: Taker) -> Awaitable[None] | None:
-        self._unpacking = Unpacking(self._bare, wanted, taker)
+    def _go_on(self, wanted: tuple[Sequence[Found], Taker] | None) -> Awaitable[None] | None:
+        if wanted is None:
+            return None
+        self._unpacking = Unpacking(self._bare, *wanted)
         data = memoryview(bytes(self.data))
         self.data.clear()
         return self._unpacking.take(data)

@@ -353,6 +353,24 @@ class _Heard:
         self.data += data
 
 
+@every_shell
+@pytest.mark.parametrize("plain", [False, True], ids=["GNU find", "a find without -printf"])
+@pytest.mark.parametrize("dry", [False, True])
+async def test_what_may_not_be_looked_into_is_a_failure_and_nothing_is_taken_for_all_of_it(
+    home: Path, here: Path, words: list[str], plain: bool, dry: bool
+):
+    env, tree = plain_find(home / "bin"), small(home)
+    find = (home / "bin/find").read_text() if plain else f'#!/bin/sh\n{shutil.which("find")} "$@"\n'
+    says = "echo \"find: '/shut': Permission denied\" >&2"
+    find = find.replace("exec ", "") + f'[ "$1" != . ] || exit 0\n{says}\nexit 1\n'
+    (home / "bin/find").write_text(find)
+    with pytest.raises(TransportError) as caught:
+        await Get((str(tree),), str(here), host="web1", dry=dry).perform(Shell(home, words, env=env))
+    assert caught.value.failure.kind == "remote-denied"
+    assert caught.value.failure.message == "find: '/shut': Permission denied"
+    assert everything(here) == []
+
+
 @pytest.mark.parametrize(
     "name", [b"../evil", b"/etc/passwd", b"/x", b"a/../../evil", b"", b".", b"..", b"sub/x/y", b"\x1b]0;x\x07/.."]
 )

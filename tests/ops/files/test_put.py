@@ -299,3 +299,17 @@ def test_what_needs_a_terminal_carries_no_files(context: dict[str, Any]):
         Put(("x",), "y", context=Context(**context))
     with pytest.raises(UsageError, match="carries no files"):
         Get(("x",), "y", context=Context(**context))
+
+
+@every_shell
+async def test_a_backup_of_what_is_written_in_place_is_a_copy(home: Path, ours: Path, words: list[str]):
+    (ours / "t").mkdir()
+    for name in ("x", "y"):
+        (home / name).write_text("old")
+        (ours / "t" / name).write_text("new")
+    await put(home, ours / "t/x", home / "x", words=words, backup=True, inplace=True)
+    assert ((home / "x").read_text(), (home / "x~").read_text()) == ("new", "old")
+    (home / "x").write_text("old")
+    await put(home, ours / "t/x", ours / "t/y", home, words=words, backup=True, inplace=True)
+    for name in ("x", "y"):
+        assert ((home / name).read_text(), (home / f"{name}~").read_text()) == ("new", "old")
