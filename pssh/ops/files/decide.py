@@ -180,7 +180,7 @@ class _Decide:
             message = (
                 f"it belongs to `{there.user if there else uid}`, and only root can let a new file belong to another"
             )
-            hint = "`--sudo` keeps the owner, `--in-place` writes into the file that is there"
+            hint = "`--sudo` keeps the owner, `--owner` says whose it is to be"
             failure = Failure(stage="transfer", kind="remote-denied", message=message, hint=hint)
             raise TransportError(_named(failure, path))
         said = (

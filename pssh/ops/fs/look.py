@@ -161,7 +161,8 @@ class Checksum(Looking, frozen=True, kw_only=True, omit_defaults=True, tag=True)
     def program(self) -> str:
         body = (
             'if [ -d "$1" ]; then walk "$1" -xdev; o h; find -H "$1//." -xdev -type f -exec $H {} + || bad=1; '
-            'printf "\\0"; else self "$1"; if [ -f "$1" ]; then o h; $H "$1" || bad=1; printf "\\0"; fi; fi'
+            'printf "\\0"; else self "$1"; if [ -f "$1" ]; then o h; $H "$1" || bad=1; printf "\\0"; '
+            'elif [ -e "$1" ] && [ ! -L "$1" ]; then no "$1" "it is no regular file"; fi; fi'
         )
         return shell.program(body, self.paths, needs=shell.LISTING + shell.HASHES)
 
@@ -213,7 +214,7 @@ class Cat(Looking, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     tells: ClassVar[bool] = False
 
     def program(self) -> str:
-        return f'{_EACH}v() {{ cat "$1" || bad=1; }}; {calls(self.paths)}exit $bad'
+        return f'{_EACH}v() {{ special "$1" || cat "$1" || bad=1; }}; {calls(self.paths)}exit $bad'
 
     async def perform(self, session: Session) -> Reply:
         return await self.context.exec(session, f"sh -c {quote(self.program())}")
@@ -234,7 +235,7 @@ class Tail(Looking, frozen=True, kw_only=True, omit_defaults=True, tag=True):
 
     def program(self) -> str:
         body = f'exec tail -n {self.lines} -f "$1"' if self.follow else f'tail -n {self.lines} "$1" || bad=1'
-        return f"{_EACH}v() {{ {body}; }}; {calls(self.paths)}exit $bad"
+        return f'{_EACH}v() {{ special "$1" || {body}; }}; {calls(self.paths)}exit $bad'
 
     async def perform(self, session: Session) -> Reply:
         return await self.context.exec(session, f"sh -c {quote(self.program())}")
@@ -243,4 +244,7 @@ class Tail(Looking, frozen=True, kw_only=True, omit_defaults=True, tag=True):
 _EACH = (
     'LC_ALL=C; export LC_ALL; bad=0; g() { p=$1; shift; if [ $# = 1 ] && [ ! -e "$1" ]; then '
     'printf "%s: nothing matches\\n" "$p" >&2; bad=1; return; fi; for f do v "$f"; done; }; '
+    # Of a FIFO nothing may ever come, and of a device there may be no end.
+    'special() { [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ] && '
+    'printf "%s: it is no regular file\\n" "$1" >&2 && bad=1; }; '
 )

@@ -1,5 +1,6 @@
 """What every verb does, by GNU's tools, by busybox alone, and by our own program: the same."""
 
+import asyncio
 import os
 import shutil
 import stat
@@ -200,6 +201,18 @@ async def test_cat_and_tail_print_what_files_hold(way: Way) -> None:
     assert (await way.do(look.Cat(paths=(f"{way.folder}/a",)))).stdout == b"1\n2\n3\n\x00"
     (way.folder / "a").write_bytes(b"1\n2\n3\n")
     assert (await way.do(look.Tail(paths=(f"{way.folder}/a",), lines=2))).stdout == b"2\n3\n"
+
+
+async def test_what_is_no_regular_file_is_named_and_never_opened(way: Way) -> None:
+    os.mkfifo(way.folder / "fifo")
+    (way.folder / "file").write_text("text")
+    paths = (str(way.folder / "fifo"), str(way.folder / "file"))
+    following = look.Tail(paths=paths[:1], follow=True)
+    for operation in (look.Cat(paths=paths), look.Tail(paths=paths), look.Checksum(paths=paths), following):
+        async with asyncio.timeout(5):
+            reply = await way.do(operation)
+        assert (reply.exit_code, b"fifo: it is no regular file\n" in reply.stderr) == (1, True)
+        assert isinstance(operation, look.Checksum) or len(operation.paths) == 1 or reply.stdout == b"text"
 
 
 async def test_mkdir_is_done_once(way: Way) -> None:
