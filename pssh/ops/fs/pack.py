@@ -90,7 +90,7 @@ class Extract(Packing, frozen=True, kw_only=True, omit_defaults=True, tag=True):
             + 'if there "$t"; then no "$t" "is there already"; exit 1; fi; '
             'if [ "$D" ]; then o d "would unpack" "$1"; exit 0; fi; '
             # What an archive lists is one name a line; one with a line end in it is two, neither of them any safer.
-            "if tar -t${f}f \"./$n\" | grep -E '^/|(^|/)\\.\\.(/|$)' >/dev/null; then "
+            "if tar -t${f}f \"./$n\" 2>/dev/null | grep -E '^/|(^|/)\\.\\.(/|$)' >/dev/null; then "
             'no "$1" "holds a name that leads outside"; exit 1; fi; '
             'aside "${t%/*}"; tar -x${f}f "./$n" -C "$x" || exit 1; '
             # Root's tar makes devices, and keeps setuid; nobody else can reach them in here.

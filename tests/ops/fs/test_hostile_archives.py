@@ -11,6 +11,7 @@ import pytest
 
 from pssh.ops.fs import pack
 from tests.ops.fs.test_verbs import Way, way
+from tests.support.shells import Shell
 
 __all__ = ["way"]
 
@@ -125,3 +126,9 @@ async def test_a_size_that_nothing_has_ends_it_at_once_and_leaves_nothing(way: W
     (way.folder / "evil.tar").write_bytes(info.tobuf() + b"x" * 2000)
     assert (await way.do(pack.Extract(paths=(f"{way.folder}/evil.tar",)))).exit_code == 1
     assert os.listdir(way.folder) == ["evil.tar"]  # noqa: PTH208  names alone
+
+
+async def test_a_host_says_why_and_nothing_before_it(tmp_path: Path) -> None:
+    made(tmp_path / "evil.tar", [("/etc/x", FILE, b"1")])
+    end = await pack.Extract(paths=(f"{tmp_path}/evil.tar",)).perform(Shell(tmp_path))
+    assert end.stderr == f"{tmp_path}/evil.tar: holds a name that leads outside\n".encode()
