@@ -59,7 +59,8 @@ def _logins(
         return list(jobs), {}
     secrets: dict[str, Secret] = {}
     if any(connection.password for connection in over_ssh):
-        secrets[PASSWORD] = _password(over_ssh, ask, options)
+        asked = [connection for connection in over_ssh if connection.password]  # no jump host is among them
+        secrets[PASSWORD] = _password(asked, ask, options)
     held = set(chain.from_iterable(map(_held, {connection.agent for connection in over_ssh} - {""})))
     files = _inspected(over_ssh)
     locked = [path for path, file in files.items() if file.locked and not file.problem and file.public not in held]

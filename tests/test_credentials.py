@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pssh.credentials import settle
 from pssh.errors import CredentialError
-from pssh.model.host import Connection
+from pssh.model.host import Connection, Hop
 from pssh.model.options import RunOptions
 from pssh.model.secret import Secret
 from pssh.model.work import Job
@@ -113,6 +114,19 @@ def test_a_password_is_asked_for_once_and_named(keys: Path) -> None:
     _, secrets = settle(jobs([], [], password="password"), [], person)
     assert secrets == {"password": Secret("sesame")}
     assert person.asked == ["Password of me: "]
+
+
+def test_a_jump_host_needs_keys_as_any_host_and_is_given_no_password(keys: Path) -> None:
+    (job,) = jobs([], password="password")
+    gate = Connection(address="gate", user="ops", identity=(str(keys / "locked"), str(keys / "open")))
+    job = replace(job, connection=replace(job.connection, via=Hop("gate", gate)))
+    person = Person("sesame", "right")
+    (settled,), secrets = settle([job], [], person)
+    assert person.asked == ["Password of me: ", f"Passphrase for {keys / 'locked'}: "]
+    assert set(secrets) == {"password", f"passphrase:{keys / 'locked'}"}
+    assert settled == job
+    (settled,), _ = settle([job], [str(keys / "locked")], Person("sesame"))  # a usual key is left aside
+    assert settled.connection.via == Hop("gate", replace(gate, identity=(str(keys / "open"),)))
 
 
 def test_a_password_without_a_terminal_is_an_error(keys: Path) -> None:

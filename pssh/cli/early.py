@@ -14,7 +14,7 @@ _CONNECTING = {"run", "script", "put", "get", "sync", "fs", "ping"}
 _OPERATIONS = {"put": "pssh.ops.files.put", "get": "pssh.ops.files.get", "sync": "pssh.ops.sync.push"}
 _LOOKING = {"--help", "-n", "--dry-run"}
 _LOCAL = "@local"  # alone, this machine: what it takes to reach others would be imported for nothing
-_spawned: list[Any] = []  # until a run takes them
+_spawned: list[Any] = []  # for the one run that this process is for
 
 
 def main() -> NoReturn:

@@ -77,9 +77,9 @@ def _table(jobs: Sequence[Job]) -> str:
 def _by(how: Connection) -> str:
     """Return how a host is reached: `ssh`, and through what, the nearest first."""
     *_, nearest = stages = list(how.stages)
-    hops = [stage.via.name for stage in reversed(stages) if stage.via]
-    command = ["ProxyCommand"] if nearest.proxy_command else []
-    return " via ".join(["ssh", *(", ".join(part) for part in [command + hops] if part)])
+    through = ["ProxyCommand"] if nearest.proxy_command else []
+    through += [stage.via.name for stage in reversed(stages) if stage.via]
+    return f"ssh via {', '.join(through)}" if through else "ssh"
 
 
 def _row(job: Job, become: bool) -> list[str]:

@@ -28,7 +28,7 @@ from pssh.model.work import Job
 
 _LANES_PER_WORKER = 32  # below so many in flight a second process costs more than it brings
 _ONE_WORKER_HOSTS = 150  # a run this short is over before a second process has done its imports
-_WARM_WORKER_HOSTS = 4  # with so many each is a process that waits for work put to it
+_WARM_WORKER_HOSTS = 4  # for each so many a process is used that is there already
 _OWN_FILES = 32  # what a worker holds open beside its lanes
 _SPARE = 4  # times as many lanes as asked for may be had while a run goes on
 _LANE_FILES = 4  # a raced connection, or a local command's three pipes, and one to spare

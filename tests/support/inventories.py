@@ -4,6 +4,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hypothesis import strategies as st
 
 from pssh.errors import InventoryError
 from pssh.inventory.load import load
@@ -55,6 +56,24 @@ def written(folder: Path, text: str, name: str = "fleet.toml") -> Path:
 
 def loaded(folder: Path, text: str, name: str = "fleet.toml") -> Inventory:
     return load([written(folder, text, name)])
+
+
+def damaged(data: st.DataObject, text: str, alphabet: str) -> str:
+    """Return a text of which some letters are missing, or others."""
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 12)))
+    return text[:start] + data.draw(st.text(alphabet=alphabet, max_size=8)) + text[end:]
+
+
+def loads_or_is_refused(path: Path, text: str) -> None:
+    """Write a file and look at all hosts of it; only what is wrong may be raised, and as what a person can mend."""
+    path.write_text(text, "utf-8")
+    try:
+        inventory = load([path])
+        for name in inventory.hosts:
+            inventory.host(name)
+    except InventoryError as error:
+        assert error.exit_code == 2
 
 
 def findings(folder: Path, text: str, name: str = "fleet.toml") -> list[str]:

@@ -349,7 +349,8 @@ TREE = (
 }
 sum() { [ -z "$H" ] || { got=$($H < "$2"); [ "${got%% *}" = "$1" ] || no verify; }; }
 keep() {  # as a second name, or as a copy: `$1`
-  copy=$1; shift; for x do
+  copy=$1; shift
+  for x do
     if [ -d "$x~" ]; then echo "$x~ is a directory" >&2; exit 1; fi
     rm -f "$x~"; { [ -z "$copy" ] && ln "$x" "$x~" 2>/dev/null; } || cp -p "$x" "$x~" || exit
   done
@@ -358,7 +359,8 @@ over() { for x do cat "$x" > "../../$x" && rm -f "$x" || exit; done; }
 # A rename to another file system is a copy, which a cut leaves half done: what goes there is first brought beside it.
 far= here=
 near() {
-  set -- $(device "$@"); here=$1
+  set -- $(device "$@")
+  here=$1
   for x do [ "$x" = "$here" ] || far=1; done
 }
 beside() {
@@ -368,11 +370,13 @@ beside() {
   rmdir "$o" && o=
 }
 into() {
-  d=$1; shift; [ -d "$d" ] || no is-file
+  d=$1; shift
+  [ -d "$d" ] || no is-file
   if [ "$far" ] && [ "$(device "$d/.")" != "$here" ]; then beside "$@"; else mv -f "$@" "$d/"; fi || exit
 }
 mode() {
-  m=$1; shift; for x do [ ! -h "$x" ] || { bare "$@"; return; }; done
+  m=$1; shift
+  for x do [ ! -h "$x" ] || { bare "$@"; return; }; done
   chmod "$m" "$@" || exit
 }
 bare() { for x do [ -h "$x" ] || chmod "$m" "$x" || exit; done; }

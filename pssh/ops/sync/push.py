@@ -103,7 +103,9 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     async def _by_shell(self, session: Session, way: Stream, wanted: Items) -> Reply:
         answer, exists = await self._look(session)
         what, theirs = await asyncio.to_thread(self._planned, wanted, answer, exists)
-        if await self._checked(way, what, theirs) and (what.changes or not exists):
+        self._check(what, theirs)
+        await self._sweep(way, what, theirs)
+        if not self.dry and (what.changes or not exists):
             if not exists or what.clear:
                 make = "" if exists else f"mkdir -- {word(normal(self.dest))} || exit 1\n"
                 await self._settle(session, make.encode("utf-8", "surrogateescape"), what, first=True)
@@ -120,22 +122,27 @@ class Sync(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
         theirs, out = Rules(self.exclude).parted(found or {})
         wanted = folder.timed(wanted, theirs)
         what = plan(wanted, theirs, delete=self.delete, out=frozenset(out))
-        if await self._checked(way, what, theirs) and (what.changes or found is None):
+        self._check(what, theirs)
+        await self._sweep(way, what, theirs)
+        if not self.dry and (what.changes or found is None):
             if found is None:
                 await folder.make()
             await folder.clear(what)
             await folder.settle(await self._send(session, way, what, wanted, theirs, b""))
         return self._told(what, wanted, theirs, exists=found is not None)
 
-    async def _checked(self, way: Way, what: Plan, theirs: Items) -> bool:
-        """Return whether it is to be done; raises TransportError where it must not be."""
+    def _check(self, what: Plan, theirs: Items) -> None:
+        """Raise TransportError where it must not be done."""
         too_many(what, len(theirs) - 1, self.max_delete, dry=self.dry)
         refused(what)
-        if not (self.dry or what.send or what.link or what.mkdir):  # whatever sends anything looks for it by itself
-            there = where(self.dest.rstrip("/") + "/")
-            for begins in sorted({tag_of(path) for path in theirs} - {""}):
-                await way.sweep(there.path, begins, there)
-        return not self.dry
+
+    async def _sweep(self, way: Way, what: Plan, theirs: Items) -> None:
+        """Remove what a run left that was cut behind its last file; whatever sends anything looks for it by itself."""
+        if self.dry or what.send or what.link or what.mkdir:
+            return
+        there = where(self.dest.rstrip("/") + "/")
+        for begins in sorted({tag_of(path) for path in theirs} - {""}):
+            await way.sweep(there.path, begins, there)
 
     def _told(self, what: Plan, wanted: Items, theirs: Items, *, exists: bool) -> Reply:
         sent = sum(wanted[path].size for path in what.send)

@@ -12,8 +12,6 @@ from typing import Protocol
 
 from pssh.model.host import Connection, Hop
 from pssh.model.outcome import Failure
-from pssh.model.work import TransportError
-from pssh.transport.ssh.failures import timed_out
 from pssh.transport.ssh.link import prepare
 from pssh.transport.ssh.passage import Passage
 from pssh.transport.ssh.proxy import Proxy
@@ -41,24 +39,17 @@ class Approach:
         self._proxy: Proxy | None = None
 
     async def go(self, enter: Callable[[str], None]) -> tuple[socket.socket, float]:
-        """Return a connected socket and the deadline of what follows; `enter` is told phases. Raises TransportError."""
+        """Return a connected socket and the deadline of what follows; `enter` is told phases.
+
+        Raises TransportError, and TimeoutError for the phase that was entered last.
+        """
         via = self._connection.via  # first, since it takes a slot of its own
         passage = await self._shared.passage(via, self._learned) if via else None
         await self._shared.slots.take(self._gate)
         self._slot = True
-        seconds, phase = self._connection.connect_timeout, ""
-        deadline = asyncio.get_running_loop().time() + seconds
-
-        def entered(name: str) -> None:
-            nonlocal phase
-            phase = name
-            enter(name)
-
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._connected(passage, entered), deadline
-        except TimeoutError:
-            raise TransportError(timed_out(phase, seconds, self.destination, [])) from None
+        deadline = asyncio.get_running_loop().time() + self._connection.connect_timeout
+        async with asyncio.timeout_at(deadline):
+            return await self._connected(passage, enter), deadline
 
     async def _connected(self, passage: Passage | None, enter: Callable[[str], None]) -> socket.socket:
         connection = self._connection

@@ -195,9 +195,7 @@ class SSHSession:
         """Have the host connect to an address, once it is `up`; raises OpenRefused, or what ended the connection."""
         if self._driver is None or self._link is None:
             raise self._gone
-        tunnel = Tunnel(self._driver, address, port)
-        self._driver.open(tunnel)
-        return await tunnel.opened
+        return await Tunnel(self._driver, address, port).open()
 
     def end(self, why: Failure) -> None:
         """End what runs; its `exec` raises `why`, completed by what was printed and what became of the command."""
@@ -295,7 +293,11 @@ class SSHSession:
         return self._driver
 
     async def _dial(self, driver: Driver) -> None:
-        sock, deadline = await self._approach.go(self._enter)
+        try:
+            sock, deadline = await self._approach.go(self._enter)
+        except TimeoutError:
+            seconds = self._connection.connect_timeout
+            raise TransportError(timed_out(self._phase, seconds, self._approach.destination, [])) from None
         self._enter("banner")
         self._timer = self._loop.call_at(deadline, self._late)
         driver.on_phase = self._on_phase

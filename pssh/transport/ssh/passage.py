@@ -18,7 +18,6 @@ from pssh.model.work import TransportError
 from pssh.transport.ssh.channel import OpenRefused
 
 _AGAIN = 30.0  # seconds
-_SAME = ("throttled",)  # kinds that mean the same for who is behind it
 _WORDS = {"refused": "refused", "timed out": "timeout", "no route": "no-route", "unreachable": "no-route"}  # of sshd
 
 
@@ -43,7 +42,9 @@ class Passage:
 
     async def ready(self, open: Callable[[], Way]) -> None:
         """Return once it is logged in to; `open` makes a session on it. Raises TransportError."""
-        if self._coming is None or (self._coming.done() and self._stale(self._coming)):
+        if self._coming is not None and self._coming.done() and self._stale(self._coming):
+            self.close()
+        if self._coming is None:
             self._coming = asyncio.ensure_future(self._come(open()))
             self._coming.add_done_callback(_seen)
         try:
@@ -95,8 +96,8 @@ class Passage:
     def _behind(self, failure: Failure) -> Failure:
         unknown = failure.cause == "host-key/unknown"
         hint = f"`pssh trust {self._name}` collects its key" if unknown else failure.hint
-        kind = failure.kind if failure.kind in _SAME else "proxy"
-        message = failure.message if "jump host" in failure.message else f"jump host `{self._name}`: {failure.message}"
+        kind = "throttled" if failure.kind == "throttled" else "proxy"  # the former is tried again
+        message = f"jump host `{self._name}`: {failure.message}"
         return replace(failure, stage="connect", kind=kind, message=message, hint=hint)
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from pssh.model.outcome import Failure
 from pssh.model.work import TransportError
+from pssh.transport.ssh.failures import unconnected
 
 _MOST = 4 << 10  # bytes of what it says
 _GRACE = 1.0  # seconds to end by itself once the connection has
@@ -31,7 +32,10 @@ class Proxy:
     @classmethod
     async def start(cls, command: str) -> "Proxy":
         """Start a command; raises TransportError."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise TransportError(unconnected(error, "")) from None
         ours.setblocking(False)
         shell = os.environ.get("SHELL") or "/bin/sh"
         try:

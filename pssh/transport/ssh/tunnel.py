@@ -14,7 +14,7 @@ from paramiko import common
 from pssh.model.work import TransportError
 from pssh.transport.duplex import Inbox, Outbox
 from pssh.transport.feed import Feed
-from pssh.transport.ssh.channel import MAX_DATA, WINDOW, OpenRefused, Window, refusal
+from pssh.transport.ssh.channel import MAX_DATA, WINDOW, OpenRefused, Window, expect, refusal
 from pssh.transport.ssh.driver import Driver
 from pssh.transport.ssh.failures import unconnected
 from pssh.transport.ssh.stdin import Stdin
@@ -24,7 +24,7 @@ _PIECE = 128 << 10  # bytes read at once from the pair
 
 
 class Tunnel:
-    """One such channel of a connection that is logged in; `opened` is its socket, or why there is none."""
+    """One such channel of a connection that is logged in."""
 
     def __init__(self, driver: Driver, address: str, port: int) -> None:
         self._driver = driver
@@ -36,8 +36,18 @@ class Tunnel:
         self._over = self._left = False
         self._pumps: list[asyncio.Task[None]] = []
         self._finishing: asyncio.Task[None] | None = None
-        self.opened: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+        self._opened: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
         self.number = driver.add(self)
+
+    async def open(self) -> socket.socket:
+        """Return its socket; raises OpenRefused, TransportError, or what ended the connection."""
+        self._driver.open(self)
+        try:
+            return await self._opened
+        except asyncio.CancelledError:
+            if self._opened.done() and not self._opened.cancelled() and self._opened.exception() is None:
+                self._opened.result().close()  # it came, and nobody takes it any more
+            raise
 
     # ---- a Channel
 
@@ -76,15 +86,18 @@ class Tunnel:
     def fail(self, error: Exception) -> None:
         """The connection ended."""
         self._left = True
+        self._close()
+        self._outbox.clear()
         self._refuse(error)
         self._end()
 
     # ---- between the channel and the pair
 
     def _begin(self, fields: Fields) -> None:
+        expect(not self._pumps, "a connection that is open was opened again")
         self._remote = self._window.remote = fields.u32()
         self._stdin.opened(fields.u32(), fields.u32())
-        if self.opened.done():  # nobody waits any more
+        if self._opened.done():  # nobody waits any more
             self._close()
             return
         try:
@@ -98,7 +111,7 @@ class Tunnel:
         self._stdin.begin(self._remote)
         self._pumps = [asyncio.ensure_future(self._inwards(ours)), asyncio.ensure_future(self._outwards(ours))]
         self._finishing = asyncio.ensure_future(self._finish(ours))
-        self.opened.set_result(theirs)
+        self._opened.set_result(theirs)
 
     async def _outwards(self, ours: socket.socket) -> None:
         """Send the host what is written into the pair."""
@@ -139,8 +152,8 @@ class Tunnel:
         self._inbox.wake()
 
     def _refuse(self, error: Exception) -> None:
-        if not self.opened.done():
-            self.opened.set_exception(error)
+        if not self._opened.done():
+            self._opened.set_exception(error)
 
     def _close(self) -> None:
         self._window.close()

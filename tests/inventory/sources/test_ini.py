@@ -8,13 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pssh.errors import InventoryError
 from pssh.inventory.folder import files
 from pssh.inventory.load import load
 from pssh.inventory.sources import ini
 from pssh.inventory.sources.gathered import Gathered
 from pssh.model import names
-from tests.support.inventories import findings, loaded, written
+from tests.support.inventories import findings, loaded, loads_or_is_refused, written
 
 # What Ansible makes of it, from its documentation and its parser: text, hosts in order.
 KNOWN = [
@@ -214,14 +213,7 @@ def test_words_are_those_of_a_shell(pieces: list[str]) -> None:
 
 @given(st.text(alphabet="[]:=ab1 \n#;'\"\\{}-,.@$", max_size=60))
 def test_any_text_loads_or_is_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.ini"
-    path.write_text(text, "utf-8")
-    try:
-        inventory = load([path])
-        for name in inventory.hosts:
-            inventory.host(name)
-    except InventoryError as error:
-        assert error.exit_code == 2
+    loads_or_is_refused(tmp_path_factory.getbasetemp() / "any.ini", text)
 
 
 def test_twenty_thousand_hosts_take_a_second_at_most(tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pssh.errors import InventoryError
 from pssh.inventory.load import load
-from tests.support.inventories import FLEET, findings, loaded
+from tests.support.inventories import FLEET, damaged, findings, loaded, loads_or_is_refused
 
 
 def test_a_range_in_a_value_pairs_with_the_hosts_one_to_one(tmp_path: Path) -> None:
@@ -100,14 +99,5 @@ def test_everything_the_format_knows_is_taken(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(st.data())
 def test_a_damaged_inventory_loads_or_is_refused(tmp_path: Path, data: st.DataObject) -> None:
-    start = data.draw(st.integers(0, len(FLEET)))
-    end = data.draw(st.integers(start, min(len(FLEET), start + 12)))
-    junk = data.draw(st.text(alphabet="[]{}=\"'.,-\n#@&!()0" + ascii_letters[:6], max_size=8))
-    path = tmp_path / "fleet.toml"
-    path.write_text(FLEET[:start] + junk + FLEET[end:], "utf-8")
-    try:
-        inventory = load([path])
-        for name in inventory.hosts:
-            inventory.host(name)
-    except InventoryError as error:
-        assert error.exit_code == 2
+    text = damaged(data, FLEET, "[]{}=\"'.,-\n#@&!()0" + ascii_letters[:6])
+    loads_or_is_refused(tmp_path / "fleet.toml", text)

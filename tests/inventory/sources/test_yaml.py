@@ -10,10 +10,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pssh.errors import InventoryError
 from pssh.inventory.load import load
 from pssh.inventory.sources import yamltext
-from tests.support.inventories import findings, loaded, written
+from tests.support.inventories import damaged, findings, loaded, loads_or_is_refused, written
 
 FLEET = """
 all:
@@ -228,17 +227,8 @@ def test_what_pyyaml_writes_is_read_back(value: dict[str, object]) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(st.data())
 def test_a_damaged_inventory_loads_or_is_refused(tmp_path: Path, data: st.DataObject) -> None:
-    start = data.draw(st.integers(0, len(FLEET)))
-    end = data.draw(st.integers(start, min(len(FLEET), start + 12)))
-    junk = data.draw(st.text(alphabet="[]{}:\"'|>*&!,.-\n#?%@()0 " + ascii_letters[:6], max_size=8))
-    path = tmp_path / "hosts.yml"
-    path.write_text(FLEET[:start] + junk + FLEET[end:], "utf-8")
-    try:
-        inventory = load([path])
-        for name in inventory.hosts:
-            inventory.host(name)
-    except InventoryError as error:
-        assert error.exit_code == 2
+    text = damaged(data, FLEET, "[]{}:\"'|>*&!,.-\n#?%@()0 " + ascii_letters[:6])
+    loads_or_is_refused(tmp_path / "hosts.yml", text)
 
 
 def test_twenty_thousand_hosts_take_a_second_or_so(tmp_path: Path) -> None:

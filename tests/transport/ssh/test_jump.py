@@ -4,8 +4,10 @@ import asyncio
 import errno
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from pssh.model.outcome import Failure, Reply
 from pssh.model.work import Limits, TransportError
 from pssh.transport.ssh.channel import OpenRefused
 from pssh.transport.ssh.connect import SSHTransport
+from pssh.transport.ssh.failures import Closed
 from pssh.transport.ssh.tunnel import Tunnel
 from pssh.transport.ssh.wire import Fields, ProtocolError, u32
 from tests.support.peer import Silent
@@ -181,6 +184,7 @@ class Heard:
         self.senders: list[Any] = []
         self.sent: list[bytes] = []
         self.active, self.remote_version, self.held = True, "SSH-2.0-x", None
+        self.packetizer = SimpleNamespace(out=b"")
 
     def add(self, channel: Any) -> int:
         self.channels[0] = channel
@@ -188,6 +192,9 @@ class Heard:
 
     def send(self, payload: bytes) -> None:
         self.sent.append(payload)
+
+    def open(self, channel: Any) -> None:
+        channel.request_open(speculate=False)
 
     def flush(self) -> None: ...
 
@@ -199,45 +206,91 @@ def numbers(*values: int) -> Fields:
     return Fields(b"".join(map(u32, values)))
 
 
-async def test_a_tunnel_that_is_closed_before_it_is_open_is_refused() -> None:
+@pytest.fixture
+async def tunnel() -> AsyncIterator[tuple[Any, Tunnel, "asyncio.Task[socket.socket]"]]:
+    """A driver, a tunnel that was asked for, and who waits for it."""
     driver: Any = Heard()
-    tunnel = Tunnel(driver, "10.0.0.1", 22)
-    tunnel.on(97, numbers())
+    made = Tunnel(driver, "10.0.0.1", 22)
+    waiting = asyncio.ensure_future(made.open())
+    await asyncio.sleep(0)
+    driver.sent.clear()
+    yield driver, made, waiting
+    waiting.cancel()
+    await asyncio.wait({waiting})
+
+
+OPENED = 7, 1 << 20, 1 << 15  # its number there, its window, its largest packet
+
+
+async def test_a_tunnel_that_is_closed_before_it_is_open_is_refused(tunnel: Any) -> None:
+    driver, made, waiting = tunnel
+    made.on(97, numbers())
     with pytest.raises(OpenRefused, match="closed at once"):
-        await tunnel.opened
+        await waiting
     assert driver.channels == {}
 
 
-async def test_a_tunnel_for_which_there_is_no_file_left_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    driver: Any = Heard()
-    tunnel = Tunnel(driver, "10.0.0.1", 22)
+async def test_a_tunnel_for_which_there_is_no_file_left_ends_alone(
+    tunnel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, made, waiting = tunnel
 
     def none_left() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr("pssh.transport.ssh.tunnel.socket.socketpair", none_left)
-    tunnel.on(91, numbers(7, 1 << 20, 1 << 15))
+    made.on(91, numbers(*OPENED))
     with pytest.raises(TransportError) as caught:
-        await tunnel.opened
+        await waiting
     assert (caught.value.failure.cause, driver.sent) == ("local/descriptors", [b"\x61" + u32(7)])
 
 
-async def test_a_tunnel_that_nobody_waits_for_any_more_is_closed() -> None:
-    driver: Any = Heard()
-    tunnel = Tunnel(driver, "10.0.0.1", 22)
-    tunnel.opened.cancel()
-    tunnel.on(91, numbers(7, 1 << 20, 1 << 15))
+async def test_a_tunnel_that_nobody_waits_for_any_more_is_closed(tunnel: Any) -> None:
+    driver, made, waiting = tunnel
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    made.on(91, numbers(*OPENED))
     assert driver.sent == [b"\x61" + u32(7)]
 
 
-async def test_more_than_the_window_allows_is_not_taken() -> None:
-    driver: Any = Heard()
-    tunnel = Tunnel(driver, "10.0.0.1", 22)
+async def test_a_tunnel_that_opens_in_the_moment_in_which_who_waits_gives_up_is_closed(tunnel: Any) -> None:
+    driver, made, waiting = tunnel
+    made.on(91, numbers(*OPENED))
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    async with asyncio.timeout(5):
+        while b"\x61" + u32(7) not in driver.sent:  # noqa: ASYNC110  a pair of sockets lies between
+            await asyncio.sleep(0.01)
+
+
+async def test_a_tunnel_is_opened_once(tunnel: Any) -> None:
+    _, made, waiting = tunnel
+    made.on(91, numbers(*OPENED))
+    with pytest.raises(ProtocolError, match="opened again"):
+        made.on(91, numbers(*OPENED))
+    (await waiting).close()
+
+
+async def test_whoever_writes_into_a_tunnel_that_was_lost_sees_its_end(tunnel: Any) -> None:
+    _, made, waiting = tunnel
+    made.on(91, numbers(7, 0, 1 << 15))  # a window without room: all that is written waits
+    sock, loop = await waiting, asyncio.get_running_loop()
+    writing = asyncio.ensure_future(loop.sock_sendall(sock, bytes(4 << 20)))
+    await asyncio.sleep(0.05)
+    assert not writing.done()
+    made.fail(Closed())
+    async with asyncio.timeout(5):
+        assert await loop.sock_recv(sock, 1) == b""
+        await writing  # what is written is dropped, and holds nobody up
+    sock.close()
+
+
+async def test_more_than_the_window_allows_is_not_taken(tunnel: Any) -> None:
+    _, made, _ = tunnel
     data = u32(128 << 10) + bytes(128 << 10)
     with pytest.raises(ProtocolError, match="more than its window"):
         for _ in range(17):
-            tunnel.on(94, Fields(data))
-    tunnel.opened.cancel()
+            made.on(94, Fields(data))
 
 
 # ---- ProxyCommand
